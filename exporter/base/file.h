@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "exporter/base/result.h"
+
+namespace chiron {
+
+/// Owns a file descriptor. -1 is none.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() { reset(); }
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+/// A small kernel file that is read again and again through one kept descriptor with pread(2), which costs a quarter
+/// of open, read and close. Opens on first use, opens again when the file went away (ENODEV, ENOENT, ESTALE).
+/// The buffer grows to what the file needs and stays; the view is valid until the next read. Not thread-safe.
+class KernelFile {
+ public:
+  explicit KernelFile(std::string path, std::size_t limit = 1 << 20);
+  /// The whole content. More than `limit` bytes is ErrorCode::exhausted.
+  Result<std::string_view> read();
+  const std::string& path() const { return path_; }
+
+ private:
+  Status open();
+  std::string path_;
+  std::size_t limit_;
+  FileDescriptor fd_;
+  std::vector<char> buffer_;
+};
+
+/// The whole of a file, opened for this once. Regular files and kernel files; at most `limit` bytes.
+Result<std::string> read_file(const std::string& path, std::size_t limit = 16 << 20);
+/// Names in a directory, without . and .., sorted.
+Result<std::vector<std::string>> list_directory(const std::string& path);
+/// Writes to a temporary name beside it, fsync, rename(2), fsync of the directory.
+Status write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0644);
+
+}  // namespace chiron

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
+namespace chiron {
+
+struct Command {
+  std::vector<std::string> argv;  ///< argv[0] is an absolute path; never given to a shell
+  std::vector<std::pair<std::string, std::string>> environment;  ///< all of it; nothing is inherited
+  std::string directory = "/";
+  Duration timeout = std::chrono::seconds(60);
+  Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL to the group
+  std::size_t output_limit = 64 << 10;       ///< bytes kept of stdout and of stderr each; the rest is read and dropped
+};
+
+struct CommandOutcome {
+  int exit_code = 0;  ///< of a normal exit
+  int signal = 0;     ///< that ended it, else 0
+  bool timed_out = false;
+  bool cancelled = false;
+  bool truncated = false;
+  std::string out, err;
+  Duration took{};
+};
+
+/// Runs a command in a process group of its own with no descriptor inherited but 0 (from /dev/null), 1, 2; waits for
+/// it, and for nothing longer than timeout + grace; leaves no process of the group behind. An error means that it
+/// could not be started. Boost.Process, waiting on a pidfd (pidfd_open(2)).
+Result<CommandOutcome> run_command(const Command& command, const CancelToken& cancel);
+
+}  // namespace chiron

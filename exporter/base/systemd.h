@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
+namespace chiron {
+
+/// A row of ListUnits (org.freedesktop.systemd1(5)).
+struct UnitSummary {
+  std::string name;
+  std::string description;
+  std::string load_state;    ///< loaded, not-found, masked, ...
+  std::string active_state;  ///< active, reloading, inactive, failed, activating, deactivating
+  std::string sub_state;     ///< running, dead, auto-restart, ...
+};
+
+/// Properties of one unit that Chiron decides on.
+struct UnitState {
+  std::string id;  ///< the canonical name; an alias that was asked for resolves to it
+  std::string load_state;
+  std::string active_state;
+  std::string sub_state;
+  std::string unit_file_state;        ///< enabled, disabled, static, masked, ...
+  std::string result;                 ///< of the service: success, exit-code, signal, start-limit-hit, ...
+  std::string invocation_id;          ///< 32 hex digits, "" when never started
+  std::string type;                   ///< service type: simple, notify, oneshot, ...
+  bool refuse_manual_start = false;
+  bool refuse_manual_stop = false;
+  bool remain_after_exit = false;
+  std::uint32_t restarts = 0;             ///< NRestarts
+  std::uint64_t active_enter_us = 0;      ///< CLOCK_REALTIME
+  std::uint64_t inactive_enter_us = 0;
+  std::uint64_t state_change_us = 0;
+  std::uint32_t main_pid = 0;
+};
+
+enum class UnitVerb { start, stop, restart };
+
+/// What systemd said when a job ended, and the unit before and after it.
+struct JobOutcome {
+  std::string result;  ///< done, failed, canceled, timeout, dependency, skipped
+  UnitState before;
+  UnitState after;
+};
+
+/// The system manager over D-Bus. Each object holds one connection, made on first use and again after it broke; one
+/// thread at a time. No call waits longer than its timeout.
+class SystemdManager {
+ public:
+  virtual ~SystemdManager() = default;
+  virtual Result<std::vector<UnitSummary>> list_units(Duration timeout) = 0;
+  /// ErrorCode::not_found when no such unit is loaded or loadable.
+  virtual Result<UnitState> unit(std::string_view name, Duration timeout) = 0;
+  /// NRestarts and active-since in one round trip for several units, pipelined.
+  virtual Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) = 0;
+  /// Whether the manager's own state is "running", "degraded", ...; and its version.
+  virtual Result<std::string> system_state(Duration timeout) = 0;
+  virtual Result<std::string> version(Duration timeout) = 0;
+  /// Queues a job ("replace") and waits for JobRemoved of that very job. The subscription is in place before the call.
+  /// On timeout or cancel the job is left to systemd and the error says so.
+  virtual Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout, const CancelToken& cancel) = 0;
+  virtual Status reset_failed(std::string_view unit, Duration timeout) = 0;
+};
+
+struct BusAddress {
+  std::string address;  ///< D-Bus address; "" is the system bus
+};
+std::unique_ptr<SystemdManager> make_systemd_manager(BusAddress address);
+
+/// unit names as systemd.unit(5) allows them, with a suffix, at most 255 bytes: no slash, no "..", no blank.
+bool is_valid_unit_name(std::string_view name);
+
+/// sd_notify(3) to the service manager that started us; does nothing without NOTIFY_SOCKET.
+void notify_service_manager(std::string_view state);
+/// sd_watchdog_enabled(3): the interval asked for, zero when none.
+Duration watchdog_interval();
+
+}  // namespace chiron

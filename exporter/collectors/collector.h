@@ -1,0 +1,89 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/base/clock.h"
+#include "exporter/base/host_paths.h"
+#include "exporter/base/result.h"
+#include "exporter/base/systemd.h"
+#include "exporter/collectors/probe_spec.h"
+#include "exporter/series/catalogue.h"
+#include "exporter/series/frame.h"
+
+namespace chiron {
+
+class EventLog;
+
+/// Values of a collector's options, by name without the --collector.NAME. prefix; defaults filled in.
+class CollectorOptions {
+ public:
+  /// "" when the collector declares no such option.
+  std::string_view get(std::string_view name) const;
+  std::vector<std::string> list(std::string_view name) const;  ///< repeatable options: one value each
+  void set(std::string name, std::vector<std::string> values);
+
+ private:
+  struct Value {
+    std::string name;
+    std::vector<std::string> values;
+  };
+  std::vector<Value> values_;
+};
+
+/// What a collector is given; all of it outlives the collector.
+struct CollectorContext {
+  const HostPaths& paths;
+  const Clock& clock;
+  Catalogue& catalogue;
+  EventLog& log;
+  CollectorOptions options;
+  BusAddress bus;
+  std::vector<std::string> watched_services;  ///< unit names: services: in the configuration file
+  std::vector<ProbeSpec> probes;
+  /// Per call: how long a collector may wait for a server or mount before it gives up on it for this pass.
+  Duration deadline = std::chrono::seconds(2);
+};
+
+/// Reads one kernel or service interface. Constructed once; declares its families in the constructor, keeps series
+/// handles between passes.
+/// collect() is called by one thread at a time, but not always the same one. It appends the values of this instant to
+/// `frame`. An error with ErrorCode::no_data means that there is normally nothing to report here; any other error is
+/// a failure: logged on change, node_scrape_collector_success 0. What was appended before an error is used. The
+/// framework measures the duration, bounds the frame and catches exceptions.
+class Collector {
+ public:
+  virtual ~Collector() = default;
+  virtual Status collect(Frame& frame) = 0;
+};
+
+/// One option of a collector: --collector.NAME.OPTION and collectors.NAME.OPTION in the configuration file.
+struct CollectorOption {
+  std::string_view name;
+  std::string_view default_value;
+  std::string_view help;
+  bool is_flag = false;     ///< boolean, default_value "true" or "false"
+  bool is_pattern = false;  ///< checked to be a regular expression when the configuration is read
+  bool repeatable = false;
+};
+
+/// A row of the table of collectors.
+struct CollectorInfo {
+  std::string_view name;
+  std::string_view help;
+  bool on_by_default;
+  /// May wait for something that can hang (a bus, an engine): collected on a thread of its own, the pass takes what
+  /// is there when the rest is done.
+  bool can_hang;
+  std::span<const CollectorOption> options;
+  Result<std::unique_ptr<Collector>> (*make)(CollectorContext context);
+};
+
+/// Every collector there is, in the order they run. A new one is one row in table.cpp.
+std::span<const CollectorInfo> all_collectors();
+const CollectorInfo* find_collector(std::string_view name);
+
+}  // namespace chiron

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "exporter/series/catalogue.h"
+#include "exporter/series/sample.h"
+
+namespace chiron {
+
+/// Read access to series and their samples: what PromQL is evaluated over. Thread-safe; every call sees a
+/// consistent state, successive calls may see newer samples.
+class SeriesReader {
+ public:
+  virtual ~SeriesReader() = default;
+
+  /// Moves whenever select() could answer differently.
+  virtual std::uint64_t generation() const = 0;
+  /// Appends the ids of all series that satisfy all matchers, ascending.
+  virtual void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const = 0;
+  /// Valid for as long as the id was obtained less than a minute ago or the series is still written.
+  virtual const Labels& labels(SeriesId id) const = 0;
+
+  /// The newest sample with after < t <= until, or nothing when there is none or it is a staleness marker.
+  virtual std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const = 0;
+  /// Appends the samples with after < t <= until, ascending, without staleness markers.
+  virtual void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const = 0;
+
+  /// Timestamp of the newest frame of the host: "now" for queries that name no time. 0 before the first.
+  virtual TimestampMs newest() const = 0;
+  /// Timestamp of the oldest sample kept.
+  virtual TimestampMs oldest() const = 0;
+};
+
+}  // namespace chiron

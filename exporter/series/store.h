@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <vector>
+
+#include "exporter/series/catalogue.h"
+#include "exporter/series/frame.h"
+#include "exporter/series/reader.h"
+
+namespace chiron {
+
+/// A source of frames: one per collector and per rule group. Its frames share one timestamp column.
+enum class StreamId : std::uint32_t {};
+
+/// In-memory history of all frames: a ring of blocks per stream, bounded in age and in bytes. Over budget the oldest
+/// block goes first. Appending happens on the sampling thread only; reading on any thread.
+class Store final : public SeriesReader {
+ public:
+  struct Options {
+    Duration retention = std::chrono::minutes(30);
+    std::size_t memory = 16u << 20;  ///< bytes, the sample columns and their index
+  };
+  Store(Catalogue& catalogue, Options options);
+  ~Store() override;
+
+  StreamId add_stream();
+
+  /// Appends one frame. A timestamp not newer than the stream's last is moved to 1 ms after it. Series that were in
+  /// the stream's last frame and are not in this one get a staleness marker.
+  void append(StreamId stream, TimestampMs t, std::span<const FrameEntry> entries);
+  /// Ends all series of a stream with a staleness marker.
+  void end_stream(StreamId stream, TimestampMs t);
+  /// Drops what is past retention or budget, and forgets series without samples. Once per pass.
+  void trim(TimestampMs now);
+
+  std::size_t bytes() const;
+  std::size_t samples() const;
+  /// Samples dropped because of the byte budget rather than of their age, ever.
+  std::uint64_t evicted() const;
+
+  std::uint64_t generation() const override { return catalogue_.generation(); }
+  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override {
+    catalogue_.select(matchers, out);
+  }
+  const Labels& labels(SeriesId id) const override { return catalogue_.labels(id); }
+  std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
+  void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const override;
+  TimestampMs newest() const override;
+  TimestampMs oldest() const override;
+
+ private:
+  struct Stream;
+  struct Series;
+  struct Impl;
+
+  Catalogue& catalogue_;
+  const Options options_;
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<Impl> impl_;  // guarded by mutex_
+};
+
+}  // namespace chiron

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exporter/base/clock.h"
+#include "exporter/base/event_log.h"
+#include "exporter/series/reader.h"
+#include "exporter/series/self_metrics.h"
+#include "remediation/actions/action.h"
+#include "remediation/engine/remedy_file.h"
+#include "remediation/ledger/ledger.h"
+#include "remediation/policy/policy.h"
+#include "rules/engine/engine.h"
+
+namespace chiron::remediation {
+
+/// "Run remedy R on target T because of A": all that the acting half is told. Serialisable, so that it can become a
+/// process of its own.
+struct RunRequest {
+  std::string remedy;
+  std::string target;
+  std::string trigger = "alert";  ///< alert, manual
+  std::string requested_by;
+  std::optional<rules::Alert> alert;
+  bool dry_run = false;
+};
+std::string to_json(const RunRequest& request);
+
+struct StepPlan {
+  std::string action;
+  Result<Plan> plan;
+};
+
+/// What a remedy would do now, and whether it may.
+struct RemedyPlan {
+  std::string remedy, target;
+  Decision decision;
+  std::vector<StepPlan> steps;
+};
+
+/// Turns firing alerts into runs, and carries them out: policy, ledger, steps, verification, metrics, log.
+/// consider() and frame_done() on the sampling thread, never blocking; the rest on any thread.
+class Remediator {
+ public:
+  struct Options {
+    std::size_t workers = 4;
+    DeletionPolicy deletion;
+    BusAddress bus;
+    std::vector<std::string> watched_services;
+    bool global_dry_run = false;
+  };
+  struct Services {
+    Ledger& ledger;
+    const rules::Engine& rules;
+    const SeriesReader& store;
+    SelfMetrics& metrics;
+    const HostPaths& paths;
+    const Clock& clock;
+    EventLog& log;
+    /// Asks the sampling loop for a frame soon, so that verification need not wait for the next interval.
+    std::function<void()> want_frame;
+  };
+  Remediator(Services services, Options options);
+  ~Remediator();
+
+  /// Recovers the ledger, rebuilds cooldowns, budgets and pauses. Before the first consider().
+  Status start();
+  void load(std::vector<RemedySpec> remedies);
+  std::vector<RemedySpec> remedies() const;
+
+  /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once per
+  /// alert and reason, not once per evaluation.
+  void consider(std::span<const rules::Alert> firing);
+  /// A frame later than `boot` is in the store: verifications look again.
+  void frame_done(BootTime boot);
+
+  /// A person's request. Returns the run's id, or why not. Cooldown and budget hold for it too unless `force`.
+  Result<std::string> request(RunRequest request, bool force = false);
+  /// One action outside any remedy, for `chiron action run`; recorded like a run, remedy "".
+  Result<std::string> run_action(std::string action, ArgumentValues arguments, std::string requested_by);
+  Result<RemedyPlan> plan(std::string_view remedy, std::string_view target);
+  Result<Plan> plan_action(std::string_view action, const ArgumentValues& arguments);
+
+  Status pause(std::string_view remedy, std::optional<Duration> length);
+  Status resume(std::string_view remedy);
+  Decision decision(std::string_view remedy, std::string_view target) const;
+  std::vector<RunRecord> active() const;
+  bool cancel(std::string_view run_id);
+
+  /// Starts nothing more, cancels what runs, waits at most `wait`; what has not ended by then is marked interrupted.
+  void stop(Duration wait);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace chiron::remediation

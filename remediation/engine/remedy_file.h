@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/base/diagnostics.h"
+#include "exporter/series/labels.h"
+#include "remediation/actions/action.h"
+#include "remediation/policy/policy.h"
+#include "rules/engine/template.h"
+#include "rules/promql/promql.h"
+
+namespace chiron::remediation {
+
+struct StepSpec {
+  const ActionInfo* action = nullptr;
+  ArgumentValues arguments;  ///< texts are templates
+  Position where;
+};
+
+struct VerifySpec {
+  std::optional<rules::Template> expr;  ///< nothing: the alert's own expression no longer holds for its labels
+  Duration within = std::chrono::seconds(60);
+};
+
+/// One remedy as written, checked (design.md, section 7).
+struct RemedySpec {
+  std::string name;
+  std::string description;
+  std::vector<std::vector<Matcher>> alerts;  ///< any of the lists, of a list all
+  rules::Template target;
+  std::optional<std::vector<std::string>> targets;  ///< globs; nothing: no target from labels is acted on
+  std::vector<StepSpec> steps;
+  VerifySpec verify;
+  PolicySpec policy;
+  std::string file;
+  Position where;
+
+  bool matches(const Labels& alert) const;
+  /// Whether the allow-list has it. A target that is written out (no template) allows itself.
+  bool allows(std::string_view target) const;
+};
+
+/// Reads one remedy file; all faults into the sink. Complete only when the sink is ok.
+std::vector<RemedySpec> parse_remedy_file(std::string file, std::string text, DiagnosticSink& sink);
+
+/// Shell-like glob over a whole name: * ? [..]; no special meaning of '/' here.
+bool glob_match(std::string_view pattern, std::string_view text);
+
+}  // namespace chiron::remediation

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "exporter/base/clock.h"
+#include "exporter/series/labels.h"
+
+namespace chiron::promql {
+
+/// A byte range [begin, end) of the expression's text.
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+enum class ValueType { none, scalar, vector, matrix, string };
+std::string_view to_string(ValueType type);  ///< Prometheus' words: "instant vector", "range vector", ...
+
+/// What the parser makes of an expression. Immutable after parse(); see parser.h for the node kinds.
+struct Expr;
+using ExprPtr = std::shared_ptr<const Expr>;
+
+struct ParseError {
+  Range range;
+  std::string message;  ///< Prometheus' wording where it has one
+  std::string hint;
+};
+
+}  // namespace chiron::promql

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/result.h"
+#include "exporter/series/reader.h"
+#include "rules/promql/ast.h"
+
+namespace chiron::promql {
+
+struct VectorSample {
+  Labels labels;
+  TimestampMs t = 0;
+  double v = 0;
+};
+struct MatrixSeries {
+  Labels labels;
+  std::vector<Sample> samples;
+};
+struct Scalar {
+  TimestampMs t = 0;
+  double v = 0;
+};
+struct String {
+  TimestampMs t = 0;
+  std::string v;
+};
+using Vector = std::vector<VectorSample>;
+using Matrix = std::vector<MatrixSeries>;
+using Value = std::variant<Scalar, Vector, Matrix, String>;
+
+struct Limits {
+  Duration lookback = std::chrono::minutes(5);
+  std::size_t max_samples = 5'000'000;  ///< in memory at once
+  Duration timeout = std::chrono::seconds(10);
+};
+
+/// Parsed and type-checked, or every error that could be found, ordered by position. Never both.
+struct Parsed {
+  ExprPtr expr;
+  ValueType type = ValueType::none;
+  std::vector<ParseError> errors;
+  bool ok() const { return expr != nullptr; }
+};
+Parsed parse(std::string_view text);
+
+/// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again only when
+/// the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
+class Query {
+ public:
+  Query(ExprPtr expr, const SeriesReader& reader, Limits limits = {});
+  ~Query();
+  Query(Query&&) noexcept;
+  Query& operator=(Query&&) noexcept;
+
+  /// The value at one instant. Errors carry Prometheus' message where it has one.
+  Result<Value> instant(TimestampMs t, const CancelToken* cancel = nullptr);
+
+  const Expr& expr() const;
+  /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that nothing
+  /// yields (their text).
+  std::vector<SeriesId> sources();
+  std::vector<std::string> unmatched_selectors();
+  /// How far back from the evaluation time samples are read: lookback, ranges and offsets.
+  Duration reach() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The expression's canonical text.
+std::string to_string(const Expr& expr);
+
+/// A row of the signature table, for the type check and the reference page.
+struct FunctionInfo {
+  std::string_view name;
+  std::vector<ValueType> arguments;
+  int optional = 0;  ///< how many of the last arguments may be left out; -1: the last may repeat
+  ValueType result;
+};
+std::vector<FunctionInfo> functions();
+
+/// A float as Prometheus prints it in results: shortest form, +Inf, -Inf, NaN.
+std::string format_value(double value);
+
+}  // namespace chiron::promql
