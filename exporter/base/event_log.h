@@ -28,8 +28,9 @@ struct LogField {
 };
 using LogFields = std::initializer_list<LogField>;
 
-/// Structured log: an event is a stable lower-case name ("collector failed"), and fields. Thread-safe; never blocks
-/// on a full disk, never throws: what cannot be written is counted in lost().
+/// Structured log: an event is a stable lower-case name ("collector failed"), and fields. Thread-safe; never
+/// throws and never blocks for more than an instant on a full disk or a reader that stopped reading: what
+/// cannot be written is counted in lost(), one for each event.
 class EventLog {
  public:
   virtual ~EventLog() = default;
@@ -52,5 +53,8 @@ struct LogOptions {
 };
 /// spdlog behind the interface, writing to standard error.
 std::unique_ptr<EventLog> make_stderr_log(LogOptions options);
+/// The same to any descriptor: a file, a pipe, a socket or a terminal. It is borrowed and must outlive the
+/// log.
+std::unique_ptr<EventLog> make_descriptor_log(LogOptions options, int descriptor);
 
 }  // namespace chiron

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "exporter/base/result.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/result.h"
 
 namespace chiron {
 
@@ -30,9 +30,10 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-/// A small kernel file that is read again and again through one kept descriptor with pread(2), which costs a quarter
-/// of open, read and close. Opens on first use, opens again when the file went away (ENODEV, ENOENT, ESTALE).
-/// The buffer grows to what the file needs and stays; the view is valid until the next read. Not thread-safe.
+/// A small kernel file that is read again and again through one kept descriptor with pread(2), which costs a
+/// quarter of open, read and close. Opens on first use, opens again when the file went away (ENODEV, ENOENT,
+/// ESTALE). The buffer grows to what the file needs and stays; the view is valid until the next read. Not
+/// thread-safe.
 class KernelFile {
  public:
   explicit KernelFile(std::string path, std::size_t limit = 1 << 20);
@@ -48,7 +49,8 @@ class KernelFile {
   std::vector<char> buffer_;
 };
 
-/// The whole of a file, opened for this once. Regular files and kernel files; at most `limit` bytes.
+/// The whole of a file, opened for this once. Regular files and kernel files, nothing that could block
+/// (FIFOs, devices); more than `limit` bytes is ErrorCode::exhausted.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 16 << 20);
 /// Names in a directory, without . and .., sorted.
 Result<std::vector<std::string>> list_directory(const std::string& path);

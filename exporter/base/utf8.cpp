@@ -1,0 +1,57 @@
+#include "exporter/base/utf8.h"
+
+namespace chiron {
+namespace {
+
+unsigned byte_at(std::string_view text, std::size_t index) { return static_cast<unsigned char>(text[index]); }
+
+bool is_continuation(std::string_view text, std::size_t index) {
+  return index < text.size() && (byte_at(text, index) & 0xC0U) == 0x80U;
+}
+
+}  // namespace
+
+std::size_t utf8_sequence(std::string_view text) {
+  if (text.empty()) return 0;
+  const unsigned first = byte_at(text, 0);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4 || !is_continuation(text, 1)) return 0;
+  if (first < 0xE0) return 2;
+  const unsigned second = byte_at(text, 1);
+  if (!is_continuation(text, 2)) return 0;
+  if (first < 0xF0) {
+    const bool overlong = first == 0xE0 && second < 0xA0;
+    const bool surrogate = first == 0xED && second > 0x9F;
+    return overlong || surrogate ? 0 : 3;
+  }
+  const bool overlong = first == 0xF0 && second < 0x90;
+  const bool too_large = first == 0xF4 && second > 0x8F;
+  return overlong || too_large || !is_continuation(text, 3) ? 0 : 4;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string replace_invalid_utf8(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) {
+      valid += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+    } else {
+      valid += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return valid;
+}
+
+}  // namespace chiron

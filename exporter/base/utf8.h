@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace chiron {
+
+/// Bytes of the well-formed UTF-8 sequence (RFC 3629: no surrogates, no overlong forms) that `text` begins
+/// with; 0 when it begins with none, or is empty.
+std::size_t utf8_sequence(std::string_view text);
+bool is_valid_utf8(std::string_view text);
+/// A copy with every byte that belongs to no sequence replaced by U+FFFD.
+std::string replace_invalid_utf8(std::string_view text);
+
+}  // namespace chiron

@@ -1,0 +1,143 @@
+#include "exporter/base/file.h"
+
+#include "exporter/base/host_paths.h"
+#include "tests/support/temp_dir.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace chiron {
+namespace {
+
+using testing::TempDir;
+
+TEST(KernelFile, ReadsAgainThroughOneDescriptor) {
+  const TempDir dir;
+  const std::string path = dir.write("f", "one");
+  KernelFile file(path);
+  EXPECT_EQ(file.read().value_or(""), "one");
+  dir.write("f", "longer than before");
+  EXPECT_EQ(file.read().value_or(""), "longer than before");
+  dir.write("f", "");
+  EXPECT_EQ(file.read().value_or("x"), "");
+  // A regular file that was unlinked is still read: the descriptor is the same.
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  EXPECT_TRUE(file.read().ok());
+}
+
+TEST(KernelFile, GrowsToWhatTheFileNeeds) {
+  const TempDir dir;
+  for (const std::size_t size : {1023U, 1024U, 1025U, 100'000U}) {
+    const std::string content(size, 'x');
+    KernelFile file(dir.write("f", content));
+    EXPECT_EQ(file.read().value_or("").size(), size);
+    EXPECT_EQ(file.read().value_or(""), content);
+  }
+}
+
+TEST(KernelFile, RefusesMoreThanItsLimit) {
+  const TempDir dir;
+  KernelFile exact(dir.write("exact", std::string(100, 'x')), 100);
+  EXPECT_TRUE(exact.read().ok());
+  KernelFile large(dir.write("large", std::string(101, 'x')), 100);
+  const auto result = large.read();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), ErrorCode::exhausted);
+}
+
+TEST(KernelFile, AppearsLater) {
+  const TempDir dir;
+  KernelFile file(dir / "f");
+  const auto missing = file.read();
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code(), ErrorCode::not_found);
+  EXPECT_THAT(missing.error().message(), ::testing::HasSubstr((dir / "f") + ": No such file"));
+  dir.write("f", "here");
+  EXPECT_EQ(file.read().value_or(""), "here");
+}
+
+TEST(KernelFile, ReadsKernelFilesThatComeInPieces) {
+  const HostPaths paths;
+  // Several pages long, delivered a page at a time.
+  KernelFile file(paths.proc("kallsyms"), 64 << 20);
+  const auto first = file.read();
+  if (!first.ok()) GTEST_SKIP() << first.error().message();
+  EXPECT_GT(first->size(), 5000U);
+  EXPECT_EQ(first->back(), '\n');
+  KernelFile stat(paths.proc("stat"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(stat.read().value_or("").substr(0, 4), "cpu ");
+}
+
+TEST(KernelFile, OpensAgainWhenTheProcessBehindItIsAnother) {
+  // A process's directory answers ESRCH through a descriptor kept from before the process ended.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  ASSERT_GT(child, 0);
+  KernelFile file(HostPaths().proc(std::to_string(child) + "/stat"));
+  EXPECT_TRUE(file.read().ok());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  const auto gone = file.read();
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().code(), ErrorCode::not_found);
+  EXPECT_THAT(gone.error().message(), ::testing::HasSubstr("No such file"));
+}
+
+TEST(ReadFile, ReadsRegularAndKernelFiles) {
+  const TempDir dir;
+  EXPECT_EQ(read_file(dir.write("f", std::string("a\0b", 3))).value_or(""), std::string("a\0b", 3));
+  EXPECT_EQ(read_file(dir.write("empty", "")).value_or("x"), "");
+  EXPECT_GT(read_file(HostPaths().proc("meminfo")).value_or("").size(), 100U);
+  EXPECT_EQ(read_file(dir.write("big", "12345"), 5).value_or(""), "12345");
+  const auto large = read_file(dir / "big", 4);
+  ASSERT_FALSE(large.ok());
+  EXPECT_EQ(large.error().code(), ErrorCode::exhausted);
+}
+
+TEST(ReadFile, RefusesWhatCouldBlock) {
+  const TempDir dir;
+  const std::string fifo = dir / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_EQ(read_file(fifo).error().code(), ErrorCode::invalid_argument);
+  EXPECT_THAT(read_file(dir.path()).error().message(), ::testing::HasSubstr("is a directory"));
+  EXPECT_EQ(read_file(dir / "none").error().code(), ErrorCode::not_found);
+}
+
+TEST(ListDirectory, IsSortedWithoutDots) {
+  const TempDir dir;
+  dir.write("b", "");
+  dir.write("a/x", "");
+  dir.write(".hidden", "");
+  EXPECT_EQ(list_directory(dir.path()).value_or({}), (std::vector<std::string>{".hidden", "a", "b"}));
+  EXPECT_EQ(list_directory(dir / "none").error().code(), ErrorCode::not_found);
+  EXPECT_FALSE(list_directory(dir / "b").ok());
+}
+
+TEST(WriteFileAtomically, ReplacesAndLeavesNothingBehind) {
+  const TempDir dir;
+  const std::string path = dir.write("f", "old");
+  ASSERT_TRUE(write_file_atomically(path, "new", 0600).ok());
+  EXPECT_EQ(read_file(path).value_or(""), "new");
+  struct stat facts {};
+  ASSERT_EQ(::stat(path.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777, 0600U);
+  EXPECT_EQ(list_directory(dir.path()).value_or({}), std::vector<std::string>{"f"});
+}
+
+TEST(WriteFileAtomically, KeepsTheOldFileWhenItFails) {
+  const TempDir dir;
+  dir.write("d/inside", "x");  // rename(2) onto a directory that is not empty fails
+  const Status status = write_file_atomically(dir / "d", "new");
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(list_directory(dir.path()).value_or({}), std::vector<std::string>{"d"});
+  EXPECT_EQ(write_file_atomically(dir / "none/f", "x").error().code(), ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace chiron

@@ -1,0 +1,29 @@
+#include "exporter/base/utf8.h"
+
+namespace chiron {
+namespace {
+
+TEST(Utf8, KnowsTheWellFormedSequences) {
+  EXPECT_EQ(utf8_sequence("a"), 1U);
+  EXPECT_EQ(utf8_sequence("\xC3\xA9x"), 2U);
+  EXPECT_EQ(utf8_sequence("\xE2\x82\xAC"), 3U);
+  EXPECT_EQ(utf8_sequence("\xF0\x9F\x98\x80"), 4U);
+  EXPECT_EQ(utf8_sequence("\xF4\x8F\xBF\xBF"), 4U);
+  EXPECT_TRUE(is_valid_utf8("a\xC3\xA9\xE2\x82\xAC"));
+}
+
+TEST(Utf8, RefusesTheOthers) {
+  for (const std::string_view bad :
+       {"", "\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xE2\x82", "\xED\xA0\x80",
+        "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xF0\x9F\x98"}) {
+    EXPECT_EQ(utf8_sequence(bad), 0U) << ::testing::PrintToString(bad);
+  }
+}
+
+TEST(Utf8, ReplacesOnlyTheBrokenBytes) {
+  EXPECT_EQ(replace_invalid_utf8("a\xFF\xC3\xA9\xE2\x82"), "a\xEF\xBF\xBD\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(replace_invalid_utf8(""), "");
+}
+
+}  // namespace
+}  // namespace chiron
