@@ -1,0 +1,70 @@
+#pragma once
+
+#include "tests/support/temp_dir.h"
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace chiron::testing {
+
+/// A Unix socket server that answers every connection's first bytes with what the test says, then keeps the
+/// connection open; with no answer it is a server that hangs.
+class ScriptedServer {
+ public:
+  using Answer = std::function<std::string(std::string_view request)>;
+  explicit ScriptedServer(Answer answer = nullptr) : answer_(std::move(answer)) {
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    ::listen(listener_, 16);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedServer() {
+    stopping_ = true;
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  ScriptedServer(const ScriptedServer&) = delete;
+  ScriptedServer& operator=(const ScriptedServer&) = delete;
+
+  std::string path() const { return dir_ / "server.sock"; }
+  int connections() const { return connections_; }
+
+ private:
+  void serve() {
+    std::vector<int> open;
+    while (!stopping_) {
+      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) break;
+      ++connections_;
+      open.push_back(fd);
+      if (!answer_) continue;
+      char buffer[65536];
+      const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
+      const std::string reply =
+          answer_(std::string_view(buffer, size > 0 ? static_cast<std::size_t>(size) : 0));
+      ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+      ::shutdown(fd, SHUT_WR);
+    }
+    for (const int fd : open) ::close(fd);
+  }
+
+  TempDir dir_;
+  Answer answer_;
+  int listener_ = -1;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> connections_{0};
+  std::thread thread_;
+};
+
+}  // namespace chiron::testing
