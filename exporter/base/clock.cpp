@@ -1,13 +1,12 @@
 #include "exporter/base/clock.h"
 
-#include <fcntl.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <array>
 #include <string_view>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
 
 namespace chiron {
 namespace {

@@ -18,8 +18,8 @@ struct BootClock {
 };
 using BootTime = BootClock::time_point;
 
-/// CLOCK_REALTIME in milliseconds since the Unix epoch, Prometheus' resolution. May jump either way: for people
-/// and for timestamps, never for durations.
+/// CLOCK_REALTIME in milliseconds since the Unix epoch, Prometheus' resolution. May jump either way: for
+/// people and for timestamps, never for durations.
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
 /// Milliseconds since the Unix epoch, as sample timestamps are kept and as PromQL computes with them.

@@ -50,7 +50,8 @@ class [[nodiscard]] Error {
   std::shared_ptr<const Error> cause_;
 };
 
-/// Either a value or an Error. No exception crosses an interface of ours: adapters catch at the library's edge.
+/// Either a value or an Error. No exception crosses an interface of ours: adapters catch at the library's
+/// edge.
 template <class T>
 class [[nodiscard]] Result {
  public:

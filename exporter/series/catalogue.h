@@ -1,5 +1,8 @@
 #pragma once
 
+#include "exporter/base/result.h"
+#include "exporter/series/labels.h"
+
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -10,9 +13,6 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include "exporter/base/result.h"
-#include "exporter/series/labels.h"
 
 namespace chiron {
 
@@ -33,30 +33,32 @@ struct Family {
   std::string header;  ///< "# HELP ...\n# TYPE ...\n", HELP escaped
 };
 
-/// Interns every series once. A series has an id, its labels as queries see them (with job and instance), and the
-/// ready-made exposition prefix `name{labels} ` as scrapers see it (without them).
-/// Thread-safe. What references point to never moves; a forgotten id is not given out again before kQuarantine
-/// further intern or forget calls' worth of time has been granted by the caller (see forget()).
+/// Interns every series once. A series has an id, its labels as queries see them (with job and instance), and
+/// the ready-made exposition prefix `name{labels} ` as scrapers see it (without them). Thread-safe. What
+/// references point to never moves while its series lives; see forget() for when it ends.
 class Catalogue {
  public:
-  /// `target` is attached to every local series as Prometheus attaches it when scraping: a series that has such a
-  /// label already keeps its own value as exported_<name>.
+  /// `target` is attached to every local series as Prometheus attaches it when scraping: a series that has
+  /// such a label already keeps its own value as exported_<name>.
   explicit Catalogue(Labels target = {});
 
   /// Declares a metric family. The same name with another type is an error; HELP stays what it was first.
   Result<FamilyId> family(std::string_view name, std::string_view help, MetricType type);
-  /// The same for names that are literals of ours; a clash is a fault of ours and ends the process in debug builds.
+  /// The same for names that are literals of ours; a clash is a fault of ours and ends the process in debug
+  /// builds.
   FamilyId declare(std::string_view name, std::string_view help, MetricType type);
 
-  /// The id of the series of a family. `suffix` is "", "_bucket", "_sum" or "_count". labels without __name__.
+  /// The id of the series of a family. `suffix` is "", "_bucket", "_sum" or "_count". labels without
+  /// __name__.
   SeriesId series(FamilyId family, const Labels& labels, std::string_view suffix = {});
   /// The id of an unpublished series (recording rules, ALERTS); labels with __name__, taken as they are.
   SeriesId unpublished(const Labels& labels);
 
-  /// Ends the life of ids that no store holds samples of any more. They leave selections at once; their labels stay
-  /// readable until release() is called twice after (the caller spaces the calls by more than its longest query).
+  /// Takes ids that no store holds samples of out of selections. They keep their number and their labels, and
+  /// come back to life when they are interned or revived, until kTombstones later ones were forgotten.
   void forget(std::span<const SeriesId> ids);
-  void release();
+  /// False when the id was forgotten so long ago that its labels are gone.
+  bool revive(SeriesId id);
 
   const Labels& labels(SeriesId id) const;
   std::string_view prefix(SeriesId id) const;
@@ -79,8 +81,11 @@ class Catalogue {
     FamilyId family = kUnpublished;
     bool alive = false;
   };
+  static constexpr std::size_t kTombstones = 50'000;
+
   SeriesId intern(Labels labels, FamilyId family, std::string prefix);
   Labels with_target(Labels labels) const;
+  void enliven(SeriesId id);  // mutex_ held
 
   const Labels target_;
   mutable std::shared_mutex mutex_;
@@ -90,7 +95,8 @@ class Catalogue {
   std::deque<Entry> entries_;
   std::unordered_map<Labels, SeriesId, LabelsHash> by_labels_;
   std::unordered_map<std::string, std::vector<SeriesId>> by_name_;
-  std::vector<SeriesId> free_, ageing_, forgotten_;
+  std::deque<SeriesId> tombstones_;
+  std::size_t alive_ = 0;
   std::size_t bytes_ = 0;
   std::atomic<std::uint64_t> generation_{1};
 };

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "exporter/series/catalogue.h"
+
 #include <cstddef>
 #include <span>
 #include <vector>
-
-#include "exporter/series/catalogue.h"
 
 namespace chiron {
 
@@ -13,8 +13,8 @@ struct FrameEntry {
   double value;
 };
 
-/// The values of one collector at one instant, as they are being written. Reused from pass to pass, so that a steady
-/// collector allocates nothing. Not thread-safe: one writer at a time.
+/// The values of one collector at one instant, as they are being written. Reused from pass to pass, so that a
+/// steady collector allocates nothing. Not thread-safe: one writer at a time.
 class Frame {
  public:
   void clear() {

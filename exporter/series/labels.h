@@ -1,5 +1,7 @@
 #pragma once
 
+#include "exporter/base/result.h"
+
 #include <compare>
 #include <cstddef>
 #include <initializer_list>
@@ -8,8 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/result.h"
 
 namespace chiron {
 
@@ -65,7 +65,8 @@ bool is_valid_label_name(std::string_view name);
 
 enum class MatchOp { equal, not_equal, regex, not_regex };
 
-/// One label matcher: name op "value". Regular expressions are RE2, anchored at both ends, dot matches newline.
+/// One label matcher: name op "value". Regular expressions are RE2, anchored at both ends, dot matches
+/// newline.
 class Matcher {
  public:
   static Result<Matcher> make(MatchOp op, std::string name, std::string value);

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "exporter/series/catalogue.h"
+#include "exporter/series/sample.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include "exporter/series/catalogue.h"
-#include "exporter/series/sample.h"
 
 namespace chiron {
 

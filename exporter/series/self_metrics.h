@@ -1,18 +1,18 @@
 #pragma once
 
+#include "exporter/series/catalogue.h"
+#include "exporter/series/frame.h"
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "exporter/series/catalogue.h"
-#include "exporter/series/frame.h"
-
 namespace chiron {
 
-/// The agent's own counters, gauges and histograms, kept in a prometheus-cpp registry and bridged into the same frames
-/// as everything else. Instruments are made once, live as long as this object, and may be used on any thread.
-/// The same name and labels give the same instrument again.
+/// The agent's own counters, gauges and histograms, kept in a prometheus-cpp registry and bridged into the
+/// same frames as everything else. Instruments are made once, live as long as this object, and may be used on
+/// any thread. The same name and labels give the same instrument again.
 class SelfMetrics {
  public:
   class Counter {

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "exporter/series/catalogue.h"
+#include "exporter/series/frame.h"
+#include "exporter/series/reader.h"
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -7,17 +11,13 @@
 #include <span>
 #include <vector>
 
-#include "exporter/series/catalogue.h"
-#include "exporter/series/frame.h"
-#include "exporter/series/reader.h"
-
 namespace chiron {
 
 /// A source of frames: one per collector and per rule group. Its frames share one timestamp column.
 enum class StreamId : std::uint32_t {};
 
-/// In-memory history of all frames: a ring of blocks per stream, bounded in age and in bytes. Over budget the oldest
-/// block goes first. Appending happens on the sampling thread only; reading on any thread.
+/// In-memory history of all frames: a ring of blocks per stream, bounded in age and in bytes. Over budget the
+/// oldest block goes first. Appending happens on the sampling thread only; reading on any thread.
 class Store final : public SeriesReader {
  public:
   struct Options {
@@ -29,14 +29,16 @@ class Store final : public SeriesReader {
 
   StreamId add_stream();
 
-  /// Appends one frame. A timestamp not newer than the stream's last is moved to 1 ms after it. Series that were in
-  /// the stream's last frame and are not in this one get a staleness marker.
+  /// Appends one frame. A timestamp not newer than the stream's last is moved to 1 ms after it. Series that
+  /// were in the stream's last frame and are not in this one get a staleness marker.
   void append(StreamId stream, TimestampMs t, std::span<const FrameEntry> entries);
   /// Ends all series of a stream with a staleness marker.
   void end_stream(StreamId stream, TimestampMs t);
   /// Drops what is past retention or budget, and forgets series without samples. Once per pass.
   void trim(TimestampMs now);
 
+  /// The stream that last wrote a series.
+  std::optional<StreamId> stream_of(SeriesId id) const;
   std::size_t bytes() const;
   std::size_t samples() const;
   /// Samples dropped because of the byte budget rather than of their age, ever.
@@ -53,8 +55,6 @@ class Store final : public SeriesReader {
   TimestampMs oldest() const override;
 
  private:
-  struct Stream;
-  struct Series;
   struct Impl;
 
   Catalogue& catalogue_;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "exporter/base/clock.h"
+
 #include <mutex>
 #include <string>
-
-#include "exporter/base/clock.h"
 
 namespace chiron::testing {
 

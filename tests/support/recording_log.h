@@ -1,10 +1,10 @@
 #pragma once
 
+#include "exporter/base/event_log.h"
+
 #include <mutex>
 #include <string>
 #include <vector>
-
-#include "exporter/base/event_log.h"
 
 namespace chiron::testing {
 

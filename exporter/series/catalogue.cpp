@@ -1,0 +1,235 @@
+#include "exporter/series/catalogue.h"
+
+#include <cassert>
+
+namespace chiron {
+namespace {
+
+std::uint32_t index_of(SeriesId id) { return static_cast<std::uint32_t>(id); }
+std::uint32_t index_of(FamilyId id) { return static_cast<std::uint32_t>(id); }
+
+std::string make_header(std::string_view name, std::string_view help, MetricType type) {
+  std::string header = "# HELP ";
+  header += name;
+  header += ' ';
+  for (const char c : help) {
+    if (c == '\\') {
+      header += "\\\\";
+    } else if (c == '\n') {
+      header += "\\n";
+    } else {
+      header += c;
+    }
+  }
+  header += "\n# TYPE ";
+  header += name;
+  header += ' ';
+  header += to_string(type);
+  header += '\n';
+  return header;
+}
+
+std::string make_prefix(std::string_view name, const Labels& labels) {
+  std::string prefix(name);
+  char separator = '{';
+  for (const Label& label : labels) {
+    prefix += separator;
+    prefix += label.name;
+    prefix += "=\"";
+    prefix += escape_label_value(label.value);
+    prefix += '"';
+    separator = ',';
+  }
+  if (separator == ',') prefix += '}';
+  prefix += ' ';
+  return prefix;
+}
+
+std::size_t bytes_of(const Labels& labels, std::string_view prefix) {
+  std::size_t bytes = 160 + prefix.size();
+  for (const Label& label : labels) bytes += 2 * (sizeof(Label) + label.name.size() + label.value.size());
+  return bytes;
+}
+
+void erase_from(std::vector<SeriesId>& ids, SeriesId id) {
+  const auto it = std::lower_bound(ids.begin(), ids.end(), id);
+  if (it != ids.end() && *it == id) ids.erase(it);
+}
+
+}  // namespace
+
+std::string_view to_string(MetricType type) {
+  switch (type) {
+    case MetricType::counter:
+      return "counter";
+    case MetricType::gauge:
+      return "gauge";
+    case MetricType::untyped:
+      return "untyped";
+    case MetricType::histogram:
+      return "histogram";
+    case MetricType::summary:
+      return "summary";
+  }
+  return "untyped";
+}
+
+Catalogue::Catalogue(Labels target) : target_(std::move(target)) {}
+
+Result<FamilyId> Catalogue::family(std::string_view name, std::string_view help, MetricType type) {
+  if (!is_valid_metric_name(name)) {
+    return Error(ErrorCode::invalid_argument, "'" + std::string(name) + "' is not a metric name");
+  }
+  const std::unique_lock lock(mutex_);
+  if (const auto it = family_by_name_.find(std::string(name)); it != family_by_name_.end()) {
+    const Family& known = families_[index_of(it->second)];
+    if (known.type == type) return it->second;
+    return Error(ErrorCode::failed_precondition, "metric " + std::string(name) + " is already a " +
+                                                     std::string(to_string(known.type)) + ", not a " +
+                                                     std::string(to_string(type)));
+  }
+  const FamilyId id{static_cast<std::uint32_t>(families_.size())};
+  families_.push_back({std::string(name), std::string(help), type, make_header(name, help, type)});
+  family_by_name_.emplace(name, id);
+  return id;
+}
+
+FamilyId Catalogue::declare(std::string_view name, std::string_view help, MetricType type) {
+  auto id = family(name, help, type);
+  assert(id.ok() && "two of our own families share a name but not a type");
+  return id.value_or(kUnpublished);
+}
+
+Labels Catalogue::with_target(Labels labels) const {
+  for (const Label& label : target_) {
+    if (const std::string own(labels.get(label.name)); !own.empty()) {
+      labels.set("exported_" + label.name, own);
+    }
+    labels.set(label.name, label.value);
+  }
+  return labels;
+}
+
+SeriesId Catalogue::series(FamilyId family_id, const Labels& labels, std::string_view suffix) {
+  std::string name;
+  {
+    const std::shared_lock lock(mutex_);
+    name = families_[index_of(family_id)].name;
+  }
+  name += suffix;
+  Labels full = with_target(labels);
+  full.set(kMetricName, name);
+  return intern(std::move(full), family_id, make_prefix(name, labels));
+}
+
+SeriesId Catalogue::unpublished(const Labels& labels) { return intern(labels, kUnpublished, {}); }
+
+void Catalogue::enliven(SeriesId id) {
+  Entry& entry = entries_[index_of(id)];
+  if (entry.alive) return;
+  entry.alive = true;
+  ++alive_;
+  auto& named = by_name_[std::string(entry.labels.get(kMetricName))];
+  named.insert(std::lower_bound(named.begin(), named.end(), id), id);
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
+  const std::unique_lock lock(mutex_);
+  if (const auto it = by_labels_.find(labels); it != by_labels_.end()) {
+    enliven(it->second);
+    return it->second;
+  }
+  const SeriesId id{static_cast<std::uint32_t>(entries_.size())};
+  bytes_ += bytes_of(labels, prefix);
+  entries_.push_back({labels, std::move(prefix), family, false});
+  by_labels_.emplace(std::move(labels), id);
+  enliven(id);
+  return id;
+}
+
+void Catalogue::forget(std::span<const SeriesId> ids) {
+  if (ids.empty()) return;
+  const std::unique_lock lock(mutex_);
+  for (const SeriesId id : ids) {
+    Entry& entry = entries_[index_of(id)];
+    if (!entry.alive) continue;
+    entry.alive = false;
+    --alive_;
+    const auto named = by_name_.find(std::string(entry.labels.get(kMetricName)));
+    if (named != by_name_.end()) {
+      erase_from(named->second, id);
+      if (named->second.empty()) by_name_.erase(named);
+    }
+    tombstones_.push_back(id);
+  }
+  while (tombstones_.size() > kTombstones) {
+    Entry& oldest = entries_[index_of(tombstones_.front())];
+    if (!oldest.alive && !oldest.labels.empty()) {
+      bytes_ -= bytes_of(oldest.labels, oldest.prefix);
+      by_labels_.erase(oldest.labels);
+      oldest = Entry{};
+    }
+    tombstones_.pop_front();
+  }
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+bool Catalogue::revive(SeriesId id) {
+  const std::unique_lock lock(mutex_);
+  if (entries_[index_of(id)].labels.empty()) return false;
+  enliven(id);
+  return true;
+}
+
+const Labels& Catalogue::labels(SeriesId id) const {
+  const std::shared_lock lock(mutex_);
+  return entries_[index_of(id)].labels;
+}
+
+std::string_view Catalogue::prefix(SeriesId id) const {
+  const std::shared_lock lock(mutex_);
+  return entries_[index_of(id)].prefix;
+}
+
+FamilyId Catalogue::family_of(SeriesId id) const {
+  const std::shared_lock lock(mutex_);
+  return entries_[index_of(id)].family;
+}
+
+const Family& Catalogue::family(FamilyId id) const {
+  const std::shared_lock lock(mutex_);
+  return families_[index_of(id)];
+}
+
+void Catalogue::select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const {
+  const std::shared_lock lock(mutex_);
+  const auto take = [&](SeriesId id) {
+    const Entry& entry = entries_[index_of(id)];
+    if (!entry.alive) return;
+    for (const Matcher& matcher : matchers) {
+      if (!matcher.matches(entry.labels)) return;
+    }
+    out.push_back(id);
+  };
+  for (const Matcher& matcher : matchers) {
+    if (matcher.op() != MatchOp::equal || matcher.name() != kMetricName) continue;
+    const auto named = by_name_.find(matcher.value());
+    if (named == by_name_.end()) return;
+    for (const SeriesId id : named->second) take(id);
+    return;
+  }
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) take(SeriesId{i});
+}
+
+std::size_t Catalogue::size() const {
+  const std::shared_lock lock(mutex_);
+  return alive_;
+}
+
+std::size_t Catalogue::bytes() const {
+  const std::shared_lock lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace chiron

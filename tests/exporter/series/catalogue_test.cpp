@@ -1,0 +1,94 @@
+#include "exporter/series/catalogue.h"
+
+namespace chiron {
+namespace {
+
+std::vector<SeriesId> select(const Catalogue& catalogue, std::vector<Matcher> matchers) {
+  std::vector<SeriesId> ids;
+  catalogue.select(matchers, ids);
+  return ids;
+}
+
+TEST(Catalogue, InternsOnceAndKeepsTheExpositionPrefixWithoutTargetLabels) {
+  Catalogue catalogue(Labels{{"job", "node"}, {"instance", "h:1"}});
+  const FamilyId family = catalogue.declare("disk_free", "Free.", MetricType::gauge);
+  const SeriesId id = catalogue.series(family, {{"path", "/a\"b"}});
+  EXPECT_EQ(catalogue.series(family, {{"path", "/a\"b"}}), id);
+  EXPECT_EQ(catalogue.prefix(id), "disk_free{path=\"/a\\\"b\"} ");
+  EXPECT_EQ(catalogue.labels(id).to_string(), R"(disk_free{instance="h:1", job="node", path="/a\"b"})");
+}
+
+TEST(Catalogue, ASeriesThatHasATargetLabelKeepsItAsExported) {
+  Catalogue catalogue(Labels{{"job", "node"}});
+  const FamilyId family = catalogue.declare("batch_ok", "", MetricType::gauge);
+  const SeriesId id = catalogue.series(family, {{"job", "backup"}});
+  EXPECT_EQ(catalogue.labels(id).get("exported_job"), "backup");
+  EXPECT_EQ(catalogue.prefix(id), "batch_ok{job=\"backup\"} ");
+}
+
+TEST(Catalogue, RefusesAFamilyOfAnotherTypeAndNamesBoth) {
+  Catalogue catalogue;
+  ASSERT_TRUE(catalogue.family("a", "x", MetricType::counter).ok());
+  EXPECT_TRUE(catalogue.family("a", "other help", MetricType::counter).ok());
+  const auto clash = catalogue.family("a", "x", MetricType::gauge);
+  ASSERT_FALSE(clash.ok());
+  EXPECT_EQ(clash.error().message(), "metric a is already a counter, not a gauge");
+  EXPECT_FALSE(catalogue.family("0bad", "", MetricType::gauge).ok());
+}
+
+TEST(Catalogue, EscapesHelp) {
+  Catalogue catalogue;
+  const FamilyId id = catalogue.declare("a", "one\\two\nthree", MetricType::untyped);
+  EXPECT_EQ(catalogue.family(id).header, "# HELP a one\\\\two\\nthree\n# TYPE a untyped\n");
+}
+
+TEST(Catalogue, ForgottenSeriesLeaveSelectionsAndComeBackUnderTheirNumber) {
+  Catalogue catalogue;
+  const FamilyId family = catalogue.declare("a", "", MetricType::gauge);
+  const SeriesId one = catalogue.series(family, {{"i", "1"}});
+  const SeriesId two = catalogue.series(family, {{"i", "2"}});
+  const auto name = Matcher::make(MatchOp::equal, "__name__", "a");
+  EXPECT_EQ(select(catalogue, {*name}), (std::vector{one, two}));
+
+  const std::uint64_t before = catalogue.generation();
+  catalogue.forget(std::vector{one});
+  EXPECT_NE(catalogue.generation(), before);
+  EXPECT_EQ(select(catalogue, {*name}), std::vector{two});
+  EXPECT_EQ(catalogue.size(), 1u);
+  EXPECT_EQ(catalogue.labels(one).get("i"), "1");
+
+  EXPECT_EQ(catalogue.series(family, {{"i", "1"}}), one);
+  EXPECT_EQ(select(catalogue, {*name}), (std::vector{one, two}));
+}
+
+TEST(Catalogue, TheOldestForgottenSeriesAreReleasedAndNeverReused) {
+  Catalogue catalogue;
+  const FamilyId family = catalogue.declare("a", "", MetricType::gauge);
+  const SeriesId first = catalogue.series(family, {{"i", "first"}});
+  catalogue.forget(std::vector{first});
+  const std::size_t empty = catalogue.bytes();
+  for (int i = 0; i < 50'000; ++i) {
+    const SeriesId id = catalogue.series(family, {{"i", std::to_string(i)}});
+    EXPECT_NE(id, first);
+    catalogue.forget(std::vector{id});
+  }
+  EXPECT_FALSE(catalogue.revive(first));
+  EXPECT_NE(catalogue.series(family, {{"i", "first"}}), first);
+  EXPECT_LT(catalogue.bytes(), empty * 50'002);
+}
+
+TEST(Catalogue, SelectsByAnyLabel) {
+  Catalogue catalogue;
+  const FamilyId a = catalogue.declare("a", "", MetricType::gauge);
+  const FamilyId b = catalogue.declare("b", "", MetricType::gauge);
+  const SeriesId first = catalogue.series(a, {{"x", "1"}});
+  const SeriesId second = catalogue.series(b, {{"x", "1"}});
+  catalogue.series(b, {{"x", "2"}});
+  EXPECT_EQ(select(catalogue, {*Matcher::make(MatchOp::equal, "x", "1")}), (std::vector{first, second}));
+  EXPECT_EQ(select(catalogue, {*Matcher::make(MatchOp::regex, "__name__", "b"),
+                               *Matcher::make(MatchOp::not_equal, "x", "2")}),
+            std::vector{second});
+}
+
+}  // namespace
+}  // namespace chiron

@@ -1,0 +1,125 @@
+#include "exporter/series/store.h"
+
+#include <limits>
+
+namespace chiron {
+namespace {
+
+class StoreTest : public ::testing::Test {
+ protected:
+  SeriesId series(const std::string& name) {
+    return catalogue_.series(catalogue_.declare("m", "", MetricType::gauge), {{"n", name}});
+  }
+  void append(TimestampMs t, std::vector<FrameEntry> entries) { store_.append(stream_, t, entries); }
+  std::vector<std::pair<TimestampMs, double>> range(SeriesId id, TimestampMs after, TimestampMs until) const {
+    std::vector<Sample> samples;
+    store_.range(id, after, until, samples);
+    std::vector<std::pair<TimestampMs, double>> pairs;
+    for (const Sample& sample : samples) pairs.emplace_back(sample.t, sample.v);
+    return pairs;
+  }
+
+  Catalogue catalogue_;
+  Store store_{catalogue_, {.retention = std::chrono::minutes(30), .memory = 1 << 20}};
+  StreamId stream_ = store_.add_stream();
+  const SeriesId a_ = series("a");
+  const SeriesId b_ = series("b");
+};
+
+TEST_F(StoreTest, WindowsAreOpenOnTheLeft) {
+  append(1000, {{a_, 1}});
+  append(2000, {{a_, 2}});
+  append(3000, {{a_, 3}});
+  EXPECT_EQ(range(a_, 1000, 3000), (std::vector<std::pair<TimestampMs, double>>{{2000, 2}, {3000, 3}}));
+  EXPECT_EQ(store_.latest(a_, 0, 2500)->v, 2);
+  EXPECT_EQ(store_.latest(a_, 2000, 2500), std::nullopt);
+  EXPECT_EQ(store_.newest(), 3000);
+  EXPECT_EQ(store_.oldest(), 1000);
+}
+
+TEST_F(StoreTest, ASeriesThatLeavesTheFrameEndsThere) {
+  append(1000, {{a_, 1}, {b_, 1}});
+  append(2000, {{b_, 2}});
+  append(3000, {{b_, 3}});
+  EXPECT_EQ(store_.latest(a_, 0, 1500)->v, 1);
+  EXPECT_EQ(store_.latest(a_, 0, 3000), std::nullopt);
+  EXPECT_EQ(store_.latest(b_, 0, 3000)->v, 3);
+  EXPECT_EQ(range(a_, 0, 3000).size(), 1u);
+  append(4000, {{a_, 4}, {b_, 4}});
+  EXPECT_EQ(store_.latest(a_, 0, 4000)->v, 4);
+}
+
+TEST_F(StoreTest, EndingAStreamEndsItsSeriesOnce) {
+  append(1000, {{a_, 1}});
+  store_.end_stream(stream_, 2000);
+  const std::size_t samples = store_.samples();
+  store_.end_stream(stream_, 3000);
+  EXPECT_EQ(store_.samples(), samples);
+  EXPECT_EQ(store_.latest(a_, 0, 2500), std::nullopt);
+}
+
+TEST_F(StoreTest, TimeNeverGoesBackwards) {
+  append(5000, {{a_, 1}});
+  append(1000, {{a_, 2}});
+  EXPECT_EQ(range(a_, 0, 10'000), (std::vector<std::pair<TimestampMs, double>>{{5000, 1}, {5001, 2}}));
+}
+
+TEST_F(StoreTest, NanAndInfinityAreDataAndTheMarkerIsNot) {
+  append(1000,
+         {{a_, std::numeric_limits<double>::quiet_NaN()}, {b_, -std::numeric_limits<double>::infinity()}});
+  ASSERT_TRUE(store_.latest(a_, 0, 1000).has_value());
+  EXPECT_TRUE(std::isnan(store_.latest(a_, 0, 1000)->v));
+  EXPECT_EQ(store_.latest(b_, 0, 1000)->v, -std::numeric_limits<double>::infinity());
+}
+
+TEST_F(StoreTest, SpansBlocksAndDropsWhatIsTooOldAndForgetsSeriesWithoutSamples) {
+  append(0, {{a_, -1}, {b_, -1}});
+  for (int i = 1; i < 1000; ++i) append(i * 5000, {{a_, static_cast<double>(i)}});
+  EXPECT_EQ(range(a_, 0, 5'000'000).size(), 999u);
+  EXPECT_EQ(catalogue_.size(), 2u);
+  store_.trim(999 * 5000);
+  EXPECT_EQ(catalogue_.size(), 1u);
+  EXPECT_EQ(store_.stream_of(b_), std::nullopt);
+  const auto left = range(a_, 0, 5'000'000);
+  EXPECT_GE(left.size(), 360u);
+  EXPECT_LT(left.size(), 360u + 64u);
+  EXPECT_EQ(left.back().second, 999);
+  EXPECT_EQ(store_.latest(a_, 0, 5'000'000)->v, 999);
+  EXPECT_EQ(store_.evicted(), 0u);
+}
+
+TEST_F(StoreTest, StaysInItsByteBudgetAndSaysWhatItDropped) {
+  std::vector<FrameEntry> entries;
+  for (int i = 0; i < 1000; ++i) entries.push_back({series(std::to_string(i)), 1.0});
+  for (int i = 0; i < 300; ++i) {
+    append(i * 5000, entries);
+    store_.trim(i * 5000);
+  }
+  EXPECT_LE(store_.bytes(), std::size_t{1} << 20);
+  EXPECT_GT(store_.evicted(), 0u);
+  EXPECT_EQ(store_.latest(entries[999].id, 0, 300 * 5000)->t, 299 * 5000);
+}
+
+TEST_F(StoreTest, AForgottenSeriesThatIsWrittenAgainLives) {
+  append(0, {{a_, 1}});
+  for (int i = 1; i < 600; ++i) append(i * 5000, {{b_, 1}});
+  store_.trim(600 * 5000);
+  ASSERT_EQ(store_.latest(a_, -1, 600 * 5000), std::nullopt);
+  append(601 * 5000, {{a_, 7}});
+  EXPECT_EQ(store_.latest(a_, 0, 601 * 5000)->v, 7);
+  EXPECT_EQ(catalogue_.size(), 2u);
+}
+
+TEST_F(StoreTest, TwoStreamsCannotWriteOneSeriesAtOnceButItCanMove) {
+  const StreamId other = store_.add_stream();
+  append(1000, {{a_, 1}});
+  store_.append(other, 1001, std::vector<FrameEntry>{{a_, 2}});
+  EXPECT_EQ(store_.latest(a_, 0, 2000)->v, 1);
+  append(2000, {{b_, 1}});
+  store_.append(other, 3000, std::vector<FrameEntry>{{a_, 3}});
+  EXPECT_EQ(store_.latest(a_, 0, 3000)->v, 3);
+  EXPECT_EQ(store_.stream_of(a_), other);
+}
+
+}  // namespace
+}  // namespace chiron
