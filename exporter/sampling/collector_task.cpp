@@ -1,0 +1,90 @@
+#include "exporter/sampling/collector_task.h"
+
+namespace chiron {
+
+struct CollectorTask::Shared {
+  Shared(std::unique_ptr<Collector> c, std::size_t limit, const Clock& k)
+      : collector(std::move(c)), series_limit(limit), clock(k) {}
+
+  const std::unique_ptr<Collector> collector;
+  const std::size_t series_limit;
+  const Clock& clock;
+  Collected working;  // the running collection's; nobody else looks while `running`
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  // Guarded by mutex.
+  Collected finished;
+  bool running = false;
+  bool has_result = false;
+  bool stop = false;
+};
+
+CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thread, std::size_t series_limit,
+                             const Clock& clock)
+    : shared_(std::make_shared<Shared>(std::move(collector), series_limit, clock)), own_thread_(own_thread) {
+  if (!own_thread_) return;
+  std::thread([shared = shared_] {
+    std::unique_lock lock(shared->mutex);
+    for (;;) {
+      shared->changed.wait(lock, [&] { return shared->running || shared->stop; });
+      if (shared->stop) return;
+      lock.unlock();
+      run_collector(*shared);
+      lock.lock();
+    }
+  }).detach();
+}
+
+CollectorTask::~CollectorTask() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->stop = true;
+  shared_->changed.notify_all();
+}
+
+void CollectorTask::run_collector(Shared& shared) {
+  Collected& work = shared.working;
+  work.frame.clear();
+  work.frame.set_limit(shared.series_limit);
+  const BootTime begin = shared.clock.boot();
+  try {
+    work.status = shared.collector->collect(work.frame);
+  } catch (const std::exception& fault) {
+    work.status = Error(ErrorCode::internal, std::string("the collector threw: ") + fault.what());
+  } catch (...) {
+    work.status = Error(ErrorCode::internal, "the collector threw something that is no exception");
+  }
+  work.at = shared.clock.boot();
+  work.duration = work.at - begin;
+  const std::lock_guard lock(shared.mutex);
+  std::swap(shared.working, shared.finished);
+  shared.has_result = true;
+  shared.running = false;
+  shared.changed.notify_all();
+}
+
+void CollectorTask::start() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->running) return;
+    shared_->running = true;
+    shared_->changed.notify_all();
+  }
+  if (!own_thread_) run_collector(*shared_);
+}
+
+bool CollectorTask::wait_until(BootTime deadline) {
+  std::unique_lock lock(shared_->mutex);
+  const Duration left = std::max(Duration::zero(), deadline - shared_->clock.boot());
+  return shared_->changed.wait_for(lock, left, [this] { return !shared_->running; });
+}
+
+bool CollectorTask::take(Collected& out) {
+  const std::lock_guard lock(shared_->mutex);
+  if (!shared_->has_result) return false;
+  shared_->has_result = false;
+  std::swap(out, shared_->finished);
+  return true;
+}
+
+}  // namespace chiron

@@ -1,0 +1,209 @@
+#include "exporter/sampling/sampler.h"
+
+#include "exporter/sampling/collector_task.h"
+
+namespace chiron {
+namespace {
+
+Labels named(std::string_view name, Labels labels) {
+  labels.set(kMetricName, name);
+  return labels;
+}
+
+}  // namespace
+
+struct Sampler::Entry {
+  Entry(std::string n, bool can_hang, std::unique_ptr<Collector> collector, const Options& options,
+        Store& store, const Clock& clock)
+      : name(std::move(n)),
+        stream(store.add_stream()),
+        slow_allowed(can_hang),
+        task(std::move(collector), can_hang, options.series_limit, clock) {}
+
+  const std::string name;
+  const StreamId stream;
+  const bool slow_allowed;
+  CollectorTask task;
+  SeriesId duration_id{}, success_id{}, age_id{};
+
+  Collected incoming;
+  Frame published;  // what the page and the store show
+  bool is_published = false;
+  BootTime good_at{};     // when `published` was collected
+  bool was_late = false;  // missed the grace: not waited for until it is in time again
+  bool answered = false;  // in this pass
+  bool ever_answered = false;
+  CollectorStatus status;
+  std::string logged;  // the error that the log has
+};
+
+Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const Clock& clock, EventLog& log,
+                 Options options, Labels target)
+    : catalogue_(catalogue),
+      store_(store),
+      metrics_(metrics),
+      clock_(clock),
+      log_(log),
+      options_(options),
+      timeline_(clock),
+      framework_stream_(store.add_stream()),
+      scrape_stream_(store.add_stream()),
+      duration_family_(catalogue.declare("node_scrape_collector_duration_seconds",
+                                         "Time one collector took for its last collection.",
+                                         MetricType::gauge)),
+      success_family_(catalogue.declare("node_scrape_collector_success",
+                                        "Whether the last collection of a collector went well.",
+                                        MetricType::gauge)),
+      age_family_(catalogue.declare("chiron_sample_age_seconds",
+                                    "Age of a collector's published values when the last pass ended.",
+                                    MetricType::gauge)),
+      up_(catalogue.unpublished(named("up", target))),
+      scrape_duration_(catalogue.unpublished(named("scrape_duration_seconds", target))),
+      scrape_samples_(catalogue.unpublished(named("scrape_samples_scraped", target))),
+      dropped_total_(metrics.counter("chiron_series_dropped_total",
+                                     "Samples left out because a collector was over its series budget.")),
+      ahead_(metrics.gauge("chiron_timeline_ahead_seconds",
+                           "How far sample timestamps run ahead of the wall clock after it was set back.")) {}
+
+Sampler::~Sampler() = default;
+
+void Sampler::add(std::string name, bool can_hang, std::unique_ptr<Collector> collector) {
+  auto entry =
+      std::make_unique<Entry>(std::move(name), can_hang, std::move(collector), options_, store_, clock_);
+  const Labels labels{{"collector", entry->name}};
+  entry->duration_id = catalogue_.series(duration_family_, labels);
+  entry->success_id = catalogue_.series(success_family_, labels);
+  entry->age_id = catalogue_.series(age_family_, labels);
+  entry->status.name = entry->name;
+  entries_.push_back(std::move(entry));
+}
+
+PassTime Sampler::sample() {
+  const PassTime pass{timeline_.now(), clock_.boot()};
+  for (const auto& entry : entries_) {
+    if (entry->slow_allowed) entry->task.start();
+  }
+  for (const auto& entry : entries_) {
+    if (!entry->slow_allowed) entry->task.start();
+  }
+  const BootTime deadline = clock_.boot() + options_.grace;
+  for (const auto& entry : entries_) {
+    if (entry->slow_allowed) {
+      const bool in_time = entry->task.wait_until(entry->was_late ? clock_.boot() : deadline);
+      entry->was_late = !in_time;
+    }
+    take(*entry, pass);
+  }
+  publish(pass, clock_.boot() - pass.boot);
+  return pass;
+}
+
+void Sampler::take(Entry& entry, PassTime pass) {
+  entry.answered = entry.task.take(entry.incoming);
+  if (entry.answered) {
+    entry.ever_answered = true;
+    note(entry);
+    const bool usable =
+        entry.incoming.status.ok() || !entry.incoming.frame.entries().empty() || entry.status.no_data;
+    if (usable) {
+      std::swap(entry.published, entry.incoming.frame);
+      entry.is_published = true;
+      entry.good_at = entry.incoming.at;
+      store_.append(entry.stream, pass.t, entry.published.entries());
+    }
+    if (const std::size_t dropped = entry.published.dropped(); usable && dropped > 0) {
+      dropped_total_.increment(static_cast<double>(dropped));
+    }
+  } else if (entry.status.error.empty() && entry.ever_answered) {
+    // Still fresh enough to stand; it is late, which is not yet a failure.
+    entry.status.success = clock_.boot() - entry.good_at <= 2 * options_.interval;
+  }
+  if (entry.is_published && clock_.boot() - entry.good_at > 2 * options_.interval) {
+    entry.is_published = false;
+    entry.published.clear();
+    entry.status.success = false;
+    store_.end_stream(entry.stream, pass.t);
+    log_.warning("collector hangs",
+                 {{"collector", entry.name}, {"error", "no answer for two intervals; its series ended"}});
+    entry.logged = "hangs";
+  }
+  entry.status.series = entry.published.entries().size();
+  entry.status.age = entry.is_published ? clock_.boot() - entry.good_at : Duration::zero();
+}
+
+void Sampler::note(Entry& entry) {
+  CollectorStatus& status = entry.status;
+  const Status& result = entry.incoming.status;
+  status.success = result.ok();
+  status.no_data = !result.ok() && result.error().code() == ErrorCode::no_data;
+  status.error = result.ok() ? std::string() : result.error().to_string();
+  status.duration = entry.incoming.duration;
+  if (status.error == entry.logged) return;
+  if (status.success) {
+    log_.info("collector recovered", {{"collector", entry.name}});
+  } else if (status.no_data) {
+    log_.debug("collector has nothing to report", {{"collector", entry.name}, {"reason", status.error}});
+  } else {
+    log_.warning("collector failed", {{"collector", entry.name}, {"error", status.error}});
+  }
+  entry.logged = status.error;
+}
+
+void Sampler::publish(PassTime pass, Duration took) {
+  ahead_.set(static_cast<double>(timeline_.ahead()) / 1000);
+  const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
+  framework_.clear();
+  for (const auto& entry : entries_) {
+    framework_.add(entry->duration_id, seconds(entry->status.duration));
+    framework_.add(entry->success_id, entry->status.success ? 1 : 0);
+    if (entry->is_published) framework_.add(entry->age_id, seconds(entry->status.age));
+  }
+  metrics_.collect(framework_);
+  store_.append(framework_stream_, pass.t, framework_.entries());
+
+  scratch_.clear();
+  for (const auto& entry : entries_) {
+    if (!entry->is_published) continue;
+    scratch_.insert(scratch_.end(), entry->published.entries().begin(), entry->published.entries().end());
+  }
+  scratch_.insert(scratch_.end(), framework_.entries().begin(), framework_.entries().end());
+  if (!layout_ || !layout_->fits(scratch_))
+    layout_ = std::make_shared<const ExpositionLayout>(catalogue_, scratch_);
+  auto page = std::make_shared<const Page>(layout_, scratch_);
+
+  const std::array<FrameEntry, 3> scrape{FrameEntry{up_, 1}, FrameEntry{scrape_duration_, seconds(took)},
+                                         FrameEntry{scrape_samples_, static_cast<double>(layout_->size())}};
+  store_.append(scrape_stream_, pass.t, scrape);
+  store_.trim(pass.t);
+
+  const std::lock_guard lock(mutex_);
+  page_ = std::move(page);
+  last_pass_ = pass;
+  status_.clear();
+  for (const auto& entry : entries_) status_.push_back(entry->status);
+}
+
+std::shared_ptr<const Page> Sampler::page() const {
+  const std::lock_guard lock(mutex_);
+  return page_;
+}
+
+PassTime Sampler::last_pass() const {
+  const std::lock_guard lock(mutex_);
+  return last_pass_;
+}
+
+std::vector<Sampler::CollectorStatus> Sampler::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+bool Sampler::failing(SeriesId id) const {
+  const auto stream = store_.stream_of(id);
+  if (!stream) return false;
+  const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                  [&stream](const auto& candidate) { return candidate->stream == *stream; });
+  return entry != entries_.end() && !(*entry)->status.success && !(*entry)->status.no_data;
+}
+
+}  // namespace chiron

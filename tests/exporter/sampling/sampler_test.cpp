@@ -1,0 +1,168 @@
+#include "exporter/sampling/sampler.h"
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/recording_log.h"
+
+#include <future>
+
+namespace chiron {
+namespace {
+
+using namespace std::chrono_literals;
+
+using CollectFunction = std::function<Status(Frame&)>;
+
+class FunctionCollector final : public Collector {
+ public:
+  explicit FunctionCollector(CollectFunction function) : function_(std::move(function)) {}
+  Status collect(Frame& frame) override { return function_(frame); }
+
+ private:
+  CollectFunction function_;
+};
+
+class SamplerTest : public ::testing::Test {
+ protected:
+  SeriesId series(const std::string& name) {
+    return catalogue_.series(catalogue_.declare("m", "M.", MetricType::gauge), {{"n", name}});
+  }
+  void add(std::string name, CollectFunction function, bool can_hang = false) {
+    sampler_.add(std::move(name), can_hang, std::make_unique<FunctionCollector>(std::move(function)));
+  }
+  bool shows(std::string_view line) const { return sampler_.page()->text().find(line) != std::string::npos; }
+  PassTime pass_after(Duration time) {
+    clock_.advance(time);
+    return sampler_.sample();
+  }
+
+  testing::FakeClock clock_;
+  testing::RecordingLog log_;
+  Catalogue catalogue_{Labels{{"job", "node"}}};
+  Store store_{catalogue_, {}};
+  SelfMetrics metrics_{catalogue_};
+  Sampler sampler_{catalogue_, store_, metrics_, clock_, log_, {.series_limit = 3}, Labels{{"job", "node"}}};
+  const SeriesId a_ = series("a");
+  const SeriesId b_ = series("b");
+};
+
+TEST_F(SamplerTest, PublishesValuesAndWhetherEachCollectorWentWell) {
+  add("good", [this](Frame& frame) {
+    frame.add(a_, 1.5);
+    return Status();
+  });
+  add("bad", [](Frame&) { return Status(Error(ErrorCode::unavailable, "no such file")); });
+  const PassTime pass = pass_after(5s);
+  EXPECT_TRUE(shows("m{n=\"a\"} 1.5\n"));
+  EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"good\"} 1\n"));
+  EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"bad\"} 0\n"));
+  EXPECT_EQ(store_.latest(a_, 0, pass.t)->v, 1.5);
+  EXPECT_FALSE(sampler_.failing(a_));
+  EXPECT_EQ(log_.count("collector failed collector=bad error=no such file"), 1u);
+}
+
+TEST_F(SamplerTest, LogsAFaultOnceAndItsEndOnce) {
+  bool broken = true;
+  add("c", [&](Frame&) { return broken ? Status(Error(ErrorCode::unavailable, "gone")) : Status(); });
+  for (int i = 0; i < 3; ++i) pass_after(5s);
+  broken = false;
+  for (int i = 0; i < 3; ++i) pass_after(5s);
+  EXPECT_EQ(log_.count("collector failed"), 1u);
+  EXPECT_EQ(log_.count("collector recovered"), 1u);
+}
+
+TEST_F(SamplerTest, ALastGoodFrameStandsForTwoIntervalsAndThenEnds) {
+  bool broken = false;
+  add("c", [&](Frame& frame) {
+    if (broken) return Status(Error(ErrorCode::unavailable, "gone"));
+    frame.add(a_, 1);
+    return Status();
+  });
+  pass_after(5s);
+  broken = true;
+  PassTime pass = pass_after(5s);
+  EXPECT_TRUE(shows("m{n=\"a\"} 1\n"));
+  EXPECT_TRUE(sampler_.failing(a_));
+  pass = pass_after(5s);
+  EXPECT_TRUE(store_.latest(a_, 0, pass.t).has_value());
+  pass = pass_after(5s);
+  EXPECT_FALSE(shows("m{n=\"a\"}"));
+  EXPECT_EQ(store_.latest(a_, 0, pass.t), std::nullopt);
+}
+
+TEST_F(SamplerTest, WhatACollectorGaveBeforeItFailedIsUsed) {
+  add("c", [this](Frame& frame) {
+    frame.add(a_, 1);
+    return Status(Error(ErrorCode::corrupt, "line 2: nonsense"));
+  });
+  pass_after(5s);
+  EXPECT_TRUE(shows("m{n=\"a\"} 1\n"));
+  EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"c\"} 0\n"));
+}
+
+TEST_F(SamplerTest, AThrowingCollectorIsAFailedOne) {
+  add("c", [](Frame&) -> Status { throw std::runtime_error("boom"); });
+  pass_after(5s);
+  EXPECT_EQ(log_.count("the collector threw: boom"), 1u);
+}
+
+TEST_F(SamplerTest, ACollectorOverItsBudgetIsCutAndCounted) {
+  add("c", [this](Frame& frame) {
+    for (int i = 0; i < 5; ++i) frame.add(series(std::to_string(i)), i);
+    return Status();
+  });
+  pass_after(5s);
+  pass_after(5s);
+  EXPECT_EQ(sampler_.status()[0].series, 3u);
+  EXPECT_TRUE(shows("chiron_series_dropped_total 2\n"));
+}
+
+TEST_F(SamplerTest, AHangingCollectorHoldsNobodyUpAndComesBack) {
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool open = false;
+  };
+  const auto gate = std::make_shared<Gate>();
+  add(
+      "hangs",
+      [gate, b = b_](Frame& frame) {
+        std::unique_lock lock(gate->mutex);
+        gate->changed.wait(lock, [&] { return gate->open; });
+        frame.add(b, 2);
+        return Status();
+      },
+      true);
+  add("good", [this](Frame& frame) {
+    frame.add(a_, 1);
+    return Status();
+  });
+  for (int i = 0; i < 4; ++i) pass_after(5s);
+  EXPECT_TRUE(shows("m{n=\"a\"} 1\n"));
+  EXPECT_FALSE(shows("m{n=\"b\"}"));
+  EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"hangs\"} 0\n"));
+  {
+    const std::lock_guard lock(gate->mutex);
+    gate->open = true;
+    gate->changed.notify_all();
+  }
+  // The answer arrives on its own thread: passes go on until one carries it.
+  for (int i = 0; i < 10'000 && !shows("m{n=\"b\"} 2\n"); ++i) {
+    sampler_.sample();
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(shows("m{n=\"b\"} 2\n"));
+}
+
+TEST_F(SamplerTest, UpExistsInQueriesOnly) {
+  const PassTime pass = pass_after(5s);
+  std::vector<SeriesId> ids;
+  const std::vector<Matcher> up{*Matcher::make(MatchOp::equal, "__name__", "up")};
+  store_.select(up, ids);
+  ASSERT_EQ(ids.size(), 1u);
+  EXPECT_EQ(store_.labels(ids[0]).get("job"), "node");
+  EXPECT_EQ(store_.latest(ids[0], 0, pass.t)->v, 1);
+  EXPECT_FALSE(shows("\nup "));
+}
+
+}  // namespace
+}  // namespace chiron
