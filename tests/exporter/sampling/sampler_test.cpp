@@ -113,7 +113,7 @@ TEST_F(SamplerTest, ACollectorOverItsBudgetIsCutAndCounted) {
   pass_after(5s);
   pass_after(5s);
   EXPECT_EQ(sampler_.status()[0].series, 3u);
-  EXPECT_TRUE(shows("chiron_series_dropped_total 2\n"));
+  EXPECT_TRUE(shows("chiron_series_dropped_total 4\n"));
 }
 
 TEST_F(SamplerTest, AHangingCollectorHoldsNobodyUpAndComesBack) {
