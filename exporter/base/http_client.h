@@ -14,10 +14,10 @@ namespace chiron {
 struct HttpRequest {
   std::string method = "GET";
   /// http://host:port/path, https://..., or unix:///run/docker.sock with `target` as the path asked for.
-  std::string url;
-  std::string target;  ///< only with unix:
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string url = {};
+  std::string target = {};  ///< only with unix:
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   Duration timeout = std::chrono::seconds(5);  ///< for all of it: resolve, connect, TLS, write, read
   std::size_t body_limit = 8 << 20;            ///< a longer body is ErrorCode::exhausted
   bool verify_tls = true;
@@ -26,8 +26,8 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 0;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
+  std::string body = {};
   int redirects = 0;
   std::string header(std::string_view lower_name) const;
 };

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "exporter/base/event_log.h"
+#include "exporter/base/result.h"
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -7,18 +10,15 @@
 #include <utility>
 #include <vector>
 
-#include "exporter/base/event_log.h"
-#include "exporter/base/result.h"
-
 namespace chiron::http {
 
 struct Request {
-  std::string method;
-  std::string path;   ///< decoded
-  std::string query;  ///< raw query string
-  std::string body;   ///< at most Options::body_limit bytes
-  std::string remote;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
+  std::string method = {};
+  std::string path = {};   ///< decoded
+  std::string query = {};  ///< raw query string
+  std::string body = {};   ///< at most Options::body_limit bytes
+  std::string remote = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
 
   std::string header(std::string_view lower_name) const;
   /// All values of a parameter from the query string and, for form bodies, the body; decoded.
@@ -29,8 +29,8 @@ struct Request {
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -43,17 +43,18 @@ struct Route {
 };
 
 struct Options {
-  std::vector<std::string> listen;      ///< HOST:PORT or :PORT; port 0 picks a free one
+  std::vector<std::string> listen = {};  ///< HOST:PORT or :PORT; port 0 picks a free one
   std::size_t workers = 8;
   std::size_t body_limit = 1 << 20;
   /// Host headers answered besides the listen addresses, localhost and loopback; "*" turns the check off.
-  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_hosts = {};
   int request_timeout_ms = 10'000;
   int keep_alive_timeout_ms = 5'000;
 };
 
 /// civetweb behind a small route table. Handlers run on civetweb's threads; one that throws answers 500.
-/// An unknown path is 404, a known path with another method 405 with Allow. stop() returns once no handler runs.
+/// An unknown path is 404, a known path with another method 405 with Allow. stop() returns once no handler
+/// runs.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> start(Options options, std::vector<Route> routes, EventLog& log);

@@ -1,0 +1,44 @@
+#include "exporter/base/parse.h"
+#include "exporter/http/server.h"
+#include "exporter/http/url.h"
+
+#include <algorithm>
+
+namespace chiron::http {
+namespace {
+
+void collect_params(std::string_view text, std::string_view name, std::vector<std::string>& out) {
+  std::string_view pair;
+  while (next_field(text, '&', pair)) {
+    const std::size_t equals = pair.find('=');
+    const auto key = decode_percent(pair.substr(0, equals), Plus::is_blank);
+    if (!key || *key != name) continue;
+    const std::string_view raw =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    if (auto value = decode_percent(raw, Plus::is_blank)) out.push_back(*std::move(value));
+  }
+}
+
+}  // namespace
+
+std::string Request::header(std::string_view lower_name) const {
+  const auto it =
+      std::find_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == lower_name; });
+  return it == headers.end() ? std::string() : it->second;
+}
+
+std::vector<std::string> Request::params(std::string_view name) const {
+  std::vector<std::string> values;
+  collect_params(query, name, values);
+  if (header("content-type").starts_with("application/x-www-form-urlencoded")) {
+    collect_params(trim(body), name, values);
+  }
+  return values;
+}
+
+std::string Request::param(std::string_view name) const {
+  std::vector<std::string> values = params(name);
+  return values.empty() ? std::string() : std::move(values.front());
+}
+
+}  // namespace chiron::http
