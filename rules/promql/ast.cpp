@@ -1,5 +1,7 @@
 #include "rules/promql/ast.h"
 
+#include "rules/promql/nodes.h"
+
 namespace chiron::promql {
 
 std::string_view to_string(ValueType type) {
@@ -16,6 +18,25 @@ std::string_view to_string(ValueType type) {
       return "string";
   }
   return "none";
+}
+
+std::string_view to_string(Op op) {
+  static constexpr std::array<std::string_view, 16> kNames = {
+      "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"};
+  return kNames[static_cast<std::size_t>(op)];
+}
+
+std::string_view to_string(AggregateOp op) {
+  static constexpr std::array<std::string_view, 12> kNames = {"sum",  "avg",     "count",        "min",
+                                                              "max",  "group",   "stddev",       "stdvar",
+                                                              "topk", "bottomk", "count_values", "quantile"};
+  return kNames[static_cast<std::size_t>(op)];
+}
+
+const Expr& without_parens(const Expr& expr) {
+  const Expr* inner = &expr;
+  while (const auto* paren = std::get_if<Paren>(&inner->node)) inner = paren->inner.get();
+  return *inner;
 }
 
 }  // namespace chiron::promql

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "exporter/base/clock.h"
+#include "exporter/series/labels.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "exporter/base/clock.h"
-#include "exporter/series/labels.h"
 
 namespace chiron::promql {
 

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
+#include "exporter/base/result.h"
+#include "exporter/series/reader.h"
+#include "rules/promql/ast.h"
+
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "exporter/base/cancel.h"
-#include "exporter/base/result.h"
-#include "exporter/series/reader.h"
-#include "rules/promql/ast.h"
 
 namespace chiron::promql {
 
@@ -50,8 +50,8 @@ struct Parsed {
 };
 Parsed parse(std::string_view text);
 
-/// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again only when
-/// the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
+/// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again
+/// only when the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
 class Query {
  public:
   Query(ExprPtr expr, const SeriesReader& reader, Limits limits = {});
@@ -63,8 +63,8 @@ class Query {
   Result<Value> instant(TimestampMs t, const CancelToken* cancel = nullptr);
 
   const Expr& expr() const;
-  /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that nothing
-  /// yields (their text).
+  /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that
+  /// nothing yields (their text).
   std::vector<SeriesId> sources();
   std::vector<std::string> unmatched_selectors();
   /// How far back from the evaluation time samples are read: lookback, ranges and offsets.

@@ -1,0 +1,375 @@
+#include "rules/promql/parser.h"
+
+#include "rules/promql/check.h"
+#include "rules/promql/duration_parser.h"
+#include "rules/promql/functions.h"
+#include "rules/promql/promql.h"
+#include "rules/promql/selector_parser.h"
+#include "rules/promql/token_stream.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+using Node = std::shared_ptr<Expr>;
+
+// How tightly operators bind; a unary sign binds like *.
+constexpr int kLoosest = 1;
+constexpr int kSign = 5;
+constexpr int kPower = 6;
+int binding(Op op) {
+  if (op == Op::lor) return 1;
+  if (op == Op::land || op == Op::unless) return 2;
+  if (is_comparison(op)) return 3;
+  if (op == Op::add || op == Op::sub) return 4;
+  return op == Op::pow ? kPower : kSign;
+}
+
+// The vector selector of a plain or a range selector, for modifiers; null for any other node.
+Modifiers* modifiers_of(Expr& expr) {
+  if (auto* selector = std::get_if<VectorSelector>(&expr.node)) return &selector->modifiers;
+  if (auto* matrix = std::get_if<MatrixSelector>(&expr.node)) return &matrix->selector.modifiers;
+  if (auto* subquery = std::get_if<Subquery>(&expr.node)) return &subquery->modifiers;
+  return nullptr;
+}
+
+std::size_t depth_below(const Expr& expr) {
+  struct Visitor {
+    std::size_t operator()(const Subquery& s) const { return s.inner->depth; }
+    std::size_t operator()(const Paren& p) const { return p.inner->depth; }
+    std::size_t operator()(const Unary& u) const { return u.operand->depth; }
+    std::size_t operator()(const Binary& b) const { return std::max(b.lhs->depth, b.rhs->depth); }
+    std::size_t operator()(const Aggregate& a) const {
+      return std::max(a.operand->depth, a.parameter ? a.parameter->depth : 0);
+    }
+    std::size_t operator()(const Call& c) const {
+      std::size_t depth = 0;
+      for (const ExprPtr& argument : c.arguments) depth = std::max(depth, argument->depth);
+      return depth;
+    }
+    std::size_t operator()(const NumberLiteral&) const { return 0; }
+    std::size_t operator()(const StringLiteral&) const { return 0; }
+    std::size_t operator()(const VectorSelector&) const { return 0; }
+    std::size_t operator()(const MatrixSelector&) const { return 0; }
+  };
+  return std::visit(Visitor{}, expr.node);
+}
+
+class Parser {
+ public:
+  explicit Parser(TokenStream& tokens) : tokens_(tokens) {}
+
+  Node whole() {
+    if (tokens_.at(Tok::end)) {
+      tokens_.fail(tokens_.peek().range, "no expression found in input");
+      return nullptr;
+    }
+    Node expr = operators(kLoosest);
+    if (expr && !tokens_.at(Tok::end)) tokens_.unexpected();
+    return expr;
+  }
+
+ private:
+  template <class T>
+  Node make(std::size_t begin, T node) {
+    auto expr = std::make_shared<Expr>();
+    expr->range = {begin, tokens_.last_end()};
+    expr->node = std::move(node);
+    expr->depth = 1 + depth_below(*expr);
+    if (expr->depth > kMaxDepth) {
+      tokens_.fail(expr->range, fmt::format("expression is more than {} operators deep", kMaxDepth));
+      return nullptr;
+    }
+    check(*expr, tokens_.errors());
+    return expr;
+  }
+
+  Node operators(int least) {
+    if (nesting_ >= kMaxNesting) {
+      tokens_.fail(tokens_.peek().range,
+                   fmt::format("expression is nested more than {} levels deep", kMaxNesting));
+      return nullptr;
+    }
+    ++nesting_;
+    const std::size_t begin = tokens_.peek().range.begin;
+    Node left = unary();
+    while (left && tokens_.at(Tok::op) && binding(tokens_.peek().op) >= least)
+      left = binary(begin, std::move(left));
+    --nesting_;
+    return left;
+  }
+
+  Node unary() {
+    if (!tokens_.at(Op::add) && !tokens_.at(Op::sub)) return postfix();
+    const std::size_t begin = tokens_.peek().range.begin;
+    const bool minus = tokens_.next().op == Op::sub;
+    Node operand = operators(kPower);
+    return operand ? make(begin, Unary{minus, std::move(operand)}) : nullptr;
+  }
+
+  Node binary(std::size_t begin, Node left) {
+    Binary node;
+    node.op = tokens_.next().op;
+    node.return_bool = tokens_.accept(Keyword::bool_);
+    if (is_set_operator(node.op)) node.matching.card = Matching::Card::many_to_many;
+    if (!matching(node.matching)) return nullptr;
+    node.lhs = std::move(left);
+    node.rhs = operators(node.op == Op::pow ? kPower : binding(node.op) + 1);
+    return node.rhs ? make(begin, std::move(node)) : nullptr;
+  }
+
+  bool matching(Matching& matching) {
+    if (!tokens_.at(Keyword::on) && !tokens_.at(Keyword::ignoring)) return true;
+    matching.written = true;
+    matching.on = tokens_.next().keyword == Keyword::on;
+    auto labels = parse_label_list(tokens_);
+    if (!labels) return false;
+    matching.labels = std::move(*labels);
+    if (!tokens_.at(Keyword::group_left) && !tokens_.at(Keyword::group_right)) return true;
+    const bool left = tokens_.next().keyword == Keyword::group_left;
+    matching.card = left ? Matching::Card::many_to_one : Matching::Card::one_to_many;
+    // Parentheses right after group_left hold its labels, never the operand.
+    if (!tokens_.at(Tok::left_paren)) return true;
+    auto include = parse_label_list(tokens_);
+    if (!include) return false;
+    matching.include = std::move(*include);
+    return true;
+  }
+
+  Node postfix() {
+    const std::size_t begin = tokens_.peek().range.begin;
+    Node expr = primary();
+    while (expr) {
+      if (tokens_.at(Tok::left_bracket)) {
+        expr = brackets(begin, std::move(expr));
+      } else if (tokens_.at(Keyword::offset)) {
+        if (!offset(*expr)) return nullptr;
+      } else if (tokens_.at(Tok::at)) {
+        if (!at(*expr)) return nullptr;
+      } else {
+        const Token& token = tokens_.peek();
+        if (token.kind == Tok::identifier && (token.text == "anchored" || token.text == "smoothed")) {
+          tokens_.fail(token.range, fmt::format("the {} modifier is not supported", token.text));
+          return nullptr;
+        }
+        break;
+      }
+    }
+    return expr;
+  }
+
+  Node brackets(std::size_t begin, Node inner) {
+    tokens_.next();
+    const auto range = parse_range_duration(tokens_);
+    if (!range) return nullptr;
+    if (tokens_.accept(Tok::colon)) {
+      std::optional<std::int64_t> step;
+      if (!tokens_.at(Tok::right_bracket)) {
+        step = parse_range_duration(tokens_);
+        if (!step) return nullptr;
+      }
+      if (!tokens_.expect(Tok::right_bracket, "subquery selector", "\"]\"")) return nullptr;
+      return make(begin, Subquery{std::move(inner), *range, step, {}});
+    }
+    if (!tokens_.expect(Tok::right_bracket, "subquery or range", "\":\" or \"]\"")) return nullptr;
+    auto* selector = std::get_if<VectorSelector>(&inner->node);
+    if (selector == nullptr) {
+      tokens_.fail({begin, tokens_.last_end()}, "ranges only allowed for vector selectors",
+                   "a subquery takes a range of any expression, as in [5m:30s]");
+      return nullptr;
+    }
+    const Range all{begin, tokens_.last_end()};
+    if (selector->modifiers.has_offset) tokens_.report(all, "no offset modifiers allowed before range");
+    if (selector->modifiers.at != Modifiers::At::none)
+      tokens_.report(all, "no @ modifiers allowed before range");
+    return make(begin, MatrixSelector{std::move(*selector), *range});
+  }
+
+  bool offset(Expr& expr) {
+    const Range word = tokens_.next().range;
+    const auto ms = parse_offset(tokens_);
+    if (!ms) return false;
+    Modifiers* modifiers = modifiers_of(expr);
+    if (modifiers == nullptr) {
+      tokens_.report(
+          {word.begin, tokens_.last_end()},
+          "offset modifier must be preceded by an instant vector selector or range vector selector or a "
+          "subquery");
+    } else if (modifiers->has_offset) {
+      tokens_.report({word.begin, tokens_.last_end()}, "offset may not be set multiple times");
+    } else {
+      modifiers->has_offset = true;
+      modifiers->offset_ms = *ms;
+    }
+    expr.range.end = tokens_.last_end();
+    return true;
+  }
+
+  bool at(Expr& expr) {
+    const Range sign = tokens_.next().range;
+    Modifiers read;
+    if (!parse_at(tokens_, read)) return false;
+    Modifiers* modifiers = modifiers_of(expr);
+    if (modifiers == nullptr) {
+      tokens_.report(
+          {sign.begin, tokens_.last_end()},
+          "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+    } else if (modifiers->at != Modifiers::At::none) {
+      tokens_.report({sign.begin, tokens_.last_end()}, "@ <timestamp> may not be set multiple times");
+    } else {
+      modifiers->at = read.at;
+      modifiers->at_ms = read.at_ms;
+    }
+    expr.range.end = tokens_.last_end();
+    return true;
+  }
+
+  Node primary() {
+    const Token& token = tokens_.peek();
+    const std::size_t begin = token.range.begin;
+    switch (token.kind) {
+      case Tok::number:
+        return make(begin, NumberLiteral{number_value(tokens_.next().text)});
+      case Tok::duration: {
+        const double seconds = duration_value(tokens_, tokens_.next());
+        return make(begin, NumberLiteral{seconds});
+      }
+      case Tok::string:
+        return make(begin, StringLiteral{tokens_.next().value});
+      case Tok::left_paren: {
+        tokens_.next();
+        Node inner = operators(kLoosest);
+        if (!inner || !tokens_.expect(Tok::right_paren, "", "")) return nullptr;
+        return make(begin, Paren{std::move(inner)});
+      }
+      case Tok::aggregator:
+        if (const Token& after = tokens_.peek(1);
+            after.kind == Tok::left_paren ||
+            (after.kind == Tok::keyword &&
+             (after.keyword == Keyword::by || after.keyword == Keyword::without))) {
+          return aggregate();
+        }
+        return selector(begin);
+      case Tok::identifier:
+        if (tokens_.peek(1).kind == Tok::left_paren) return call();
+        return selector(begin);
+      case Tok::keyword:
+        if (token.keyword == Keyword::offset || token.keyword == Keyword::by ||
+            token.keyword == Keyword::without) {
+          return selector(begin);
+        }
+        break;
+      case Tok::op:
+        if (is_word(token)) return selector(begin);
+        break;
+      case Tok::metric_identifier:
+      case Tok::left_brace:
+        return selector(begin);
+      default:
+        break;
+    }
+    tokens_.unexpected();
+    return nullptr;
+  }
+
+  Node selector(std::size_t begin) {
+    auto selector = parse_vector_selector(tokens_);
+    return selector ? make(begin, std::move(*selector)) : nullptr;
+  }
+
+  bool arguments(std::vector<ExprPtr>& out) {
+    tokens_.next();
+    while (!tokens_.at(Tok::right_paren)) {
+      Node argument = operators(kLoosest);
+      if (!argument) return false;
+      out.push_back(std::move(argument));
+      if (tokens_.at(Tok::right_paren)) break;
+      const Range comma = tokens_.peek().range;
+      if (!tokens_.expect(Tok::comma, "", "")) return false;
+      if (tokens_.at(Tok::right_paren))
+        tokens_.report(comma, "trailing commas not allowed in function call args");
+    }
+    tokens_.next();
+    return true;
+  }
+
+  Node call() {
+    const Token& name = tokens_.next();
+    Call node;
+    if (!arguments(node.arguments)) return nullptr;
+    node.function = find_signature(name.text);
+    if (node.function != nullptr) return make(name.range.begin, std::move(node));
+    if (const std::string_view why = why_unsupported(name.text); !why.empty()) {
+      tokens_.fail(name.range, fmt::format("{} cannot be used: {}", name.text, why));
+      return nullptr;
+    }
+    const std::string_view similar = similar_function(name.text);
+    tokens_.fail(name.range, fmt::format("unknown function with name \"{}\"", name.text),
+                 similar.empty() ? "" : fmt::format("did you mean {}?", similar));
+    return nullptr;
+  }
+
+  Node aggregate() {
+    const Token& name = tokens_.next();
+    Aggregate node;
+    node.op = name.aggregate;
+    const bool grouped_before = tokens_.at(Tok::keyword);
+    if (grouped_before && !grouping(node)) return nullptr;
+    std::vector<ExprPtr> given;
+    if (!tokens_.at(Tok::left_paren)) {
+      tokens_.unexpected("aggregation");
+      return nullptr;
+    }
+    if (!arguments(given)) return nullptr;
+    if (!grouped_before && (tokens_.at(Keyword::by) || tokens_.at(Keyword::without)) && !grouping(node))
+      return nullptr;
+    const std::size_t wanted = takes_parameter(node.op) ? 2 : 1;
+    const Range all{name.range.begin, tokens_.last_end()};
+    if (given.empty()) {
+      tokens_.fail(all, "no arguments for aggregate expression provided");
+      return nullptr;
+    }
+    if (given.size() != wanted) {
+      tokens_.fail(
+          all, fmt::format("wrong number of arguments for aggregate expression provided, expected {}, got {}",
+                           wanted, given.size()));
+      return nullptr;
+    }
+    node.operand = given.back();
+    if (wanted == 2) node.parameter = given.front();
+    return make(name.range.begin, std::move(node));
+  }
+
+  bool grouping(Aggregate& node) {
+    node.without = tokens_.next().keyword == Keyword::without;
+    auto labels = parse_label_list(tokens_);
+    if (!labels) return false;
+    node.grouping = std::move(*labels);
+    return true;
+  }
+
+  TokenStream& tokens_;
+  std::size_t nesting_ = 0;
+};
+
+}  // namespace
+
+Parsed parse(std::string_view text) {
+  TokenStream tokens(text);
+  std::shared_ptr<Expr> expr = Parser(tokens).whole();
+  Parsed parsed;
+  if (tokens.errors().empty() && expr) {
+    parsed.type = expr->type;
+    parsed.expr = std::move(expr);
+    return parsed;
+  }
+  parsed.errors = std::move(tokens.errors());
+  std::stable_sort(parsed.errors.begin(), parsed.errors.end(),
+                   [](const ParseError& a, const ParseError& b) { return a.range.begin < b.range.begin; });
+  return parsed;
+}
+
+}  // namespace chiron::promql

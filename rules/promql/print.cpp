@@ -1,0 +1,124 @@
+#include "exporter/base/parse.h"
+#include "rules/promql/functions.h"
+#include "rules/promql/nodes.h"
+#include "rules/promql/promql.h"
+
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+std::string join(const std::vector<std::string>& labels) {
+  std::string out;
+  for (const std::string& label : labels) {
+    if (!out.empty()) out += ", ";
+    out += is_valid_label_name(label) ? label : fmt::format("\"{}\"", escape_label_value(label));
+  }
+  return out;
+}
+
+std::string duration(std::int64_t ms) {
+  const std::string text = format_duration(std::chrono::milliseconds(ms < 0 ? -ms : ms));
+  return ms < 0 ? "-" + text : text;
+}
+
+std::string modifiers(const Modifiers& m) {
+  std::string out;
+  if (m.at == Modifiers::At::start) out += " @ start()";
+  if (m.at == Modifiers::At::end) out += " @ end()";
+  if (m.at == Modifiers::At::time) {
+    const auto size = static_cast<std::uint64_t>(m.at_ms < 0 ? -m.at_ms : m.at_ms);
+    out += fmt::format(" @ {}{}.{:03}", m.at_ms < 0 ? "-" : "", size / 1000, size % 1000);
+  }
+  if (m.has_offset) out += " offset " + duration(m.offset_ms);
+  return out;
+}
+
+std::string selector_core(const VectorSelector& selector) {
+  const bool plain = is_valid_metric_name(selector.name);
+  std::string inside =
+      selector.name.empty() || plain ? "" : fmt::format("\"{}\"", escape_label_value(selector.name));
+  for (const Matcher& matcher : selector.matchers) {
+    if (!selector.name.empty() && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
+        matcher.value() == selector.name) {
+      continue;
+    }
+    if (!inside.empty()) inside += ",";
+    inside += matcher.to_string();
+  }
+  if (plain && inside.empty()) return selector.name;
+  return fmt::format("{}{{{}}}", plain ? selector.name : "", inside);
+}
+
+std::string matching(const Matching& m) {
+  std::string out;
+  if (m.written) out += fmt::format(" {} ({})", m.on ? "on" : "ignoring", join(m.labels));
+  if (m.card == Matching::Card::many_to_one) out += fmt::format(" group_left ({})", join(m.include));
+  if (m.card == Matching::Card::one_to_many) out += fmt::format(" group_right ({})", join(m.include));
+  return out;
+}
+
+struct Printer {
+  // "+Inf" would read back as a sign and a number.
+  std::string operator()(const NumberLiteral& n) const {
+    return std::isinf(n.value) ? "Inf" : format_value(n.value);
+  }
+  std::string operator()(const StringLiteral& s) const {
+    return fmt::format("\"{}\"", escape_label_value(s.value));
+  }
+  std::string operator()(const VectorSelector& s) const { return selector_core(s) + modifiers(s.modifiers); }
+  std::string operator()(const MatrixSelector& m) const {
+    return fmt::format("{}[{}]{}", selector_core(m.selector), duration(m.range_ms),
+                       modifiers(m.selector.modifiers));
+  }
+  std::string operator()(const Subquery& s) const {
+    return fmt::format("{}[{}:{}]{}", to_string(*s.inner), duration(s.range_ms),
+                       s.step_ms ? duration(*s.step_ms) : "", modifiers(s.modifiers));
+  }
+  std::string operator()(const Paren& p) const { return fmt::format("({})", to_string(*p.inner)); }
+  std::string operator()(const Unary& u) const { return (u.minus ? "-" : "+") + to_string(*u.operand); }
+  std::string operator()(const Binary& b) const {
+    return fmt::format("{} {}{}{} {}", to_string(*b.lhs), to_string(b.op), b.return_bool ? " bool" : "",
+                       matching(b.matching), to_string(*b.rhs));
+  }
+  std::string operator()(const Aggregate& a) const {
+    std::string out(to_string(a.op));
+    if (a.without) {
+      out += fmt::format(" without ({}) ", join(a.grouping));
+    } else if (!a.grouping.empty()) {
+      out += fmt::format(" by ({}) ", join(a.grouping));
+    }
+    return out + (a.parameter ? fmt::format("({}, {})", to_string(*a.parameter), to_string(*a.operand))
+                              : fmt::format("({})", to_string(*a.operand)));
+  }
+  std::string operator()(const Call& c) const {
+    std::string arguments;
+    for (const ExprPtr& argument : c.arguments) {
+      if (!arguments.empty()) arguments += ", ";
+      arguments += to_string(*argument);
+    }
+    return fmt::format("{}({})", c.function->name, arguments);
+  }
+};
+
+}  // namespace
+
+std::string to_string(const Expr& expr) { return std::visit(Printer{}, expr.node); }
+
+std::string format_value(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  const double size = std::fabs(value);
+  // The cuts between plain and exponent notation are those of Prometheus' JSON writer.
+  const bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);
+  std::array<char, 64> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                 exponent ? std::chars_format::scientific : std::chars_format::fixed);
+  return {buffer.data(), end.ptr};
+}
+
+}  // namespace chiron::promql

@@ -1,0 +1,98 @@
+#include "rules/promql/selector_parser.h"
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+constexpr std::string_view kContext = "label matching";
+
+void add_matcher(TokenStream& tokens, VectorSelector& selector, MatchOp op, std::string name,
+                 const Token& value) {
+  Result<Matcher> matcher = Matcher::make(op, std::move(name), value.value);
+  if (!matcher) {
+    tokens.report(value.range, matcher.error().to_string(), "regular expressions follow RE2's syntax");
+    // Stands in for it, so that the selector is not also blamed for selecting everything.
+    matcher = Matcher::make(MatchOp::equal, std::string(kMetricName), value.value);
+    if (!matcher) return;
+  }
+  selector.matchers.push_back(std::move(*matcher));
+}
+
+bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
+  const Token& name = tokens.peek();
+  if (name.kind != Tok::string && !is_word(name)) return tokens.unexpected(kContext, "identifier or \"}\"");
+  tokens.next();
+  const Token& op = tokens.peek();
+  const bool quoted = name.kind == Tok::string;
+  if (quoted && (op.kind == Tok::comma || op.kind == Tok::right_brace)) {
+    if (!selector.name.empty()) {
+      tokens.report(name.range, fmt::format("metric name must not be set twice: \"{}\" or \"{}\"",
+                                            selector.name, name.value));
+      return true;
+    }
+    selector.name = name.value;
+    add_matcher(tokens, selector, MatchOp::equal, std::string(kMetricName), name);
+    return true;
+  }
+  MatchOp match = MatchOp::equal;
+  if (op.kind == Tok::equal_regex) {
+    match = MatchOp::regex;
+  } else if (op.kind == Tok::not_equal_regex) {
+    match = MatchOp::not_regex;
+  } else if (tokens.at(Op::ne)) {
+    match = MatchOp::not_equal;
+  } else if (op.kind != Tok::equal) {
+    return tokens.unexpected(kContext, "label matching operator");
+  }
+  tokens.next();
+  const Token& value = tokens.peek();
+  if (!tokens.expect(Tok::string, kContext, "string")) return false;
+  add_matcher(tokens, selector, match, quoted ? name.value : std::string(name.text), value);
+  return true;
+}
+
+}  // namespace
+
+std::optional<VectorSelector> parse_vector_selector(TokenStream& tokens) {
+  VectorSelector selector;
+  if (!tokens.at(Tok::left_brace)) {
+    Token name = tokens.next();
+    selector.name = std::string(name.text);
+    name.value = selector.name;
+    add_matcher(tokens, selector, MatchOp::equal, std::string(kMetricName), name);
+    if (!tokens.at(Tok::left_brace)) return selector;
+  }
+  tokens.next();
+  while (!tokens.at(Tok::right_brace)) {
+    if (!parse_one_matcher(tokens, selector)) return std::nullopt;
+    if (tokens.at(Tok::right_brace)) break;
+    if (!tokens.expect(Tok::comma, kContext, "\",\" or \"}\"")) return std::nullopt;
+  }
+  tokens.next();
+  return selector;
+}
+
+std::optional<std::vector<std::string>> parse_label_list(TokenStream& tokens) {
+  constexpr std::string_view kGrouping = "grouping opts";
+  if (!tokens.expect(Tok::left_paren, kGrouping, "\"(\"")) return std::nullopt;
+  std::vector<std::string> labels;
+  while (!tokens.at(Tok::right_paren)) {
+    const Token& label = tokens.peek();
+    if (label.kind == Tok::string) {
+      labels.push_back(label.value);
+    } else if (is_word(label)) {
+      labels.emplace_back(label.text);
+    } else {
+      tokens.unexpected(kGrouping, "label");
+      return std::nullopt;
+    }
+    tokens.next();
+    if (tokens.at(Tok::right_paren)) break;
+    if (!tokens.expect(Tok::comma, kGrouping, "\",\" or \")\"")) return std::nullopt;
+  }
+  tokens.next();
+  return labels;
+}
+
+}  // namespace chiron::promql

@@ -1,0 +1,229 @@
+#include "rules/promql/nodes.h"
+#include "rules/promql/promql.h"
+
+#include <string>
+
+namespace chiron::promql {
+namespace {
+
+std::string canonical(std::string_view text) {
+  const Parsed parsed = parse(text);
+  if (parsed.ok()) return to_string(*parsed.expr);
+  return "error: " + parsed.errors.front().message;
+}
+
+struct Good {
+  std::string_view text;
+  std::string_view canonical;
+  ValueType type;
+};
+
+class ParsesWell : public testing::TestWithParam<Good> {};
+
+TEST_P(ParsesWell, AndPrintsBack) {
+  const Parsed parsed = parse(GetParam().text);
+  ASSERT_TRUE(parsed.ok()) << parsed.errors.front().message;
+  EXPECT_EQ(parsed.type, GetParam().type);
+  EXPECT_EQ(to_string(*parsed.expr), GetParam().canonical);
+  EXPECT_EQ(canonical(to_string(*parsed.expr)), GetParam().canonical)
+      << "the canonical text reads back as itself";
+}
+
+constexpr ValueType kS = ValueType::scalar;
+constexpr ValueType kV = ValueType::vector;
+constexpr ValueType kM = ValueType::matrix;
+constexpr ValueType kT = ValueType::string;
+
+INSTANTIATE_TEST_SUITE_P(Numbers, ParsesWell,
+                         testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS},
+                                         Good{"0x1F", "31", kS}, Good{"1e3", "1000", kS},
+                                         Good{"1_000", "1000", kS}, Good{"010", "8", kS},
+                                         Good{"089", "89", kS}, Good{"iNf", "Inf", kS},
+                                         Good{"nan", "NaN", kS}, Good{"1h30m", "5400", kS},
+                                         Good{"4s18ms", "4.018", kS}, Good{"1e400", "Inf", kS},
+                                         Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
+
+INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
+                         testing::Values(Good{R"("a\"b")", R"("a\"b")", kT},
+                                         Good{R"('it\'s')", R"("it's")", kT},
+                                         Good{R"(`a\b`)", R"("a\\b")", kT},
+                                         Good{R"("\x41\102\u00e4")", "\"ABä\"", kT}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Selectors, ParsesWell,
+    testing::Values(Good{"up", "up", kV}, Good{"job:up:sum", "job:up:sum", kV}, Good{"up{}", "up", kV},
+                    Good{R"(up{a="b", c!='d',})", R"(up{a="b",c!="d"})", kV},
+                    Good{R"(up{a=~"x.*",b!~"y"})", R"(up{a=~"x.*",b!~"y"})", kV},
+                    Good{R"({a="b"})", R"({a="b"})", kV}, Good{R"({"up", by="c"})", R"(up{by="c"})", kV},
+                    Good{R"({"a name"})", R"({"a name"})", kV}, Good{R"(sum{a="1"})", R"(sum{a="1"})", kV},
+                    Good{"up[5m]", "up[5m]", kM}, Good{"up[90]", "up[1m30s]", kM},
+                    Good{"up[5m-30s*2]", "up[4m]", kM}, Good{"up offset 5m", "up offset 5m", kV},
+                    Good{"up offset -7m", "up offset -7m", kV},
+                    Good{"up[5m] offset 1m", "up[5m] offset 1m", kM},
+                    Good{"up offset 5s-8", "up offset 5s - 8", kV}, Good{"up @ 3.3335", "up @ 3.334", kV},
+                    Good{"up offset 1m @ end()", "up @ end() offset 1m", kV},
+                    Good{"up @ -1.5", "up @ -1.500", kV}, Good{"up[10m:30s]", "up[10m:30s]", kM},
+                    Good{"(up + up)[1h:] offset 1m", "(up + up)[1h:] offset 1m", kM}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Operators, ParsesWell,
+    testing::Values(Good{"-2^2", "-2 ^ 2", kS}, Good{"1 > bool 2", "1 > bool 2", kS},
+                    Good{"a + b or c and d", "a + b or c and d", kV},
+                    Good{"a / on(x) group_left(y) b", "a / on (x) group_left (y) b", kV},
+                    Good{"a / ignoring(x,) group_right b", "a / ignoring (x) group_right () b", kV},
+                    Good{"a AND ON () b", "a and on () b", kV}, Good{"a atan2 b", "a atan2 b", kV},
+                    Good{"sum(a) by (b)", "sum by (b) (a)", kV},
+                    Good{"SUM without (b,c,) (a)", "sum without (b, c) (a)", kV},
+                    Good{"topk(5, a)", "topk(5, a)", kV},
+                    Good{R"(count_values("v", a))", R"(count_values("v", a))", kV},
+                    Good{"rate(a[5m])", "rate(a[5m])", kV}, Good{"round(a, 5)", "round(a, 5)", kV},
+                    Good{"time()", "time()", kS}, Good{"hour()", "hour()", kV},
+                    Good{R"(label_join(a, "x", ","))", R"(label_join(a, "x", ","))", kV}));
+
+TEST(Parser, BindsOperatorsAsPrometheusDoes) {
+  const Parsed parsed = parse("-a ^ 2 * 3");
+  ASSERT_TRUE(parsed.ok());
+  const auto& times = std::get<Binary>(parsed.expr->node);
+  EXPECT_EQ(times.op, Op::mul);
+  const auto& minus = std::get<Unary>(times.lhs->node);
+  EXPECT_EQ(std::get<Binary>(minus.operand->node).op, Op::pow);
+
+  const Parsed power = parse("2 ^ 3 ^ 2");
+  ASSERT_TRUE(power.ok());
+  EXPECT_EQ(std::get<Binary>(std::get<Binary>(power.expr->node).rhs->node).op, Op::pow);
+  const Parsed difference = parse("1 - 2 - 3");
+  ASSERT_TRUE(difference.ok());
+  EXPECT_EQ(std::get<Binary>(std::get<Binary>(difference.expr->node).lhs->node).op, Op::sub);
+}
+
+struct Bad {
+  std::string_view text;
+  std::size_t begin, end;
+  std::string_view message;
+};
+
+class Refuses : public testing::TestWithParam<Bad> {};
+
+TEST_P(Refuses, AndSaysWhere) {
+  const Parsed parsed = parse(GetParam().text);
+  ASSERT_FALSE(parsed.ok());
+  ASSERT_FALSE(parsed.errors.empty());
+  const ParseError& error = parsed.errors.front();
+  EXPECT_EQ(error.message, GetParam().message);
+  EXPECT_EQ(error.range.begin, GetParam().begin);
+  EXPECT_EQ(error.range.end, GetParam().end);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Syntax, Refuses,
+    testing::Values(
+        Bad{"", 0, 0, "no expression found in input"}, Bad{" # x", 4, 4, "no expression found in input"},
+        Bad{"1 /", 3, 3, "unexpected end of input"}, Bad{"*1", 0, 1, "unexpected <op:*>"},
+        Bad{"(1))", 3, 4, "unexpected right parenthesis ')'"}, Bad{"((1)", 0, 1, "unclosed left parenthesis"},
+        Bad{"1 =~ 1", 3, 4, "unexpected character after '=': '~'"},
+        Bad{"a ! b", 3, 4, "unexpected character after '!': ' '"},
+        Bad{"100..4", 0, 5, "bad number or duration syntax: \"100..\""},
+        Bad{"0b11", 0, 2, "bad number or duration syntax: \"0b\""},
+        Bad{"a{b=c}", 4, 5, "unexpected identifier \"c\" in label matching, expected string"},
+        Bad{"a{b", 3, 3, "unexpected end of input inside braces"},
+        Bad{"a{1}", 2, 3, "unexpected character inside braces: '1'"},
+        Bad{"a{b=\"c", 4, 6, "unterminated quoted string"},
+        Bad{R"("\c")", 1, 3, "unknown escape sequence U+0063 'c'"},
+        Bad{R"("it\'s")", 3, 5, "unknown escape sequence U+0027 '''"},
+        Bad{"`a", 0, 2, "unterminated raw string"},
+        Bad{"a[5m1]", 2, 5, "bad number or duration syntax: \"5m1\""},
+        Bad{"a[", 2, 2, "unexpected end of input in duration expression"},
+        Bad{"a[5y1hs]", 2, 7, "unknown unit \"hs\" in duration \"5y1hs\""},
+        Bad{"a[30m1h]", 2, 7, "not a valid duration string: \"30m1h\""},
+        Bad{"a[0m]", 2, 4, "duration must be greater than 0"},
+        Bad{"a[9.5e10]", 2, 8, "duration out of range"}, Bad{"a[5m/0]", 5, 6, "division by zero"},
+        Bad{"a[step()]", 2, 6, "step() in a duration is not supported yet"},
+        Bad{"a offset 1m[5m]", 0, 15, "no offset modifiers allowed before range"},
+        Bad{"(a + b)[5m]", 0, 11, "ranges only allowed for vector selectors"},
+        Bad{"sum by (,)(a)", 8, 9, "unexpected \",\" in grouping opts, expected label"},
+        Bad{"sum(a) without (t) by (t)", 19, 21, "unexpected <by>"},
+        Bad{"a b", 2, 3, "unexpected identifier \"b\""}, Bad{"1 \xc3\xa4", 2, 4, "unexpected character: 'ä'"},
+        Bad{"1 \xff", 2, 3, "unexpected character: '\\xff'"},
+        Bad{"a offset 5m offset 5m", 12, 21, "offset may not be set multiple times"},
+        Bad{"1 offset 5m", 2, 11,
+            "offset modifier must be preceded by an instant vector selector or range vector selector or a "
+            "subquery"},
+        Bad{"a @ 1 @ 2", 6, 9, "@ <timestamp> may not be set multiple times"},
+        Bad{"a anchored", 2, 10, "the anchored modifier is not supported"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Types, Refuses,
+    testing::Values(
+        Bad{"1 == 1", 0, 6, "comparisons between scalars must use BOOL modifier"},
+        Bad{"1 and a", 0, 7, "set operator \"and\" not allowed in binary scalar expression"},
+        Bad{"a + bool b", 0, 10, "bool modifier can only be used on comparison operators"},
+        Bad{"a and on(x) group_left(y) b", 0, 27, "no grouping allowed for \"and\" operation"},
+        Bad{"a * on(x) group_left(x) b", 0, 25, "label \"x\" must not occur in ON and GROUP clause at once"},
+        Bad{"a * on(x) 1", 0, 11, "vector matching only allowed between instant vectors"},
+        Bad{"1 + a[5m]", 4, 9, "binary expression must contain only scalar and instant vector types"},
+        Bad{"-a[5m]", 0, 6,
+            "unary expression only allowed on expressions of type scalar or instant vector, got \"range "
+            "vector\""},
+        Bad{"rate(a)", 5, 6, "expected type range vector in call to function \"rate\", got instant vector"},
+        Bad{"sum(1)", 4, 5, "expected type instant vector in aggregation expression, got scalar"},
+        Bad{"topk(a, b)", 5, 6, "expected type scalar in aggregation parameter, got instant vector"},
+        Bad{"topk(a)", 0, 7,
+            "wrong number of arguments for aggregate expression provided, expected 2, got 1"},
+        Bad{"floor(a, b)", 0, 11, "expected 1 argument(s) in call to \"floor\", got 2"},
+        Bad{"round()", 0, 7, "expected at least 1 argument(s) in call to \"round\", got 0"},
+        Bad{"hour(a, b)", 0, 10, "expected at most 1 argument(s) in call to \"hour\", got 2"},
+        Bad{"RATE(a[5m])", 0, 4, "unknown function with name \"RATE\""},
+        Bad{"info(a)", 0, 4,
+            "info cannot be used: it is an experimental function of Prometheus, which is not supported yet"},
+        Bad{R"({x=~".*"})", 0, 9, "vector selector must contain at least one non-empty matcher"},
+        Bad{R"(a{__name__="b"})", 0, 15, "metric name must not be set twice: \"a\" or \"b\""},
+        Bad{"a[5m][5m:]", 0, 10, "subquery is only allowed on instant vector, got matrix instead"}));
+
+TEST(Parser, FindsAllTypeErrorsInOrder) {
+  const Parsed parsed = parse("rate(a) + floor(1, 2) > bool \"x\"");
+  ASSERT_EQ(parsed.errors.size(), 4u);
+  for (std::size_t i = 1; i < parsed.errors.size(); ++i) {
+    EXPECT_LE(parsed.errors[i - 1].range.begin, parsed.errors[i].range.begin);
+  }
+}
+
+TEST(Parser, NamesTheFunctionThatWasMeant) {
+  const Parsed parsed = parse("incraese(a[5m])");
+  ASSERT_EQ(parsed.errors.size(), 1u);
+  EXPECT_EQ(parsed.errors[0].hint, "did you mean increase?");
+}
+
+TEST(Parser, BlamesABadRegularExpressionAtItsText) {
+  const Parsed parsed = parse(R"({a=~"x("})");
+  ASSERT_EQ(parsed.errors.size(), 1u);
+  EXPECT_EQ(parsed.errors[0].range.begin, 4u);
+  EXPECT_EQ(parsed.errors[0].range.end, 8u);
+}
+
+TEST(Parser, BoundsNestingAndDepth) {
+  const auto repeat = [](std::string_view part, std::size_t times) {
+    std::string out;
+    for (std::size_t i = 0; i < times; ++i) out += part;
+    return out;
+  };
+  EXPECT_TRUE(parse(repeat("(", 150) + "1" + repeat(")", 150)).ok());
+  const std::string nested = "expression is nested more than 200 levels deep";
+  EXPECT_EQ(canonical(repeat("(", 100)), "error: unclosed left parenthesis");
+  EXPECT_EQ(canonical(repeat("(", 300) + "1" + repeat(")", 300)), "error: " + nested);
+  EXPECT_EQ(canonical(repeat("-", 100'000) + "1"), "error: " + nested);
+  EXPECT_EQ(canonical("a[" + repeat("-", 100'000) + "1]"), "error: " + nested);
+  EXPECT_TRUE(parse("1" + repeat(" + 1", 900)).ok());
+  EXPECT_EQ(canonical("1" + repeat(" + 1", 100'000)), "error: expression is more than 1000 operators deep");
+}
+
+TEST(FormatValue, IsShortestAndKnowsTheSpecialOnes) {
+  EXPECT_EQ(format_value(0.1), "0.1");
+  EXPECT_EQ(format_value(-0.0), "-0");
+  EXPECT_EQ(format_value(1e20), "100000000000000000000");
+  EXPECT_EQ(format_value(1e21), "1e+21");
+  EXPECT_EQ(format_value(1e-7), "1e-07");
+  EXPECT_EQ(format_value(-std::numeric_limits<double>::infinity()), "-Inf");
+}
+
+}  // namespace
+}  // namespace chiron::promql
