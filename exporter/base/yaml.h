@@ -42,11 +42,13 @@ class Node {
   const std::string& file() const;
   /// Of the first character of the node.
   Position where() const;
-  /// Where byte `offset` of text() stands in the file: exact for plain, single-line quoted and `|` scalars.
+  /// Where byte `offset` of text() stands in the file: exact for every style of scalar, except on the blanks and line
+  /// ends that folding (`>`) changed, where it is near.
   Position where(std::size_t offset) const;
 
  private:
   friend class Builder;
+  friend Node parse(std::string file, std::string text, DiagnosticSink& sink);
   struct Data;
   explicit Node(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
@@ -57,8 +59,10 @@ struct Node::Entry {
   Node value;
 };
 
-/// Parses one document. Syntax errors, duplicate keys, a second document, more than 64 levels and alias bombs
-/// (more than 100,000 nodes once resolved) become diagnostics with a position, and a null node is returned.
+/// Parses one document, and registers the text with the sink. Syntax errors, duplicate keys, keys that are no scalar,
+/// merge keys (`<<`), tags of an application's own, a second document, control characters, text that is not UTF-8, more
+/// than 64 levels and alias bombs (more than 100,000 nodes once resolved) become diagnostics with a position, and a null
+/// node is returned. So it is for an empty file, without a diagnostic; its file() and where() tell of it.
 Node parse(std::string file, std::string text, DiagnosticSink& sink);
 
 }  // namespace chiron::yaml
