@@ -1,5 +1,10 @@
 #pragma once
 
+#include "exporter/base/clock.h"
+#include "exporter/base/event_log.h"
+#include "exporter/base/result.h"
+#include "exporter/series/labels.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,17 +13,20 @@
 #include <string_view>
 #include <vector>
 
-#include "exporter/base/clock.h"
-#include "exporter/base/event_log.h"
-#include "exporter/base/result.h"
-#include "exporter/series/labels.h"
-
 namespace chiron::remediation {
 
 /// design.md section 7: planned -> suppressed | running -> verifying -> one of the ends.
 enum class RunState {
-  planned, suppressed, running, verifying,
-  succeeded, ineffective, failed, timed_out, cancelled, interrupted,
+  planned,
+  suppressed,
+  running,
+  verifying,
+  succeeded,
+  ineffective,
+  failed,
+  timed_out,
+  cancelled,
+  interrupted,
 };
 std::string_view to_string(RunState state);
 std::optional<RunState> parse_run_state(std::string_view text);
@@ -29,84 +37,94 @@ bool is_final(RunState state);
 struct Moment {
   WallTime wall{};
   BootTime boot{};
-  std::string boot_id;
+  std::string boot_id{};
 };
 Moment moment_now(const Clock& clock);
-/// Time passed since `then`, never negative. Within one boot: the boot clock's difference, whatever the wall clock did.
-/// Over a reboot: the wall clock's difference, at least the uptime.
+/// Time passed since `then`, never negative. Within one boot: the boot clock's difference, whatever the wall
+/// clock did. Over a reboot: the wall clock's difference, at least the uptime.
 Duration age(const Moment& then, const Clock& clock);
 
 struct StepRecord {
   int index = 0;
-  std::string action;
-  std::string arguments;  ///< JSON object, as expanded
-  std::string outcome;    ///< "" while running; succeeded, failed, timed_out, cancelled, interrupted, planned (dry-run)
-  std::string detail;     ///< summary, or the error chain
-  Moment started;
+  std::string action{};
+  std::string arguments{};  ///< JSON object, as expanded
+  /// "" while running; succeeded, failed, timed_out, cancelled, interrupted, planned (dry-run).
+  std::string outcome{};
+  std::string detail{};  ///< summary, or the error chain
+  Moment started{};
   Duration took{};
   std::uint64_t freed_bytes = 0;
   std::uint64_t removed_objects = 0;
 };
 
 struct RunRecord {
-  std::string id;  ///< sorts by start: made by Ledger::begin
-  std::string remedy;
-  std::string target;
-  std::string trigger;  ///< alert, manual
-  std::string requested_by;  ///< for manual: user name or uid
-  std::string mode;     ///< automatic, dry-run
-  std::string alertname;
+  std::string id{};  ///< sorts by start: made by Ledger::begin
+  std::string remedy{};
+  std::string target{};
+  std::string trigger{};       ///< alert, manual
+  std::string requested_by{};  ///< for manual: user name or uid
+  std::string mode{};          ///< automatic, dry-run
+  std::string alertname{};
   std::uint64_t alert_fingerprint = 0;
-  Labels alert_labels;
+  Labels alert_labels{};
   RunState state = RunState::planned;
-  std::string reason;  ///< why suppressed, or what failed
-  Moment started;
-  std::optional<Moment> finished;
+  std::string reason{};  ///< why suppressed, or what failed
+  Moment started{};
+  std::optional<Moment> finished{};
   std::uint64_t freed_bytes = 0;
   std::uint64_t removed_objects = 0;
-  std::vector<StepRecord> steps;
+  std::vector<StepRecord> steps{};
 };
 
 struct HistoryFilter {
-  std::string remedy, target, state;  ///< "" any
-  std::optional<WallTime> since;
+  std::string remedy{}, target{}, state{};  ///< "" any
+  std::optional<WallTime> since{};
   std::size_t limit = 50;
   bool suppressed = true;  ///< include suppressed rows
+  bool steps = true;       ///< with their steps
 };
 
+/// The id of a run that begins at `now`: 20261121T001453-4f2a, UTC. Two hexadecimal digits count the runs of
+/// that second, two are `random`. Sorts after `last`, the id given before, unless the wall clock was set back
+/// by more than an hour.
+std::string next_run_id(WallTime now, std::string_view last, std::uint8_t random);
+
 /// The durable record of runs: SQLite in WAL mode at STATE_DIR/ledger.db, written by one thread of its own.
-/// Every write is on disk (synchronous=FULL) when its call returns ok. Each call waits at most `deadline`; after that
-/// it returns timed_out, and what was asked for may still happen later. Thread-safe.
-/// Space for further writes is reserved when opening, so that a run on a disk without a free byte or inode is
-/// recorded; when the reserve is used up begin() is refused with ErrorCode::exhausted.
+/// Every write is on disk (synchronous=FULL) when its call returns ok. Each call waits at most `deadline`;
+/// after that it returns timed_out, and what was asked for may still happen later. Thread-safe. Space for
+/// further writes is reserved when opening, so that a run on a disk without a free byte or inode is recorded;
+/// when the reserve is used up begin() is refused with ErrorCode::exhausted.
 class Ledger {
  public:
   struct Options {
-    std::string directory;
+    std::string directory{};
     std::size_t reserve = 4u << 20;
     Duration deadline = std::chrono::seconds(2);
     std::size_t keep_runs = 10'000;  ///< oldest ended runs beyond are deleted
   };
-  /// Opens or creates. A damaged file is moved aside as ledger.db.damaged-TIME, said in the log, and a fresh one made
-  /// (runs recorded from then on only).
+  /// Opens or creates. A damaged file is moved aside as ledger.db.damaged-TIME, said in the log, and a fresh
+  /// one made (runs recorded from then on only).
   static Result<std::unique_ptr<Ledger>> open(Options options, const Clock& clock, EventLog& log);
   /// Read-only, for the command line, also beside a running agent.
-  static Result<std::unique_ptr<Ledger>> open_read_only(const std::string& directory, const Clock& clock, EventLog& log);
+  static Result<std::unique_ptr<Ledger>> open_read_only(const std::string& directory, const Clock& clock,
+                                                        EventLog& log);
   virtual ~Ledger() = default;
 
   /// Marks every unfinished run and step interrupted; returns them. Once, right after open().
   virtual Result<std::vector<RunRecord>> recover() = 0;
 
-  /// Records the intent of a run (state running, or suppressed/planned for one that will not act) and returns its id.
+  /// Records the intent of a run (state running, or suppressed/planned for one that will not act) and returns
+  /// its id.
   virtual Result<std::string> begin(RunRecord run) = 0;
   virtual Status begin_step(std::string_view run, const StepRecord& step) = 0;
   virtual Status end_step(std::string_view run, const StepRecord& step) = 0;
   virtual Status set_state(std::string_view run, RunState state, std::string_view reason) = 0;
   /// Final state with totals.
-  virtual Status finish(std::string_view run, RunState state, std::string_view reason, std::uint64_t freed_bytes,
-                        std::uint64_t removed_objects) = 0;
+  virtual Status finish(std::string_view run, RunState state, std::string_view reason,
+                        std::uint64_t freed_bytes, std::uint64_t removed_objects) = 0;
 
-  virtual Result<std::vector<RunRecord>> history(const HistoryFilter& filter) = 0;  ///< newest first, with steps
+  virtual Result<std::vector<RunRecord>> history(
+      const HistoryFilter& filter) = 0;  ///< newest first, with steps
   virtual Result<std::optional<RunRecord>> run(std::string_view id) = 0;
 
   /// Small durable facts beside the runs: pauses, alert progress. An empty value deletes.
