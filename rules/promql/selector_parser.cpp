@@ -9,11 +9,11 @@ constexpr std::string_view kContext = "label matching";
 
 void add_matcher(TokenStream& tokens, VectorSelector& selector, MatchOp op, std::string name,
                  const Token& value) {
-  Result<Matcher> matcher = Matcher::make(op, std::move(name), value.value);
+  Result<Matcher> matcher = Matcher::make(op, name, value.value);
   if (!matcher) {
     tokens.report(value.range, matcher.error().to_string(), "regular expressions follow RE2's syntax");
     // Stands in for it, so that the selector is not also blamed for selecting everything.
-    matcher = Matcher::make(MatchOp::equal, std::string(kMetricName), value.value);
+    matcher = Matcher::make(MatchOp::equal, std::move(name), value.value);
     if (!matcher) return;
   }
   selector.matchers.push_back(std::move(*matcher));

@@ -1,0 +1,134 @@
+#include "rules/engine/rule_file.h"
+
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace chiron::rules {
+namespace {
+
+const std::filesystem::path kBad = std::filesystem::path(CHIRON_SOURCE_DIR) / "tests/rules/engine/bad";
+
+std::string show(const Diagnostic& one) {
+  return fmt::format("{}:{} {}: {}", one.where.line, one.where.column, one.code, one.message);
+}
+
+std::vector<std::string> bad_files() {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(kBad)) out.push_back(entry.path().filename());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Each file ends with what is to be found in it: "# expect LINE:COLUMN CODE: PART OF THE MESSAGE".
+class BadRuleFile : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BadRuleFile, HasEveryFaultWithItsPlace) {
+  const std::string path = kBad / GetParam();
+  const std::string text = *read_file(path);
+  DiagnosticSink sink;
+  parse_rule_file(path, text, sink);
+  std::vector<Diagnostic> found = sink.all();
+  std::stable_sort(found.begin(), found.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
+  });
+  std::vector<std::string> expected;
+  std::string_view rest = text, line;
+  while (next_line(rest, line))
+    if (line.starts_with("# expect ")) expected.emplace_back(line.substr(9));
+  ASSERT_FALSE(expected.empty());
+  std::string all;
+  for (const Diagnostic& one : found) all += show(one) + "\n";
+  ASSERT_EQ(found.size(), expected.size()) << all;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::size_t colon = expected[i].find(": ");
+    EXPECT_EQ(show(found[i]).substr(0, colon), expected[i].substr(0, colon)) << all;
+    EXPECT_THAT(found[i].message, ::testing::HasSubstr(expected[i].substr(colon + 2)));
+    EXPECT_EQ(found[i].file, path);
+    EXPECT_FALSE(found[i].source_line.empty());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(All, BadRuleFile, ::testing::ValuesIn(bad_files()), [](const auto& param) {
+  std::string name = param.param.substr(0, param.param.find('.'));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(RuleFile, ReadsEveryField) {
+  DiagnosticSink sink;
+  const std::vector<GroupSpec> groups = parse_rule_file("x.rules.yml", R"(
+groups:
+  - name: host
+    interval: 30s
+    limit: 5
+    query_offset: 10s
+    labels: {team: web}
+    rules:
+      - record: job:up:sum
+        expr: sum by (job) (up)
+        labels: {origin: '{{ not a template'}
+      - alert: HostDown
+        expr: |
+          up
+            == 0
+        for: 5m
+        keep_firing_for: 1h30m
+        labels: {severity: critical, n: 1}
+        annotations:
+          summary: '{{ $labels.instance }} is down'
+)",
+                                                        sink);
+  ASSERT_TRUE(sink.ok()) << to_text(sink.all().front());
+  ASSERT_EQ(groups.size(), 1U);
+  const GroupSpec& group = groups[0];
+  EXPECT_EQ(group.name, "host");
+  EXPECT_EQ(group.file, "x.rules.yml");
+  EXPECT_EQ(group.interval, std::chrono::seconds(30));
+  EXPECT_EQ(group.limit, 5U);
+  EXPECT_EQ(group.query_offset, std::chrono::seconds(10));
+  EXPECT_THAT(group.labels, ::testing::ElementsAre(std::pair("team", "web")));
+  ASSERT_EQ(group.rules.size(), 2U);
+  EXPECT_EQ(group.rules[0].kind, RuleSpec::Kind::recording);
+  EXPECT_EQ(group.rules[0].name, "job:up:sum");
+  const RuleSpec& alert = group.rules[1];
+  EXPECT_EQ(alert.kind, RuleSpec::Kind::alerting);
+  EXPECT_EQ(alert.name, "HostDown");
+  EXPECT_EQ(alert.expr_text, "up\n  == 0");
+  ASSERT_NE(alert.expr, nullptr);
+  EXPECT_EQ(alert.hold, std::chrono::minutes(5));
+  EXPECT_EQ(alert.keep_firing_for, std::chrono::minutes(90));
+  EXPECT_THAT(alert.labels, ::testing::ElementsAre(std::pair("severity", "critical"), std::pair("n", "1")));
+  EXPECT_THAT(alert.annotations,
+              ::testing::ElementsAre(std::pair("summary", "{{ $labels.instance }} is down")));
+  EXPECT_EQ(alert.where.line, 12U);
+}
+
+TEST(RuleFile, TakesWhatPrometheusTakes) {
+  for (const std::string_view text : {"", "groups:\n", "groups: []\n", "groups:\n  - name: a\n",
+                                      "groups:\n  - {name: a, interval: 0s, rules: }\n"}) {
+    DiagnosticSink sink;
+    parse_rule_file("x", std::string(text), sink);
+    EXPECT_TRUE(sink.ok()) << text << to_text(sink.all().front());
+  }
+}
+
+TEST(RuleFile, TellsGroupRuleAndField) {
+  DiagnosticSink sink;
+  parse_rule_file("x", "groups:\n- name: host\n  rules:\n  - {alert: Down, expr: up ==}\n", sink);
+  ASSERT_EQ(sink.all().size(), 1U);
+  EXPECT_THAT(sink.all()[0].path, ::testing::ElementsAre("host", "Down", "expr"));
+}
+
+TEST(RuleFile, SurvivesEveryTruncation) {
+  const std::string text = *read_file(kBad / "ten-mistakes.rules.yml");
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    DiagnosticSink sink;
+    parse_rule_file("x", text.substr(0, size), sink);
+  }
+}
+
+}  // namespace
+}  // namespace chiron::rules
