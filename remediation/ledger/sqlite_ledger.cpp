@@ -93,9 +93,12 @@ struct Core {
     [[maybe_unused]] const Status filled = reserve->fill();
   }
 
-  Status may_begin() {
-    if (reserve == nullptr || !reserve->low()) return {};
-    if (Status filled = reserve->fill(); !filled && reserve->low()) {
+  /// What does not act is told with room that is there anyway: a noisy alert on a full disk must not use up
+  /// what real runs need.
+  Status may_begin(bool acts) {
+    const auto enough = [&] { return acts ? !reserve->low() : reserve->held() == reserve->size(); };
+    if (reserve == nullptr || enough()) return {};
+    if (Status filled = reserve->fill(); !filled && !enough()) {
       return Error(
           ErrorCode::exhausted,
           fmt::format(
@@ -107,7 +110,7 @@ struct Core {
   }
 
   Result<std::string> begin(RunRecord run) {
-    if (Status may = may_begin(); !may) return std::move(may).error();
+    if (Status may = may_begin(!is_final(run.state)); !may) return std::move(may).error();
     run.id = next_run_id(run.started.wall, last_id, static_cast<std::uint8_t>(random()));
     if (Status status = write([&] { return insert_run(*database, run); }); !status)
       return std::move(status).error();
@@ -241,7 +244,7 @@ class SqliteLedger final : public Ledger {
   }
   Status writable() override {
     if (Status may = writing(); !may) return may;
-    return serial_->call([core = core_](const Serial::StillWaited&) { return core->may_begin(); },
+    return serial_->call([core = core_](const Serial::StillWaited&) { return core->may_begin(true); },
                          Serial::Late::drop, deadline_);
   }
 

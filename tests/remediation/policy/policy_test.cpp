@@ -1,0 +1,176 @@
+#include "remediation/policy/policy.h"
+
+#include "tests/support/fake_clock.h"
+
+namespace chiron::remediation {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Policy : public ::testing::Test {
+ protected:
+  Suppression reason() const { return book_.decide("web", "nginx.service", policy_).reason; }
+  void attempt() { book_.note_attempt("web", "nginx.service", moment_now(clock_)); }
+  static RunRecord record(const std::string& id, const Moment& started, RunState state) {
+    RunRecord run;
+    run.id = id;
+    run.remedy = "web";
+    run.target = "nginx.service";
+    run.started = started;
+    run.state = state;
+    return run;
+  }
+
+  testing::FakeClock clock_;
+  PolicyBook book_{clock_};
+  PolicySpec policy_{.mode = Mode::automatic, .cooldown = 5min, .budget_runs = 3, .budget_per = 1h};
+};
+
+TEST_F(Policy, ActsWhenNothingSpeaksAgainstIt) { EXPECT_EQ(reason(), Suppression::none); }
+
+TEST_F(Policy, CooldownRunsFromTheAttemptAndFromItsEnd) {
+  attempt();
+  EXPECT_EQ(reason(), Suppression::cooldown);
+  clock_.advance(4min);
+  book_.note_end("web", "nginx.service", moment_now(clock_));
+  clock_.advance(4min + 59s);
+  const Decision decision = book_.decide("web", "nginx.service", policy_);
+  EXPECT_EQ(decision.reason, Suppression::cooldown);
+  EXPECT_EQ(decision.retry_in, 1s);
+  EXPECT_EQ(decision.detail, "ran 4m59s ago, cooldown 5m; again at 22:22:20 UTC");
+  clock_.advance(1s);
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, CooldownIsPerTargetAndRemedy) {
+  attempt();
+  EXPECT_EQ(book_.decide("web", "apache.service", policy_).reason, Suppression::none);
+  EXPECT_EQ(book_.decide("other", "nginx.service", policy_).reason, Suppression::none);
+}
+
+TEST_F(Policy, ABudgetThatIsUsedUpFreesRunByRun) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(reason(), Suppression::none) << i;
+    EXPECT_FALSE(book_.exhausted("web", "nginx.service", policy_));
+    attempt();
+    clock_.advance(10min);
+  }
+  const Decision decision = book_.decide("web", "nginx.service", policy_);
+  EXPECT_EQ(decision.reason, Suppression::budget);
+  EXPECT_EQ(decision.retry_in, 30min);
+  EXPECT_NE(decision.detail.find("3 runs in the last 1h, 3 allowed"), std::string::npos) << decision.detail;
+  EXPECT_TRUE(book_.exhausted("web", "nginx.service", policy_));
+  clock_.advance(30min);
+  EXPECT_EQ(reason(), Suppression::none);
+  attempt();
+  clock_.advance(6min);
+  EXPECT_EQ(reason(), Suppression::budget);
+  clock_.advance(4min);
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, ABudgetOfNoRunsNeverActs) {
+  policy_.budget_runs = 0;
+  EXPECT_EQ(reason(), Suppression::budget);
+}
+
+TEST_F(Policy, AWallClockThatJumpsNeitherFreesNorFreezes) {
+  attempt();
+  clock_.jump_wall(2h);
+  EXPECT_EQ(reason(), Suppression::cooldown);
+  clock_.jump_wall(-8h);
+  clock_.advance(5min);
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, OverARebootTheWallClockCountsAndNeverLessThanTheUptime) {
+  attempt();
+  clock_.advance(1min);
+  clock_.reboot("boot-2", 20s);
+  EXPECT_EQ(book_.decide("web", "nginx.service", policy_).retry_in, 4min);
+  clock_.jump_wall(-24h);
+  EXPECT_EQ(book_.decide("web", "nginx.service", policy_).retry_in, 4min + 40s);
+  clock_.advance(4min + 40s);
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, DryRunIsToldOnlyWhenItWouldHaveActed) {
+  policy_.mode = Mode::dry_run;
+  EXPECT_EQ(reason(), Suppression::dry_run);
+  attempt();
+  EXPECT_EQ(reason(), Suppression::cooldown);
+}
+
+TEST_F(Policy, RestoredFromTheLedgerFailuresCountAndWhatDidNotActDoesNot) {
+  std::vector<RunRecord> runs;
+  runs.push_back(record("3", moment_now(clock_), RunState::suppressed));
+  runs.push_back(record("2", moment_now(clock_), RunState::planned));
+  book_.restore(runs);
+  EXPECT_EQ(reason(), Suppression::none);
+  clock_.advance(10min);
+  // Newest first, as history gives them.
+  const Moment newer = moment_now(clock_);
+  clock_.advance(-5min);
+  const Moment older = moment_now(clock_);
+  clock_.advance(7min);
+  book_.restore({record("2", newer, RunState::interrupted), record("1", older, RunState::failed)});
+  EXPECT_EQ(book_.decide("web", "nginx.service", policy_).retry_in, 3min);
+}
+
+TEST_F(Policy, WhatIsOlderThanTheLongestWindowIsForgotten) {
+  book_.set_horizon(1h);
+  policy_.budget_per = 48h;
+  attempt();
+  clock_.advance(2h);
+  attempt();
+  clock_.advance(10min);
+  policy_.budget_runs = 2;
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, APauseHoldsForItsLengthOrUntilResumed) {
+  book_.pause("", 2h);
+  book_.pause("web", std::nullopt);
+  EXPECT_EQ(reason(), Suppression::paused);
+  EXPECT_EQ(book_.decide("other", "x", policy_).retry_in, 2h);
+  clock_.jump_wall(-5h);
+  clock_.advance(2h);
+  EXPECT_EQ(book_.decide("other", "x", policy_).reason, Suppression::none);
+  EXPECT_EQ(reason(), Suppression::paused);
+  book_.resume("web");
+  EXPECT_EQ(reason(), Suppression::none);
+}
+
+TEST_F(Policy, PausesSurviveARestartAndAReboot) {
+  book_.pause("", 2h);
+  book_.pause("web", std::nullopt);
+  const std::string saved = book_.save_pauses();
+  clock_.advance(30min);
+  clock_.reboot("boot-2", 1min);
+  PolicyBook again(clock_);
+  ASSERT_TRUE(again.restore_pauses(saved).ok());
+  EXPECT_EQ(again.paused("other")->retry_in, 90min);
+  clock_.advance(90min);
+  EXPECT_FALSE(again.paused("other").has_value());
+  EXPECT_TRUE(again.paused("web").has_value());
+  again.resume("web");
+  EXPECT_EQ(again.save_pauses(), "");
+}
+
+TEST_F(Policy, DamagedPausesAreRefusedAndChangeNothing) {
+  book_.pause("web", std::nullopt);
+  for (const char* text : {"{", "[1]", R"([{"remedy":"x"}])", R"([{"remedy":1,"since":{}}])"}) {
+    EXPECT_FALSE(book_.restore_pauses(text).ok()) << text;
+  }
+  EXPECT_TRUE(book_.paused("web").has_value());
+  EXPECT_TRUE(book_.restore_pauses("").ok());
+  EXPECT_FALSE(book_.paused("web").has_value());
+}
+
+TEST(Suppressions, EveryReasonHasAName) {
+  for (const Suppression reason : all_suppressions()) EXPECT_NE(to_string(reason), "none");
+  EXPECT_EQ(all_suppressions().size(), 10u);
+}
+
+}  // namespace
+}  // namespace chiron::remediation
