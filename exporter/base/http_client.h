@@ -1,13 +1,13 @@
 #pragma once
 
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/clock.h"
-#include "exporter/base/result.h"
 
 namespace chiron {
 
@@ -32,9 +32,9 @@ struct HttpResponse {
   std::string header(std::string_view lower_name) const;
 };
 
-/// One request over one connection, Boost.Beast underneath. Blocks the calling thread, never longer than timeout
-/// (name resolution apart: getaddrinfo(3) cannot be interrupted, so it runs where it may be left behind).
-/// A response with any status is a value; errors say which phase failed. Thread-safe.
+/// One request over one connection, Boost.Beast underneath. Blocks the calling thread, never longer than
+/// timeout (name resolution apart: getaddrinfo(3) cannot be interrupted, so it runs where it may be left
+/// behind). A response with any status is a value; errors say which phase failed. Thread-safe.
 Result<HttpResponse> http_request(const HttpRequest& request);
 
 }  // namespace chiron

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
+#include <string>
+#include <vector>
+
+namespace chiron {
+
+/// The addresses of a host name, as text, in the order that getaddrinfo(3) prefers; an IP address is its own
+/// answer, at once. getaddrinfo cannot be interrupted and may take a minute with a dead name server: it runs
+/// on a thread of its own that is left behind when `timeout` passes. Not more than 16 such threads exist;
+/// past that it fails at once. Thread-safe.
+Result<std::vector<std::string>> resolve_host(const std::string& host, Duration timeout);
+
+}  // namespace chiron
