@@ -1,13 +1,13 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/cancel.h"
-#include "exporter/base/clock.h"
-#include "exporter/base/result.h"
 
 namespace chiron {
 
@@ -17,7 +17,8 @@ struct Command {
   std::string directory = "/";
   Duration timeout = std::chrono::seconds(60);
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL to the group
-  std::size_t output_limit = 64 << 10;       ///< bytes kept of stdout and of stderr each; the rest is read and dropped
+  std::size_t output_limit =
+      64 << 10;  ///< bytes kept of stdout and of stderr each; the rest is read and dropped
 };
 
 struct CommandOutcome {
@@ -30,9 +31,12 @@ struct CommandOutcome {
   Duration took{};
 };
 
-/// Runs a command in a process group of its own with no descriptor inherited but 0 (from /dev/null), 1, 2; waits for
-/// it, and for nothing longer than timeout + grace; leaves no process of the group behind. An error means that it
-/// could not be started. Boost.Process, waiting on a pidfd (pidfd_open(2)).
+/// Runs a command in a session and process group of its own, with default signal handling and no descriptor
+/// but 0 (from /dev/null), 1 and 2; waits for it, and not noticeably longer than timeout + grace. When the
+/// command has ended, what is left of its group is killed, and output that others (who left the group) still
+/// hold open is not waited for. On timeout and cancellation the whole group gets SIGTERM and, for as long as
+/// `grace` and its output is open, time. An error means that it could not be started. Thread-safe; the
+/// process must not ignore SIGCHLD. Boost.Process, waiting on a pidfd (pidfd_open(2)).
 Result<CommandOutcome> run_command(const Command& command, const CancelToken& cancel);
 
 }  // namespace chiron
