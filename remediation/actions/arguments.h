@@ -52,13 +52,22 @@ class Arguments {
   const std::vector<Declared>& declared() const { return declared_; }
   static std::string_view type_name(const Member& member);
 
+  /// `timeout` is an argument of every action, declared or not: the deadline of the step. Zero: not given. After bind().
+  Duration timeout() const { return timeout_; }
+
   /// Checks names, shapes, and (where a text holds no "{{") values. Unknown, missing and malformed arguments become
   /// diagnostics with a position and a hint. Leaves the members alone.
   void check(std::string_view action, const ArgumentValues& values, Position step, DiagnosticSink& sink) const;
-  /// Fills the members from values without templates. The first fault is the error.
+  /// Fills the members from values whose templates are expanded. The first fault is the error, with file:line:column
+  /// where known. A required text or list that is empty, and a NUL byte anywhere, are faults: what comes from labels
+  /// may be anything.
   Status bind(const ArgumentValues& values);
 
  private:
+  const Declared* find(std::string_view name) const;
+  Diagnostic unknown(const std::string& name, const ArgumentValue& value) const;
+
+  Duration timeout_{};
   std::vector<Declared> declared_;
 };
 

@@ -1,0 +1,32 @@
+#include <algorithm>
+#include <array>
+
+#include "remediation/actions/action.h"
+#include "remediation/actions/command_run.h"
+
+namespace chiron::remediation {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+template <class T>
+std::unique_ptr<Action> make() {
+  return std::make_unique<T>();
+}
+
+// By name, the order in which they are shown.
+const ActionInfo kActions[] = {
+    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
+};
+
+}  // namespace
+
+std::span<const ActionInfo> all_actions() { return kActions; }
+
+const ActionInfo* find_action(std::string_view name) {
+  const auto found = std::ranges::find(kActions, name, &ActionInfo::name);
+  return found == std::end(kActions) ? nullptr : &*found;
+}
+
+}  // namespace chiron::remediation

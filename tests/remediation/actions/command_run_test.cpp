@@ -1,0 +1,152 @@
+#include "remediation/actions/command_run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/parse.h"
+#include "tests/support/action_fixture.h"
+#include "tests/support/temp_dir.h"
+
+namespace chiron::remediation {
+namespace {
+
+using chiron::testing::ActionFixture;
+using chiron::testing::ArgumentBuilder;
+using chiron::testing::TempDir;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string fact(const Report& report, std::string_view key) {
+  for (const auto& [name, value] : report.facts) {
+    if (name == key) return value;
+  }
+  return "";
+}
+
+struct CommandRunTest : ::testing::Test {
+  Status run(const ArgumentBuilder& arguments, Duration within = std::chrono::seconds(20)) {
+    CommandRun action;
+    if (Status status = arguments.fill(action); !status) return status;
+    ActionContext context = fixture.context(within);
+    return action.run(context, report);
+  }
+  ActionFixture fixture;
+  Report report;
+};
+
+TEST_F(CommandRunTest, HostileArgumentsStayArguments) {
+  const TempDir dir;
+  const std::string canary = dir / "canary";
+  const std::string hostile = "$(touch " + canary + "); `touch " + canary + "` | tee " + canary + " > " + canary;
+  const Status status = run(ArgumentBuilder().list("argv", {"/usr/bin/printf", "%s|", hostile, "two words"}));
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  EXPECT_EQ(fact(report, "stdout"), hostile + "|two words|");
+  EXPECT_FALSE(std::filesystem::exists(canary));
+}
+
+TEST_F(CommandRunTest, EnvironmentIsMinimalAndAdded) {
+  ::setenv("CHIRON_TEST_SECRET", "leak", 1);
+  const Status status = run(ArgumentBuilder()
+                                .list("argv", {"/usr/bin/env"})
+                                .pairs("environment", {{"TOKEN", "s3cret"}, {"LANG", "C"}}));
+  ::unsetenv("CHIRON_TEST_SECRET");
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  const std::string out = fact(report, "stdout");
+  EXPECT_THAT(out, HasSubstr("TOKEN=s3cret"));
+  EXPECT_THAT(out, HasSubstr("LANG=C\n"));
+  EXPECT_THAT(out, HasSubstr("CHIRON_RUN_ID=run-1"));
+  EXPECT_THAT(out, Not(HasSubstr("CHIRON_TEST_SECRET")));
+}
+
+TEST_F(CommandRunTest, EnvironmentValuesAreNotShownByAPlan) {
+  CommandRun action;
+  ASSERT_TRUE(ArgumentBuilder()
+                  .list("argv", {"/usr/bin/env", "a b"})
+                  .pairs("environment", {{"TOKEN", "s3cret"}})
+                  .fill(action)
+                  .ok());
+  ActionContext context = fixture.context();
+  const Result<Plan> plan = action.plan(context);
+  ASSERT_TRUE(plan.ok()) << plan.error().to_string();
+  EXPECT_THAT(plan->summary, HasSubstr(R"("/usr/bin/env" "a b")"));
+  EXPECT_THAT(plan->summary, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(CommandRunTest, ExitCodeIsComparedWithTheExpected) {
+  const Status failed = run(ArgumentBuilder().list("argv", {"/bin/sh", "-c", "echo why >&2; exit 3"}));
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code(), ErrorCode::failed_precondition);
+  EXPECT_EQ(failed.error().message(), "/bin/sh ended with exit code 3, expected 0: why");
+  EXPECT_EQ(fact(report, "exit_code"), "3");
+  EXPECT_TRUE(run(ArgumentBuilder().list("argv", {"/bin/sh", "-c", "exit 3"}).text("expect_exit", "3")).ok());
+}
+
+TEST_F(CommandRunTest, OutputCanBeKeptOut) {
+  const Status status = run(ArgumentBuilder()
+                                .list("argv", {"/bin/sh", "-c", "echo hidden; echo hidden >&2; exit 1"})
+                                .text("record_output", "false"));
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().to_string(), Not(HasSubstr("hidden")));
+  for (const auto& [name, value] : report.facts) EXPECT_THAT(value, Not(HasSubstr("hidden"))) << name;
+}
+
+TEST_F(CommandRunTest, LongOutputKeepsItsEndAndBinaryBecomesText) {
+  const Status status = run(ArgumentBuilder().list(
+      "argv", {"/bin/sh", "-c", "head -c 20000 /dev/zero | tr '\\0' 'x'; printf '\\377END'"}));
+  ASSERT_TRUE(status.ok());
+  const std::string out = fact(report, "stdout");
+  EXPECT_LE(out.size(), 4096U + 10);
+  EXPECT_THAT(out, ::testing::StartsWith("..."));
+  EXPECT_THAT(out, ::testing::EndsWith("\xEF\xBF\xBD" "END"));
+}
+
+TEST_F(CommandRunTest, TheDeadlineEndsTheWholeGroup) {
+  const TempDir dir;
+  const std::string pidfile = dir / "pid";
+  const Status status = run(
+      ArgumentBuilder().list("argv", {"/bin/sh", "-c", "sleep 600 & echo $! > " + pidfile + "; wait"}),
+      std::chrono::seconds(1));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::timed_out);
+  std::ifstream file(pidfile);
+  int pid = 0;
+  file >> pid;
+  ASSERT_GT(pid, 0);
+  // A zombie that its new parent has not yet reaped still counts as a process for kill(2).
+  const auto state = [pid]() -> char {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string number, name;
+    char letter = 'X';
+    if (stat >> number >> name >> letter) return letter;
+    return 'X';
+  };
+  EXPECT_THAT(std::string(1, state()), ::testing::AnyOf("X", "Z"));
+}
+
+TEST_F(CommandRunTest, CancellingEndsIt) {
+  std::thread canceller([this] { fixture.cancel.cancel(); });
+  const Status status = run(ArgumentBuilder().list("argv", {"/bin/sleep", "600"}));
+  canceller.join();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::cancelled);
+}
+
+TEST_F(CommandRunTest, BadArgumentsAreRefusedBeforeAnythingRuns) {
+  EXPECT_THAT(run(ArgumentBuilder().list("argv", {"true"})).error().message(), HasSubstr("absolute path"));
+  EXPECT_FALSE(run(ArgumentBuilder().list("argv", {})).ok());
+  EXPECT_FALSE(run(ArgumentBuilder().list("argv", {"/bin/true"}).text("directory", "tmp")).ok());
+  EXPECT_FALSE(run(ArgumentBuilder().list("argv", {"/bin/true"}).text("expect_exit", "256")).ok());
+  EXPECT_FALSE(run(ArgumentBuilder().list("argv", {"/bin/true"}).pairs("environment", {{"A=B", "1"}})).ok());
+  EXPECT_EQ(run(ArgumentBuilder().list("argv", {"/no/such"})).error().code(), ErrorCode::not_found);
+  EXPECT_THAT(run(ArgumentBuilder().list("argv", {"/etc"})).error().message(), HasSubstr("not a regular file"));
+  EXPECT_EQ(run(ArgumentBuilder().list("argv", {"/etc/passwd"})).error().code(), ErrorCode::permission_denied);
+}
+
+}  // namespace
+}  // namespace chiron::remediation
