@@ -1,12 +1,12 @@
 #include "remediation/actions/arguments.h"
 
+#include "exporter/base/parse.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
-
-#include "exporter/base/parse.h"
 
 namespace chiron::remediation {
 namespace {
@@ -85,9 +85,12 @@ Shape shape_of(const Arguments::Member& member) {
 
 std::string_view shape_name(Shape shape) {
   switch (shape) {
-    case Shape::text: return "a single value";
-    case Shape::list: return "a list";
-    case Shape::pairs: return "a mapping";
+    case Shape::text:
+      return "a single value";
+    case Shape::list:
+      return "a list";
+    case Shape::pairs:
+      return "a mapping";
   }
   return "";
 }
@@ -101,7 +104,8 @@ Status check_choice(const Arguments::Declared& declared, std::string_view text) 
   return Error(ErrorCode::invalid_argument, std::move(message));
 }
 
-/// The value as the member would take it, or what is wrong. `into` false: only looks, templates count as good.
+/// The value as the member would take it, or what is wrong. `into` false: only looks, templates count as
+/// good.
 Status take(const Arguments::Declared& declared, const ArgumentValue& value, bool into) {
   const Shape shape = shape_of(declared.member);
   if (value.shape != shape) {
@@ -123,24 +127,24 @@ Status take(const Arguments::Declared& declared, const ArgumentValue& value, boo
   if (value.texts.size() != 1) return Error(ErrorCode::invalid_argument, "must be one value");
   const std::string& text = value.texts.front();
   if (!into && is_template(text)) return {};
-  return std::visit(Overloaded{[](std::vector<std::string>*) { return Status(); },
-                               [](Pairs*) { return Status(); },
-                               [&](auto* member) {
-                                 auto converted = *member;
-                                 Status status = convert(text, converted);
-                                 if (status && into) *member = std::move(converted);
-                                 return status;
-                               }},
-                    declared.member);
+  return std::visit(
+      Overloaded{[](std::vector<std::string>*) { return Status(); }, [](Pairs*) { return Status(); },
+                 [&](auto* member) {
+                   auto converted = *member;
+                   Status status = convert(text, converted);
+                   if (status && into) *member = std::move(converted);
+                   return status;
+                 }},
+      declared.member);
 }
 
 /// What no expanded template may have produced, whatever the type.
 Status check_expanded(const Arguments::Declared& declared, const ArgumentValue& value) {
   const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  const bool nul = std::ranges::any_of(value.texts, has_nul) ||
-                   std::ranges::any_of(value.pairs, [&](const auto& pair) {
-                     return has_nul(pair.first) || has_nul(pair.second);
-                   });
+  const bool nul =
+      std::ranges::any_of(value.texts, has_nul) || std::ranges::any_of(value.pairs, [&](const auto& pair) {
+        return has_nul(pair.first) || has_nul(pair.second);
+      });
   if (nul) return Error(ErrorCode::invalid_argument, "holds a NUL byte");
   if (declared.need == Need::optional || value.shape == Shape::pairs) return {};
   const bool empty = value.texts.empty() || (value.shape == Shape::text && value.texts.front().empty());

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "exporter/base/clock.h"
+#include "exporter/base/diagnostics.h"
+#include "exporter/base/result.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,17 +11,13 @@
 #include <variant>
 #include <vector>
 
-#include "exporter/base/clock.h"
-#include "exporter/base/diagnostics.h"
-#include "exporter/base/result.h"
-
 namespace chiron::remediation {
 
 /// An argument as a person wrote it: one text, a list of texts, or pairs; and where.
 struct ArgumentValue {
   enum class Shape { text, list, pairs };
   Shape shape = Shape::text;
-  std::vector<std::string> texts;                         ///< one, or the list
+  std::vector<std::string> texts;                          ///< one, or the list
   std::vector<std::pair<std::string, std::string>> pairs;  ///< of a mapping
   std::string file;
   Position where;
@@ -33,12 +33,12 @@ struct Amount {
 
 enum class Need { required, optional };
 
-/// The arguments of an action: declared once, bound to the action's members, and from the same declaration checked,
-/// filled and documented. A member's present value is its default.
+/// The arguments of an action: declared once, bound to the action's members, and from the same declaration
+/// checked, filled and documented. A member's present value is its default.
 class Arguments {
  public:
-  using Member = std::variant<std::string*, std::int64_t*, double*, bool*, Duration*, Amount*, std::vector<std::string>*,
-                              std::vector<std::pair<std::string, std::string>>*>;
+  using Member = std::variant<std::string*, std::int64_t*, double*, bool*, Duration*, Amount*,
+                              std::vector<std::string>*, std::vector<std::pair<std::string, std::string>>*>;
   struct Declared {
     std::string_view name;
     Member member;
@@ -52,15 +52,17 @@ class Arguments {
   const std::vector<Declared>& declared() const { return declared_; }
   static std::string_view type_name(const Member& member);
 
-  /// `timeout` is an argument of every action, declared or not: the deadline of the step. Zero: not given. After bind().
+  /// `timeout` is an argument of every action, declared or not: the deadline of the step. Zero: not given.
+  /// After bind().
   Duration timeout() const { return timeout_; }
 
-  /// Checks names, shapes, and (where a text holds no "{{") values. Unknown, missing and malformed arguments become
-  /// diagnostics with a position and a hint. Leaves the members alone.
-  void check(std::string_view action, const ArgumentValues& values, Position step, DiagnosticSink& sink) const;
-  /// Fills the members from values whose templates are expanded. The first fault is the error, with file:line:column
-  /// where known. A required text or list that is empty, and a NUL byte anywhere, are faults: what comes from labels
-  /// may be anything.
+  /// Checks names, shapes, and (where a text holds no "{{") values. Unknown, missing and malformed arguments
+  /// become diagnostics with a position and a hint. Leaves the members alone.
+  void check(std::string_view action, const ArgumentValues& values, Position step,
+             DiagnosticSink& sink) const;
+  /// Fills the members from values whose templates are expanded. The first fault is the error, with
+  /// file:line:column where known. A required text or list that is empty, and a NUL byte anywhere, are
+  /// faults: what comes from labels may be anything.
   Status bind(const ArgumentValues& values);
 
  private:

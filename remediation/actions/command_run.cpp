@@ -1,17 +1,16 @@
 #include "remediation/actions/command_run.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "exporter/base/parse.h"
+#include "exporter/base/subprocess.h"
+#include "exporter/base/utf8.h"
 
 #include <algorithm>
 #include <cerrno>
 
+#include <fcntl.h>
 #include <fmt/format.h>
-
-#include "exporter/base/parse.h"
-#include "exporter/base/subprocess.h"
-#include "exporter/base/utf8.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace chiron::remediation {
 namespace {
@@ -67,18 +66,21 @@ void CommandRun::declare(Arguments& arguments) {
 
 Status CommandRun::validate() const {
   if (argv_.empty() || argv_.front().empty() || argv_.front().front() != '/') {
-    return Error(ErrorCode::invalid_argument,
-                 "argv: the first element must be the absolute path of a program, such as /usr/bin/systemctl");
+    return Error(
+        ErrorCode::invalid_argument,
+        "argv: the first element must be the absolute path of a program, such as /usr/bin/systemctl");
   }
   if (directory_.empty() || directory_.front() != '/') {
-    return Error(ErrorCode::invalid_argument, fmt::format("directory: {:?} is not an absolute path", directory_));
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("directory: {:?} is not an absolute path", directory_));
   }
   if (expect_exit_ < 0 || expect_exit_ > 255) {
     return Error(ErrorCode::invalid_argument, "expect_exit: an exit code is from 0 to 255");
   }
   for (const auto& [name, value] : environment_) {
     if (!name.empty() && name.find('=') == std::string::npos) continue;
-    return Error(ErrorCode::invalid_argument, fmt::format("environment: {:?} is not a variable's name", name));
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("environment: {:?} is not a variable's name", name));
   }
   return {};
 }
@@ -91,7 +93,8 @@ Result<Plan> CommandRun::plan(ActionContext& context) {
     shown += fmt::format("{}{:?}", shown.empty() ? "" : " ", replace_invalid_utf8(argument));
   }
   Plan plan;
-  plan.summary = fmt::format("run {} in {}, at most {}", shown, directory_, format_duration(context.remaining()));
+  plan.summary =
+      fmt::format("run {} in {}, at most {}", shown, directory_, format_duration(context.remaining()));
   plan.items.push_back({.what = shown, .bytes = 0, .objects = 1, .note = "not run by planning"});
   plan.objects = 1;
   return plan;
@@ -110,7 +113,8 @@ Status CommandRun::run(ActionContext& context, Report& report) {
                          {"LANG", "C.UTF-8"},
                          {"CHIRON_RUN_ID", context.run_id}};
   for (const auto& [name, value] : environment_) {
-    const auto same = std::ranges::find(command.environment, name, &std::pair<std::string, std::string>::first);
+    const auto same =
+        std::ranges::find(command.environment, name, &std::pair<std::string, std::string>::first);
     if (same == command.environment.end()) {
       command.environment.emplace_back(name, value);
     } else {
@@ -124,7 +128,8 @@ Status CommandRun::run(ActionContext& context, Report& report) {
   Result<CommandOutcome> result = run_command(command, context.cancel);
   if (!result) return std::move(result).error().wrap(fmt::format("{} did not start", argv_.front()));
   const CommandOutcome& outcome = *result;
-  report.facts.emplace_back("took", fmt::format("{:.3f}s", std::chrono::duration<double>(outcome.took).count()));
+  report.facts.emplace_back("took",
+                            fmt::format("{:.3f}s", std::chrono::duration<double>(outcome.took).count()));
   if (record_output_) {
     if (!outcome.out.empty()) report.facts.emplace_back("stdout", tail(outcome.out));
     if (!outcome.err.empty()) report.facts.emplace_back("stderr", tail(outcome.err));

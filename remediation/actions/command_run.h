@@ -1,17 +1,17 @@
 #pragma once
 
+#include "remediation/actions/action.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "remediation/actions/action.h"
-
 namespace chiron::remediation {
 
-/// command.run: one program, its arguments as they are. No shell ever sees them, so that what came from a label stays
-/// one argument, whatever it holds. The program gets a minimal environment (PATH, LANG, CHIRON_RUN_ID) and what the
-/// step adds; it and all its children end by the step's deadline.
+/// command.run: one program, its arguments as they are. No shell ever sees them, so that what came from a
+/// label stays one argument, whatever it holds. The program gets a minimal environment (PATH, LANG,
+/// CHIRON_RUN_ID) and what the step adds; it and all its children end by the step's deadline.
 class CommandRun final : public Action {
  public:
   void declare(Arguments& arguments) override;

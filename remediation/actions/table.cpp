@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <array>
-
 #include "remediation/actions/action.h"
 #include "remediation/actions/command_run.h"
+#include "remediation/actions/disk_rescue.h"
+
+#include <algorithm>
 
 namespace chiron::remediation {
 namespace {
@@ -18,6 +18,8 @@ std::unique_ptr<Action> make() {
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
     {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
+    {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
+     make<DiskRescue>},
 };
 
 }  // namespace

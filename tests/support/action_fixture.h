@@ -1,13 +1,13 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
+#include "remediation/actions/action.h"
+#include "tests/support/recording_log.h"
+
 #include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/cancel.h"
-#include "remediation/actions/action.h"
-#include "tests/support/recording_log.h"
 
 namespace chiron::testing {
 
@@ -39,30 +39,30 @@ struct ActionFixture {
 class ArgumentBuilder {
  public:
   ArgumentBuilder& text(std::string name, std::string value) {
-    values_.emplace_back(std::move(name), remediation::ArgumentValue{
-                                              .shape = remediation::ArgumentValue::Shape::text,
-                                              .texts = {std::move(value)},
-                                              .pairs = {},
-                                              .file = "test.yml",
-                                              .where = {1, 1}});
+    values_.emplace_back(std::move(name),
+                         remediation::ArgumentValue{.shape = remediation::ArgumentValue::Shape::text,
+                                                    .texts = {std::move(value)},
+                                                    .pairs = {},
+                                                    .file = "test.yml",
+                                                    .where = {1, 1}});
     return *this;
   }
   ArgumentBuilder& list(std::string name, std::vector<std::string> values) {
-    values_.emplace_back(std::move(name), remediation::ArgumentValue{
-                                              .shape = remediation::ArgumentValue::Shape::list,
-                                              .texts = std::move(values),
-                                              .pairs = {},
-                                              .file = "test.yml",
-                                              .where = {1, 1}});
+    values_.emplace_back(std::move(name),
+                         remediation::ArgumentValue{.shape = remediation::ArgumentValue::Shape::list,
+                                                    .texts = std::move(values),
+                                                    .pairs = {},
+                                                    .file = "test.yml",
+                                                    .where = {1, 1}});
     return *this;
   }
   ArgumentBuilder& pairs(std::string name, std::vector<std::pair<std::string, std::string>> values) {
-    values_.emplace_back(std::move(name), remediation::ArgumentValue{
-                                              .shape = remediation::ArgumentValue::Shape::pairs,
-                                              .texts = {},
-                                              .pairs = std::move(values),
-                                              .file = "test.yml",
-                                              .where = {1, 1}});
+    values_.emplace_back(std::move(name),
+                         remediation::ArgumentValue{.shape = remediation::ArgumentValue::Shape::pairs,
+                                                    .texts = {},
+                                                    .pairs = std::move(values),
+                                                    .file = "test.yml",
+                                                    .where = {1, 1}});
     return *this;
   }
   /// Declares, binds and validates; the action then is ready to plan or run.

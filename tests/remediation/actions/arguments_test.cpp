@@ -6,11 +6,11 @@
 namespace chiron::remediation {
 namespace {
 
+using std::chrono::minutes;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
-using std::chrono::minutes;
-using std::chrono::seconds;
 using Shape = ArgumentValue::Shape;
 
 ArgumentValue text(std::string value, Position where = {3, 5}) {
@@ -76,10 +76,11 @@ TEST(Arguments, BindFillsEveryType) {
 TEST(Arguments, DefaultsAreWhatTheMembersHeld) {
   Members m;
   std::vector<std::pair<std::string, std::string>> shown;
-  for (const auto& declared : m.arguments.declared()) shown.emplace_back(declared.name, declared.default_text);
-  EXPECT_THAT(shown, ElementsAre(Pair("path", ""), Pair("kind", "a"), Pair("count", "7"), Pair("ratio", "0.5"),
-                                 Pair("force", "false"), Pair("age", "1d"), Pair("target", "15%"),
-                                 Pair("stages", "[x, y]"), Pair("environment", "")));
+  for (const auto& declared : m.arguments.declared())
+    shown.emplace_back(declared.name, declared.default_text);
+  EXPECT_THAT(shown, ElementsAre(Pair("path", ""), Pair("kind", "a"), Pair("count", "7"),
+                                 Pair("ratio", "0.5"), Pair("force", "false"), Pair("age", "1d"),
+                                 Pair("target", "15%"), Pair("stages", "[x, y]"), Pair("environment", "")));
   ASSERT_TRUE(m.arguments.bind({{"path", text("/")}}).ok());
   EXPECT_EQ(m.count, 7);
   EXPECT_EQ(m.arguments.timeout(), Duration::zero());
@@ -101,9 +102,11 @@ TEST(Arguments, PercentIsAShareAndOverHundredIsNot) {
 TEST(Arguments, BindRefusesWhatStrangersMaySend) {
   Members m;
   EXPECT_THAT(m.arguments.bind({{"path", text("")}}).error().message(), HasSubstr("is empty"));
-  EXPECT_THAT(m.arguments.bind({{"path", text(std::string("/a\0b", 4))}}).error().message(), HasSubstr("NUL"));
-  EXPECT_THAT(m.arguments.bind({{"path", text("/")}, {"stages", list({std::string("\0", 1)})}}).error().message(),
+  EXPECT_THAT(m.arguments.bind({{"path", text(std::string("/a\0b", 4))}}).error().message(),
               HasSubstr("NUL"));
+  EXPECT_THAT(
+      m.arguments.bind({{"path", text("/")}, {"stages", list({std::string("\0", 1)})}}).error().message(),
+      HasSubstr("NUL"));
   EXPECT_THAT(m.arguments.bind({}).error().message(), HasSubstr("\"path\" is missing"));
   EXPECT_THAT(m.arguments.bind({{"path", text("/")}, {"kind", text("gamma")}}).error().message(),
               HasSubstr("not one of alpha, beta"));

@@ -1,17 +1,16 @@
 #include "remediation/actions/command_run.h"
 
-#include <signal.h>
-#include <unistd.h>
+#include "exporter/base/parse.h"
+#include "tests/support/action_fixture.h"
+#include "tests/support/temp_dir.h"
 
 #include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "exporter/base/parse.h"
-#include "tests/support/action_fixture.h"
-#include "tests/support/temp_dir.h"
+#include <signal.h>
+#include <unistd.h>
 
 namespace chiron::remediation {
 namespace {
@@ -43,7 +42,8 @@ struct CommandRunTest : ::testing::Test {
 TEST_F(CommandRunTest, HostileArgumentsStayArguments) {
   const TempDir dir;
   const std::string canary = dir / "canary";
-  const std::string hostile = "$(touch " + canary + "); `touch " + canary + "` | tee " + canary + " > " + canary;
+  const std::string hostile =
+      "$(touch " + canary + "); `touch " + canary + "` | tee " + canary + " > " + canary;
   const Status status = run(ArgumentBuilder().list("argv", {"/usr/bin/printf", "%s|", hostile, "two words"}));
   ASSERT_TRUE(status.ok()) << status.error().to_string();
   EXPECT_EQ(fact(report, "stdout"), hostile + "|two words|");
@@ -103,15 +103,16 @@ TEST_F(CommandRunTest, LongOutputKeepsItsEndAndBinaryBecomesText) {
   const std::string out = fact(report, "stdout");
   EXPECT_LE(out.size(), 4096U + 10);
   EXPECT_THAT(out, ::testing::StartsWith("..."));
-  EXPECT_THAT(out, ::testing::EndsWith("\xEF\xBF\xBD" "END"));
+  EXPECT_THAT(out, ::testing::EndsWith("\xEF\xBF\xBD"
+                                       "END"));
 }
 
 TEST_F(CommandRunTest, TheDeadlineEndsTheWholeGroup) {
   const TempDir dir;
   const std::string pidfile = dir / "pid";
-  const Status status = run(
-      ArgumentBuilder().list("argv", {"/bin/sh", "-c", "sleep 600 & echo $! > " + pidfile + "; wait"}),
-      std::chrono::seconds(1));
+  const Status status =
+      run(ArgumentBuilder().list("argv", {"/bin/sh", "-c", "sleep 600 & echo $! > " + pidfile + "; wait"}),
+          std::chrono::seconds(1));
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code(), ErrorCode::timed_out);
   std::ifstream file(pidfile);
@@ -144,8 +145,10 @@ TEST_F(CommandRunTest, BadArgumentsAreRefusedBeforeAnythingRuns) {
   EXPECT_FALSE(run(ArgumentBuilder().list("argv", {"/bin/true"}).text("expect_exit", "256")).ok());
   EXPECT_FALSE(run(ArgumentBuilder().list("argv", {"/bin/true"}).pairs("environment", {{"A=B", "1"}})).ok());
   EXPECT_EQ(run(ArgumentBuilder().list("argv", {"/no/such"})).error().code(), ErrorCode::not_found);
-  EXPECT_THAT(run(ArgumentBuilder().list("argv", {"/etc"})).error().message(), HasSubstr("not a regular file"));
-  EXPECT_EQ(run(ArgumentBuilder().list("argv", {"/etc/passwd"})).error().code(), ErrorCode::permission_denied);
+  EXPECT_THAT(run(ArgumentBuilder().list("argv", {"/etc"})).error().message(),
+              HasSubstr("not a regular file"));
+  EXPECT_EQ(run(ArgumentBuilder().list("argv", {"/etc/passwd"})).error().code(),
+            ErrorCode::permission_denied);
 }
 
 }  // namespace

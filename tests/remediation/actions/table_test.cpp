@@ -1,7 +1,7 @@
+#include "remediation/actions/action.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "remediation/actions/action.h"
 
 namespace chiron::remediation {
 namespace {

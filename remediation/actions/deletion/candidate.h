@@ -1,0 +1,84 @@
+#pragma once
+
+#include "exporter/base/clock.h"
+#include "remediation/actions/deletion/guard.h"
+#include "remediation/actions/deletion/safe_tree.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/stat.h>
+
+namespace chiron::remediation {
+
+/// Which time stamps say how old a file is; the youngest of them counts.
+struct AgeRule {
+  Duration minimum{};
+  bool changed =
+      true;  ///< ctime: also a rename, a new owner or mode, or arriving with an old mtime makes it young
+  bool accessed = false;  ///< atime: reading makes it young
+};
+
+/// What to look for.
+struct Selection {
+  std::vector<PathGlob> globs;  ///< any of
+  AgeRule age;
+};
+
+/// Why a file that the globs match stays.
+struct Kept {
+  std::uint64_t young = 0;
+  std::uint64_t linked = 0;        ///< has other hard links: removing it would free nothing
+  std::uint64_t is_protected = 0;  ///< and directories that are
+  std::uint64_t in_use = 0;        ///< open or mapped, or that cannot be told
+  std::uint64_t changed = 0;       ///< not any more what was found
+  std::uint64_t refused = 0;       ///< the kernel said no
+  std::uint64_t other_mount = 0;   ///< directories
+  std::uint64_t unvisited = 0;     ///< directories: not readable, too deep, or too many
+
+  Kept& operator+=(const Kept& other);
+};
+
+/// A file found, and by what it is known again.
+struct Candidate {
+  std::uint32_t directory = 0;  ///< index into FoundFiles::directories
+  std::string name;
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = 0;
+  std::uint64_t bytes = 0;  ///< allocated: st_blocks * 512
+  timespec modified{}, changed{};
+  Duration stamp{};  ///< since the epoch, the youngest of the times that count
+};
+
+struct FoundFiles {
+  std::vector<std::string> directories;  ///< relative to the root
+  std::vector<Candidate> files;          ///< the oldest first
+  Kept kept;
+  bool complete = true;    ///< false: there were more than the limit, these are the oldest of them
+  bool exhausted = false;  ///< the budget of entries was used up: part was not looked at
+};
+
+/// Shared by all walks of one action.
+struct WalkBudget {
+  std::uint64_t entries_left = 5'000'000;
+  std::size_t most_files = 50'000;     ///< candidates held at a time
+  std::size_t most_pending = 100'000;  ///< directories known and not yet read
+  std::size_t most_depth = 256;        ///< directories below the start; deeper ones are not looked at
+  std::function<bool()> should_stop;
+};
+
+/// Walks `start` (relative to the tree's root) without following links or crossing mounts, one directory open
+/// at a time, and finds the regular files with one link that the selection matches. An error (cancelled) when
+/// it was told to stop. A start that does not exist holds nothing.
+Result<FoundFiles> find_files(const SafeTree& tree, std::string_view start, const Selection& selection,
+                              const Guard& guard, const Clock& clock, WalkBudget& budget);
+
+Duration age_stamp(const struct stat& info, const AgeRule& rule);
+/// Whether it is at least as old as the rule says. A stamp in the future is young.
+bool old_enough(Duration stamp, const AgeRule& rule, const Clock& clock);
+
+}  // namespace chiron::remediation
