@@ -1,5 +1,4 @@
 #include "remediation/actions/action.h"
-#include "remediation/actions/command_run.h"
 #include "remediation/actions/disk_rescue.h"
 
 #include <algorithm>
@@ -8,7 +7,6 @@ namespace chiron::remediation {
 namespace {
 
 using std::chrono::minutes;
-using std::chrono::seconds;
 
 template <class T>
 std::unique_ptr<Action> make() {
@@ -17,7 +15,6 @@ std::unique_ptr<Action> make() {
 
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
-    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>},
 };
