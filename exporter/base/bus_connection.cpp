@@ -172,9 +172,9 @@ Status BusConnection::subscribe(const std::string& match, SignalHandler handler,
   const int rc =
       sd_bus_add_match_async(bus_, nullptr, match.c_str(), hand_on_signal, nullptr, handlers_.back().get());
   if (rc < 0) return broken(-rc, "subscribe");
-  auto pong = call(
-      method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer", "Ping"), deadline);
-  if (!pong) return std::move(pong).error();
+  auto answer = call(method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId"),
+                     deadline);
+  if (!answer) return std::move(answer).error();
   return {};
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/result.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "exporter/base/cancel.h"
-#include "exporter/base/clock.h"
-#include "exporter/base/result.h"
 
 namespace chiron {
 
@@ -27,18 +27,31 @@ struct UnitState {
   std::string load_state;
   std::string active_state;
   std::string sub_state;
-  std::string unit_file_state;        ///< enabled, disabled, static, masked, ...
-  std::string result;                 ///< of the service: success, exit-code, signal, start-limit-hit, ...
-  std::string invocation_id;          ///< 32 hex digits, "" when never started
-  std::string type;                   ///< service type: simple, notify, oneshot, ...
+  std::string unit_file_state;  ///< enabled, disabled, static, masked, ...
+  std::string result;           ///< of the service: success, exit-code, signal, start-limit-hit, ...
+  std::string invocation_id;    ///< 32 hex digits, "" when never started
+  std::string type;             ///< service type: simple, notify, oneshot, ...
   bool refuse_manual_start = false;
   bool refuse_manual_stop = false;
   bool remain_after_exit = false;
-  std::uint32_t restarts = 0;             ///< NRestarts
-  std::uint64_t active_enter_us = 0;      ///< CLOCK_REALTIME
+  std::uint32_t restarts = 0;         ///< NRestarts
+  std::uint64_t active_enter_us = 0;  ///< CLOCK_REALTIME
   std::uint64_t inactive_enter_us = 0;
   std::uint64_t state_change_us = 0;
   std::uint32_t main_pid = 0;
+
+  // How the unit came to be where it is: what tells a stop that was asked for from a process that ended by
+  // itself.
+  std::vector<std::string> names;  ///< all aliases, id included
+  std::uint32_t job = 0;           ///< the job that is queued or runs, 0 when none
+  std::int32_t main_code =
+      0;  ///< CLD_EXITED, CLD_KILLED, ... of the main process (waitid(2)), 0 when it has not ended
+  std::int32_t main_status = 0;  ///< exit code or signal
+  // CLOCK_MONOTONIC in microseconds, 0 when it never happened.
+  std::uint64_t inactive_exit_mono_us = 0;  ///< the last start began
+  std::uint64_t active_enter_mono_us = 0;   ///< it was up
+  std::uint64_t active_exit_mono_us = 0;    ///< it began to stop, or had stopped
+  std::uint64_t main_exit_mono_us = 0;      ///< the main process ended
 };
 
 enum class UnitVerb { start, stop, restart };
@@ -50,22 +63,24 @@ struct JobOutcome {
   UnitState after;
 };
 
-/// The system manager over D-Bus. Each object holds one connection, made on first use and again after it broke; one
-/// thread at a time. No call waits longer than its timeout.
+/// The system manager over D-Bus. Each object holds one connection, made on first use and again after it
+/// broke; one thread at a time. No call waits longer than its timeout.
 class SystemdManager {
  public:
   virtual ~SystemdManager() = default;
   virtual Result<std::vector<UnitSummary>> list_units(Duration timeout) = 0;
   /// ErrorCode::not_found when no such unit is loaded or loadable.
   virtual Result<UnitState> unit(std::string_view name, Duration timeout) = 0;
-  /// NRestarts and active-since in one round trip for several units, pipelined.
+  /// NRestarts and active-since of units that are loaded, in one round trip, pipelined: only id, type,
+  /// restarts and active_enter_us are filled. (GetAll makes systemd read a service's cgroup files each time.)
   virtual Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) = 0;
   /// Whether the manager's own state is "running", "degraded", ...; and its version.
   virtual Result<std::string> system_state(Duration timeout) = 0;
   virtual Result<std::string> version(Duration timeout) = 0;
-  /// Queues a job ("replace") and waits for JobRemoved of that very job. The subscription is in place before the call.
-  /// On timeout or cancel the job is left to systemd and the error says so.
-  virtual Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout, const CancelToken& cancel) = 0;
+  /// Queues a job ("replace") and waits for JobRemoved of that very job. The subscription is in place before
+  /// the call. On timeout or cancel the job is left to systemd and the error says so.
+  virtual Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout,
+                                     const CancelToken& cancel) = 0;
   virtual Status reset_failed(std::string_view unit, Duration timeout) = 0;
 };
 

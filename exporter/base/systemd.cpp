@@ -1,0 +1,318 @@
+#include "exporter/base/systemd.h"
+
+#include "exporter/base/bus_connection.h"
+#include "exporter/base/parse.h"
+#include "exporter/base/systemd_properties.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+
+namespace chiron {
+namespace {
+
+constexpr const char* kService = "org.freedesktop.systemd1";
+constexpr const char* kPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
+constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
+constexpr std::size_t kMostUnitNameBytes = 255;  // UNIT_NAME_MAX - 1
+
+std::string_view to_string(UnitVerb verb) {
+  switch (verb) {
+    case UnitVerb::start:
+      return "start";
+    case UnitVerb::stop:
+      return "stop";
+    case UnitVerb::restart:
+      return "restart";
+  }
+  return "";
+}
+
+const char* method_of(UnitVerb verb) {
+  switch (verb) {
+    case UnitVerb::start:
+      return "StartUnit";
+    case UnitVerb::stop:
+      return "StopUnit";
+    case UnitVerb::restart:
+      return "RestartUnit";
+  }
+  return "";
+}
+
+Error malformed(const char* what) {
+  return {ErrorCode::corrupt, fmt::format("systemd: unexpected answer to {}", what)};
+}
+
+std::string unit_path(const std::string& name) {
+  char* encoded = nullptr;
+  if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &encoded) < 0) return {};
+  const std::unique_ptr<char, decltype(&::free)> owner(encoded, &::free);
+  return encoded;
+}
+
+/// The interface that a kind of unit has besides Unit: nginx.service -> org.freedesktop.systemd1.Service.
+std::string kind_interface(std::string_view name) {
+  std::string kind(name.substr(name.rfind('.') + 1));
+  if (!kind.empty() && kind[0] >= 'a' && kind[0] <= 'z') kind[0] = static_cast<char>(kind[0] - 'a' + 'A');
+  return "org.freedesktop.systemd1." + kind;
+}
+
+class BusSystemdManager final : public SystemdManager {
+ public:
+  explicit BusSystemdManager(std::string address) : bus_(std::move(address)) {}
+
+  Result<std::vector<UnitSummary>> list_units(Duration timeout) override;
+  Result<UnitState> unit(std::string_view name, Duration timeout) override;
+  Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) override;
+  Result<std::string> system_state(Duration timeout) override {
+    return manager_property("SystemState", timeout);
+  }
+  Result<std::string> version(Duration timeout) override { return manager_property("Version", timeout); }
+  Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout,
+                             const CancelToken& cancel) override;
+  Status reset_failed(std::string_view unit, Duration timeout) override;
+
+ private:
+  BusMessage manager_method(const char* member) { return bus_.method(kService, kPath, kManager, member); }
+  BusMessage get(const std::string& path, const char* interface, const char* property);
+  Result<std::string> manager_property(const char* name, Duration timeout);
+  Result<UnitState> read_unit(const std::string& name, BootTime deadline);
+  /// Has systemd tell us of jobs that end. Once per connection.
+  Status subscribe(BootTime deadline);
+  Result<std::string> queue_job(UnitVerb verb, const std::string& unit, BootTime deadline);
+  Result<std::string> wait_for_job(const std::string& job, BootTime deadline, const CancelToken& cancel);
+
+  BusConnection bus_;
+  std::uint64_t subscribed_generation_ = 0;
+  /// Object path and result of the jobs that ended since the last queue_job: the signal may overtake the
+  /// method's answer.
+  std::map<std::string, std::string> ended_jobs_;
+};
+
+BootTime deadline_after(Duration timeout) { return system_clock().boot() + timeout; }
+
+BusMessage BusSystemdManager::get(const std::string& path, const char* interface, const char* property) {
+  BusMessage message = bus_.method(kService, path.c_str(), kProperties, "Get");
+  if (message && sd_bus_message_append(message.get(), "ss", interface, property) < 0) return nullptr;
+  return message;
+}
+
+Result<std::string> BusSystemdManager::manager_property(const char* name, Duration timeout) {
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  Result<BusMessage> answer = bus_.call(get(kPath, kManager, name), deadline_after(timeout));
+  if (!answer) return std::move(answer).error().wrap(fmt::format("systemd {}", name));
+  const char* value = nullptr;
+  if (sd_bus_message_enter_container(answer->get(), 'v', "s") < 0 ||
+      sd_bus_message_read(answer->get(), "s", &value) < 0) {
+    return malformed(name);
+  }
+  return std::string(value);
+}
+
+Result<std::vector<UnitSummary>> BusSystemdManager::list_units(Duration timeout) {
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  Result<BusMessage> answer = bus_.call(manager_method("ListUnits"), deadline_after(timeout));
+  if (!answer) return std::move(answer).error().wrap("systemd ListUnits");
+  sd_bus_message* message = answer->get();
+  if (sd_bus_message_enter_container(message, 'a', "(ssssssouso)") < 0) return malformed("ListUnits");
+  std::vector<UnitSummary> units;
+  const char *name, *description, *load, *active, *sub, *following, *path, *job_type, *job_path;
+  std::uint32_t job = 0;
+  int rc = 0;
+  while ((rc = sd_bus_message_read(message, "(ssssssouso)", &name, &description, &load, &active, &sub,
+                                   &following, &path, &job, &job_type, &job_path)) > 0) {
+    units.push_back({name, description, load, active, sub});
+  }
+  if (rc < 0) return malformed("ListUnits");
+  return units;
+}
+
+Result<UnitState> BusSystemdManager::read_unit(const std::string& name, BootTime deadline) {
+  BusMessage load = manager_method("LoadUnit");
+  if (!load || sd_bus_message_append(load.get(), "s", name.c_str()) < 0) return malformed("LoadUnit");
+  Result<BusMessage> loaded = bus_.call(std::move(load), deadline);
+  if (!loaded) return std::move(loaded).error().wrap("unit " + name);
+  const char* borrowed = nullptr;
+  if (sd_bus_message_read(loaded->get(), "o", &borrowed) < 0) return malformed("LoadUnit");
+  const std::string path = borrowed;
+
+  std::vector<BusMessage> calls;
+  for (const std::string& interface : {std::string(kUnit), kind_interface(name)}) {
+    BusMessage all = bus_.method(kService, path.c_str(), kProperties, "GetAll");
+    if (!all || sd_bus_message_append(all.get(), "s", interface.c_str()) < 0) return malformed("GetAll");
+    calls.push_back(std::move(all));
+  }
+  auto answers = bus_.call_all(std::move(calls), deadline);
+  if (!answers) return std::move(answers).error().wrap("unit " + name);
+  UnitState state;
+  for (Result<BusMessage>& answer : *answers) {
+    if (!answer) return std::move(answer).error().wrap("unit " + name);
+    if (Status read = read_unit_properties(answer->get(), state); !read) return std::move(read).error();
+  }
+  if (state.load_state == "not-found") {
+    return Error(ErrorCode::not_found, "unit " + name + " does not exist: no unit file of that name");
+  }
+  return state;
+}
+
+Result<UnitState> BusSystemdManager::unit(std::string_view name, Duration timeout) {
+  if (!is_valid_unit_name(name)) {
+    return Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is not a unit name", name));
+  }
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  return read_unit(std::string(name), deadline_after(timeout));
+}
+
+Result<std::vector<UnitState>> BusSystemdManager::units(const std::vector<std::string>& names,
+                                                        Duration timeout) {
+  if (names.empty()) return std::vector<UnitState>();
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  std::vector<BusMessage> calls;
+  for (const std::string& name : names) {
+    const std::string path = unit_path(name);
+    calls.push_back(get(path, kUnit, "ActiveEnterTimestamp"));
+    if (!name.ends_with(".service")) continue;
+    calls.push_back(get(path, "org.freedesktop.systemd1.Service", "NRestarts"));
+    calls.push_back(get(path, "org.freedesktop.systemd1.Service", "Type"));
+  }
+  auto answers = bus_.call_all(std::move(calls), deadline_after(timeout));
+  if (!answers) return std::move(answers).error().wrap("systemd units");
+  std::vector<UnitState> states;
+  states.reserve(names.size());
+  std::size_t next = 0;
+  for (const std::string& name : names) {
+    UnitState state;
+    state.id = name;
+    if (Result<BusMessage>& since = (*answers)[next++]; since) {
+      sd_bus_message_read(since->get(), "v", "t", &state.active_enter_us);
+    }
+    if (name.ends_with(".service")) {
+      if (Result<BusMessage>& restarts = (*answers)[next++]; restarts) {
+        sd_bus_message_read(restarts->get(), "v", "u", &state.restarts);
+      }
+      const char* type = nullptr;
+      Result<BusMessage>& answer = (*answers)[next++];
+      if (answer && sd_bus_message_read(answer->get(), "v", "s", &type) >= 0) state.type = type;
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+Status BusSystemdManager::subscribe(BootTime deadline) {
+  if (subscribed_generation_ == bus_.generation()) return {};
+  const std::string match = fmt::format(
+      "type='signal',sender='{}',path='{}',interface='{}',member='JobRemoved'", kService, kPath, kManager);
+  const auto on_removed = [this](sd_bus_message* message) {
+    std::uint32_t id = 0;
+    const char *job = nullptr, *unit = nullptr, *result = nullptr;
+    if (sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0) ended_jobs_[job] = result;
+  };
+  if (Status matched = bus_.subscribe(match, on_removed, deadline); !matched) return matched;
+  // Without a subscriber systemd sends no signals at all.
+  Result<BusMessage> subscribed = bus_.call(manager_method("Subscribe"), deadline);
+  if (!subscribed) return std::move(subscribed).error().wrap("systemd Subscribe");
+  subscribed_generation_ = bus_.generation();
+  return {};
+}
+
+Result<std::string> BusSystemdManager::queue_job(UnitVerb verb, const std::string& unit, BootTime deadline) {
+  ended_jobs_.clear();
+  BusMessage call = manager_method(method_of(verb));
+  if (!call || sd_bus_message_append(call.get(), "ss", unit.c_str(), "replace") < 0)
+    return malformed("a job");
+  Result<BusMessage> answer = bus_.call(std::move(call), deadline);
+  const char* job = nullptr;
+  if (!answer) return std::move(answer).error().wrap(fmt::format("{} {}", to_string(verb), unit));
+  if (sd_bus_message_read(answer->get(), "o", &job) < 0) return malformed(method_of(verb));
+  return std::string(job);
+}
+
+Result<std::string> BusSystemdManager::wait_for_job(const std::string& job, BootTime deadline,
+                                                    const CancelToken& cancel) {
+  const auto ended = [&] { return ended_jobs_.contains(job); };
+  if (Status waited = bus_.process_until(ended, deadline, &cancel); !waited) return std::move(waited).error();
+  return ended_jobs_.at(job);
+}
+
+Result<JobOutcome> BusSystemdManager::run_job(UnitVerb verb, std::string_view unit, Duration timeout,
+                                              const CancelToken& cancel) {
+  const std::string name(unit);
+  if (!is_valid_unit_name(name))
+    return Error(ErrorCode::invalid_argument, "\"" + name + "\" is not a unit name");
+  if (cancel.cancelled())
+    return Error(ErrorCode::cancelled, "cancelled before anything was asked of systemd");
+  const BootTime deadline = deadline_after(timeout);
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  if (Status subscribed = subscribe(deadline); !subscribed) return std::move(subscribed).error();
+
+  JobOutcome outcome;
+  Result<UnitState> before = read_unit(name, deadline);
+  if (!before) return std::move(before).error();
+  outcome.before = *std::move(before);
+  Result<std::string> job = queue_job(verb, name, deadline);
+  if (!job) return std::move(job).error();
+  Result<std::string> result = wait_for_job(*job, deadline, cancel);
+  if (!result) {
+    return Error(result.error().code(),
+                 fmt::format("{} {}: {}; the job is left to systemd", to_string(verb), name,
+                             result.error().code() == ErrorCode::timed_out
+                                 ? "not done within " + format_duration(timeout)
+                                 : result.error().to_string()));
+  }
+  outcome.result = *std::move(result);
+  // The job is over; reading what became of the unit gets a moment of its own when the deadline is near.
+  Result<UnitState> after = read_unit(name, std::max(deadline, deadline_after(std::chrono::seconds(1))));
+  if (!after) {
+    return std::move(after).error().wrap(fmt::format("{} {}: job {}, but the unit's state is not known",
+                                                     to_string(verb), name, outcome.result));
+  }
+  outcome.after = *std::move(after);
+  return outcome;
+}
+
+Status BusSystemdManager::reset_failed(std::string_view unit, Duration timeout) {
+  const std::string name(unit);
+  if (!is_valid_unit_name(name))
+    return Error(ErrorCode::invalid_argument, "\"" + name + "\" is not a unit name");
+  if (Status opened = bus_.open(); !opened) return opened;
+  BusMessage call = manager_method("ResetFailedUnit");
+  if (!call || sd_bus_message_append(call.get(), "s", name.c_str()) < 0) return malformed("ResetFailedUnit");
+  Result<BusMessage> answer = bus_.call(std::move(call), deadline_after(timeout));
+  if (!answer) return std::move(answer).error().wrap("reset-failed " + name);
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<SystemdManager> make_systemd_manager(BusAddress address) {
+  return std::make_unique<BusSystemdManager>(std::move(address.address));
+}
+
+bool is_valid_unit_name(std::string_view name) {
+  static constexpr std::string_view kSuffixes[] = {".service",   ".socket", ".device", ".mount",
+                                                   ".automount", ".swap",   ".target", ".path",
+                                                   ".timer",     ".slice",  ".scope"};
+  if (name.size() > kMostUnitNameBytes || name.find("..") != std::string_view::npos) return false;
+  const auto suffix = std::find_if(std::begin(kSuffixes), std::end(kSuffixes), [&](std::string_view s) {
+    return name.ends_with(s) && name.size() > s.size();
+  });
+  if (suffix == std::end(kSuffixes) || name.front() == '@' || name.front() == '.') return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+  });
+}
+
+void notify_service_manager(std::string_view state) { sd_notify(0, std::string(state).c_str()); }
+
+Duration watchdog_interval() {
+  std::uint64_t us = 0;
+  if (sd_watchdog_enabled(0, &us) <= 0) return Duration::zero();
+  return std::chrono::microseconds(us);
+}
+
+}  // namespace chiron
