@@ -24,6 +24,9 @@ class CollectorOptions {
   /// "" when the collector declares no such option.
   std::string_view get(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;  ///< repeatable options: one value each
+  /// Whether a boolean option is on; false when it is not declared.
+  bool flag(std::string_view name) const;
+  /// Replaces all values of an option; none: the option is as if it were not declared.
   void set(std::string name, std::vector<std::string> values);
 
  private:
@@ -51,7 +54,9 @@ struct CollectorContext {
 /// Reads one kernel or service interface. Constructed once; declares its families in the constructor, keeps series
 /// handles between passes.
 /// collect() is called by one thread at a time, but not always the same one. It appends the values of this instant to
-/// `frame`. An error with ErrorCode::no_data means that there is normally nothing to report here; any other error is
+/// `frame`. A handle that is not written for as long as the history reaches back may be forgotten by the catalogue:
+/// after a pass without its series (the file was unreadable, the device failed) resolve it again.
+/// An error with ErrorCode::no_data means that there is normally nothing to report here; any other error is
 /// a failure: logged on change, node_scrape_collector_success 0. What was appended before an error is used. The
 /// framework measures the duration, bounds the frame and catches exceptions.
 class Collector {
@@ -69,6 +74,9 @@ struct CollectorOption {
   bool is_pattern = false;  ///< checked to be a regular expression when the configuration is read
   bool repeatable = false;
 };
+
+/// Every option at its default.
+CollectorOptions default_options(std::span<const CollectorOption> options);
 
 /// A row of the table of collectors.
 struct CollectorInfo {

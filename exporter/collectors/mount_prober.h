@@ -1,0 +1,90 @@
+#pragma once
+
+#include "exporter/base/clock.h"
+#include "exporter/base/isolation.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace chiron {
+
+/// What statvfs(3) says of a file system: bytes and inodes.
+struct MountUsage {
+  double size = 0;
+  double free = 0;
+  double available = 0;  ///< free to users who are not root
+  double files = 0;
+  double files_free = 0;
+};
+
+struct MountAnswer {
+  enum class State {
+    unknown,  ///< no answer yet, and not late enough to call it stuck
+    fresh,    ///< answered in this pass
+    kept,     ///< the answer of an earlier pass; the mount is slow and has been asked again
+    failed,   ///< answered with `error`
+    stuck,    ///< asked longer ago than the timeout, no answer
+  };
+  State state = State::unknown;
+  int error = 0;  ///< errno, when failed
+  MountUsage usage;
+};
+
+/// Asks all mounts for their usage although any of them may hang for ever (a dead NFS or FUSE server keeps
+/// statvfs in the kernel). In steady state one worker thread goes through all mounts in one handoff. A mount
+/// that keeps it waiting is left to that worker and asked by itself from then on, at most once at a time,
+/// until it is quick again; another worker goes on with the rest. One thread at a time.
+class MountProber {
+ public:
+  /// Fills `usage`; 0 or an errno. Runs on threads that may outlive this object, so it owns what it uses.
+  using Ask = std::function<int(const std::string& path, MountUsage& usage)>;
+  struct Options {
+    Duration patience =
+        std::chrono::milliseconds(100);          ///< what a pass waits for a mount before it goes on without
+    Duration timeout = std::chrono::seconds(5);  ///< no answer for so long: stuck
+  };
+  /// `clock` outlives the object.
+  MountProber(const Clock& clock, Options options, Ask ask);
+  MountProber(const Clock& clock, Options options);
+
+  /// The mounts to ask from now on. A path that was there before keeps its state.
+  void set_paths(std::vector<std::string> paths);
+  /// One pass; takes at most a few times `patience`, and that only when a mount begins to hang.
+  void probe();
+  /// In the order of set_paths(); valid until its next call.
+  std::span<const MountAnswer> answers() const { return answers_; }
+  /// Threads held, idle ones included.
+  std::size_t threads() const { return isolation_.threads(); }
+
+ private:
+  struct Batch;
+  struct Target {
+    std::string path;
+    std::shared_ptr<Batch> own;  ///< the batch that holds a slow mount; null for a quick one
+    std::size_t place = 0;       ///< in `own`
+    BootTime asked{};            ///< when `own` was started
+    bool running = false;        ///< `own` was started, and its answer not yet taken
+  };
+
+  static void work(Batch& batch);
+  std::shared_ptr<Batch> make_batch(std::vector<std::size_t> targets);
+  Isolation::Outcome run(const std::shared_ptr<Batch>& batch, Duration wait);
+  void take(const Batch& batch, std::size_t place);
+  void probe_slow(std::size_t index, Duration& budget);
+  bool probe_quick();
+
+  const Clock& clock_;
+  const Options options_;
+  const Ask ask_;
+  Isolation isolation_;
+  std::vector<Target> targets_;
+  std::vector<MountAnswer> answers_;
+  std::shared_ptr<Batch> quick_;  ///< all quick mounts; null: to be made again
+  std::size_t batches_ = 0;
+};
+
+}  // namespace chiron

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "exporter/collectors/problems.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chiron {
+
+/// One line of /proc/PID/mountinfo (proc(5)), escapes undone.
+struct Mount {
+  std::string device;  ///< the mount source: /dev/sda1, server:/export, tmpfs
+  std::string mountpoint;
+  std::string fstype;
+  std::string major, minor;
+  bool read_only = false;  ///< of this mount, or of the file system below it
+};
+
+/// All mounts that can be reached by their path: of several on one mount point, the newest hides the others.
+/// Order as in `text`. A bad line is a problem, and left out.
+std::vector<Mount> parse_mountinfo(std::string_view text, std::string_view file, Problems& problems);
+
+/// Undoes the octal escapes \040 \011 \012 \134 that the kernel writes for blanks and backslashes in paths.
+std::string unescape_mount_path(std::string_view escaped);
+
+}  // namespace chiron

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "exporter/collectors/collector.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/recording_log.h"
+#include "tests/support/temp_dir.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace chiron::testing {
+
+/// A host made of literals: files under proc/, sys/ and root/ of a temporary directory, and what a collector
+/// needs.
+class HostFixture : public ::testing::Test {
+ protected:
+  void proc(std::string_view path, std::string_view content) const {
+    dir_.write("proc/" + std::string(path), content);
+  }
+  void sys(std::string_view path, std::string_view content) const {
+    dir_.write("sys/" + std::string(path), content);
+  }
+  void root(std::string_view path, std::string_view content) const {
+    dir_.write("root/" + std::string(path), content);
+  }
+  void remove(std::string_view path) const { std::filesystem::remove(dir_ / path); }
+
+  /// The collector of the table's row `name`, with its default options but for those set with option().
+  void make(std::string_view name) {
+    const CollectorInfo* info = find_collector(name);
+    ASSERT_NE(info, nullptr);
+    Result<std::unique_ptr<Collector>> made = info->make(context(*info));
+    ASSERT_TRUE(made.ok()) << made.error().to_string();
+    collector_ = std::move(*made);
+  }
+  CollectorContext context(const CollectorInfo& info) {
+    CollectorContext context{.paths = paths_,
+                             .clock = clock_,
+                             .catalogue = catalogue_,
+                             .log = log_,
+                             .options = default_options(info.options),
+                             .bus = {},
+                             .watched_services = {},
+                             .probes = {}};
+    for (const auto& [name, values] : options_) context.options.set(name, values);
+    return context;
+  }
+  void option(std::string name, std::vector<std::string> values) {
+    options_.emplace_back(std::move(name), std::move(values));
+  }
+
+  Status collect() {
+    frame_.clear();
+    return collector_->collect(frame_);
+  }
+  /// The frame as lines "name{labels} value", sorted.
+  std::vector<std::string> lines() const {
+    std::vector<std::string> out;
+    for (const FrameEntry& entry : frame_.entries()) {
+      char number[32];
+      const auto end = std::to_chars(number, number + sizeof number, entry.value).ptr;
+      out.push_back(std::string(catalogue_.prefix(entry.id)) + std::string(number, end));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  bool has(std::string_view line) const {
+    const std::vector<std::string> all = lines();
+    return std::find(all.begin(), all.end(), line) != all.end();
+  }
+  bool mentions(std::string_view text) const {
+    const std::vector<std::string> all = lines();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const std::string& line) { return line.find(text) != std::string::npos; });
+  }
+
+  TempDir dir_;
+  HostPaths paths_{{.procfs = dir_ / "proc", .sysfs = dir_ / "sys", .rootfs = dir_ / "root"}};
+  FakeClock clock_;
+  RecordingLog log_;
+  Catalogue catalogue_;
+  std::vector<std::pair<std::string, std::vector<std::string>>> options_;
+  Frame frame_;
+  std::unique_ptr<Collector> collector_;
+};
+
+}  // namespace chiron::testing
