@@ -1,12 +1,40 @@
 #include "exporter/collectors/collector.h"
+#include "exporter/collectors/cpu.h"
+#include "exporter/collectors/diskstats.h"
 #include "exporter/collectors/filesystem.h"
+#include "exporter/collectors/loadavg.h"
+#include "exporter/collectors/meminfo.h"
+#include "exporter/collectors/netdev.h"
+#include "exporter/collectors/os_release.h"
+#include "exporter/collectors/pressure.h"
+#include "exporter/collectors/self.h"
+#include "exporter/collectors/stat.h"
+#include "exporter/collectors/textfile.h"
+#include "exporter/collectors/time.h"
+#include "exporter/collectors/uname.h"
 
 namespace chiron {
 namespace {
 
 constexpr CollectorInfo kCollectors[] = {
+    {"cpu", "Time that each CPU spent in each mode", true, false, kCpuOptions, make_cpu_collector},
+    {"diskstats", "Reads, writes and identity of block devices", true, false, kDiskstatsOptions,
+     make_diskstats_collector},
     {"filesystem", "Size, free space and free inodes of mounted file systems", true, false,
      kFilesystemOptions, make_filesystem_collector},
+    {"loadavg", "Load averages", true, false, {}, make_loadavg_collector},
+    {"meminfo", "Memory by use", true, false, {}, make_meminfo_collector},
+    {"netdev", "Bytes, packets and errors of network devices", true, false, kNetdevOptions,
+     make_netdev_collector},
+    {"os", "Name and version of the operating system", true, false, {}, make_os_collector},
+    {"pressure", "Time lost to waiting for CPU, memory and I/O", true, false, {}, make_pressure_collector},
+    {"self", "CPU, memory and descriptors of this process", true, false, {}, make_self_collector},
+    {"stat", "Interrupts, context switches, forks, boot time", true, false, kStatOptions,
+     make_stat_collector},
+    {"textfile", "Metrics that other programs leave in files", true, false, kTextfileOptions,
+     make_textfile_collector},
+    {"time", "The wall clock, the time zone and the clock sources", true, false, {}, make_time_collector},
+    {"uname", "Names of the system and its kernel", true, false, {}, make_uname_collector},
 };
 
 }  // namespace

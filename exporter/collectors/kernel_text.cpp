@@ -1,0 +1,40 @@
+#include "exporter/collectors/kernel_text.h"
+
+#include "exporter/base/parse.h"
+
+namespace chiron {
+
+KernelLines::KernelLines(std::string_view text, std::string_view file, Problems& problems)
+    : rest_(text), file_(file), problems_(problems) {
+  if (rest_.empty() || rest_.back() == '\n') return;
+  const std::size_t last = rest_.rfind('\n');
+  const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
+  problems_.corrupt(file_, 0, "the last line is cut off", rest_.substr(whole));
+  rest_ = rest_.substr(0, whole);
+}
+
+bool KernelLines::next(std::string_view& line) {
+  if (!next_line(rest_, line)) return false;
+  ++number_;
+  return true;
+}
+
+void KernelLines::bad(std::string_view what, std::string_view found) {
+  problems_.corrupt(file_, number_, what, found);
+}
+
+std::optional<std::uint64_t> next_number(std::string_view& text) {
+  std::string_view word;
+  if (!next_word(text, word)) return std::nullopt;
+  return parse_int<std::uint64_t>(word);
+}
+
+bool next_name(std::string_view& line, std::string_view& name) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return false;
+  name = trim(line.substr(0, colon));
+  line.remove_prefix(colon + 1);
+  return !name.empty();
+}
+
+}  // namespace chiron

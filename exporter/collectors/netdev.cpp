@@ -1,0 +1,127 @@
+#include "exporter/collectors/netdev.h"
+
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+#include "exporter/collectors/kernel_text.h"
+#include "exporter/collectors/name_filter.h"
+#include "exporter/collectors/series_map.h"
+
+#include <array>
+
+namespace chiron {
+namespace {
+
+struct Column {
+  std::string_view family;
+  std::string_view help;
+};
+/// The columns of /proc/net/dev, unchanged since Linux 2.2 (net/core/net-procfs.c).
+constexpr std::array kColumns = {
+    Column{"node_network_receive_bytes_total", "Bytes received."},
+    Column{"node_network_receive_packets_total", "Packets received."},
+    Column{"node_network_receive_errs_total", "Packets received with an error."},
+    Column{"node_network_receive_drop_total", "Received packets dropped, missed ones included."},
+    Column{"node_network_receive_fifo_total", "Receive errors because a buffer overflowed."},
+    Column{"node_network_receive_frame_total",
+           "Received packets with a length, alignment or checksum error."},
+    Column{"node_network_receive_compressed_total", "Compressed packets received."},
+    Column{"node_network_receive_multicast_total", "Multicast packets received."},
+    Column{"node_network_transmit_bytes_total", "Bytes sent."},
+    Column{"node_network_transmit_packets_total", "Packets sent."},
+    Column{"node_network_transmit_errs_total", "Packets that failed to be sent."},
+    Column{"node_network_transmit_drop_total", "Packets dropped on the way out."},
+    Column{"node_network_transmit_fifo_total", "Send errors because a buffer ran empty."},
+    Column{"node_network_transmit_colls_total", "Collisions while sending."},
+    Column{"node_network_transmit_carrier_total",
+           "Packets lost because the carrier was, or the window was late."},
+    Column{"node_network_transmit_compressed_total", "Compressed packets sent."},
+};
+
+class NetdevCollector final : public Collector {
+ public:
+  NetdevCollector(const CollectorContext& context, NameFilter filter)
+      : catalogue_(context.catalogue), filter_(std::move(filter)), file_(context.paths.proc("net/dev")) {
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, MetricType::counter);
+    }
+  }
+
+  Status collect(Frame& frame) override {
+    Problems problems;
+    devices_.begin_pass();
+    if (const Result<std::string_view> text = file_.read(); text) {
+      KernelLines lines(*text, file_.path(), problems);
+      std::string_view line;
+      // Two lines of headings, told by their bars: no device name holds one before its colon.
+      std::size_t headings = 0;
+      while (lines.next(line)) {
+        if (headings < 2 && line.find('|') != std::string_view::npos) {
+          ++headings;
+        } else {
+          report(line, lines, frame);
+        }
+      }
+      if (headings < 2) problems.corrupt(file_.path(), 1, "expected two lines of headings", *text);
+    } else {
+      problems.add(text.error());
+    }
+    devices_.end_pass();
+    return problems.status();
+  }
+
+ private:
+  struct Device {
+    bool wanted = false;
+    std::array<SeriesId, kColumns.size()> series{};
+  };
+
+  void report(std::string_view line, KernelLines& lines, Frame& frame) {
+    const std::string_view whole = line;
+    // An alias (eth0:1) has a colon of its own; the last one ends the name.
+    const std::size_t colon = line.rfind(':');
+    const std::string_view name = colon == std::string_view::npos ? "" : trim(line.substr(0, colon));
+    if (name.empty()) {
+      lines.bad("expected 'DEVICE: COUNTERS'", whole);
+      return;
+    }
+    std::array<double, kColumns.size()> values{};
+    line.remove_prefix(colon + 1);
+    for (double& value : values) {
+      const std::optional<std::uint64_t> number = next_number(line);
+      if (!number) {
+        lines.bad("expected sixteen counters", whole);
+        return;
+      }
+      value = static_cast<double>(*number);
+    }
+    const Device& device = devices_.at(name, [&] { return make_device(name); });
+    if (!device.wanted) return;
+    for (std::size_t i = 0; i < values.size(); ++i) frame.add(device.series[i], values[i]);
+  }
+
+  Device make_device(std::string_view name) const {
+    Device device;
+    device.wanted = filter_.accepts(name);
+    if (!device.wanted) return device;
+    const Labels labels{{"device", std::string(name)}};
+    for (std::size_t i = 0; i < families_.size(); ++i)
+      device.series[i] = catalogue_.series(families_[i], labels);
+    return device;
+  }
+
+  Catalogue& catalogue_;
+  const NameFilter filter_;
+  KernelFile file_;
+  std::array<FamilyId, kColumns.size()> families_{};
+  SeriesMap<Device> devices_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Collector>> make_netdev_collector(CollectorContext context) {
+  Result<NameFilter> filter = NameFilter::make(context.options, "device-include", "device-exclude", "");
+  if (!filter) return std::move(filter).error();
+  return std::unique_ptr<Collector>(new NetdevCollector(context, std::move(*filter)));
+}
+
+}  // namespace chiron

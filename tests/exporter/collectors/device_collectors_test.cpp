@@ -1,0 +1,218 @@
+// diskstats, netdev, uname, os, time, self.
+#include "exporter/collectors/os_release.h"
+#include "tests/exporter/collectors/host_fixture.h"
+
+#include <cstdlib>
+
+#include <unistd.h>
+
+namespace chiron {
+namespace {
+
+using testing::HostFixture;
+
+class DeviceCollectors : public HostFixture {
+ protected:
+  void expect_failure(std::string_view place) {
+    const Status status = collect();
+    ASSERT_FALSE(status.ok());
+    EXPECT_NE(status.error().to_string().find(place), std::string::npos) << status.error().to_string();
+  }
+};
+
+TEST_F(DeviceCollectors, DiskstatsFigures) {
+  proc("diskstats",
+       "   7       0 loop0 0 0 0 0 0 0 0 0 0 0 0\n"
+       "   8       1 sda1 1 2 3 4 5 6 7 8 9 10 11\n"
+       " 254       0 vda 32227 9093 3160978 18653 33328 11379 5365888 15489 2 14008 34584 6530 1 292848 365 "
+       "2871 76\n"
+       "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n");
+  make("diskstats");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_disk_reads_completed_total{device="vda"} 32227)"));
+  EXPECT_TRUE(has(R"(node_disk_read_bytes_total{device="vda"} 1618420736)"));
+  EXPECT_TRUE(has(R"(node_disk_read_time_seconds_total{device="vda"} 18.653)"));
+  EXPECT_TRUE(has(R"(node_disk_io_now{device="vda"} 2)"));
+  EXPECT_TRUE(has(R"(node_disk_io_time_weighted_seconds_total{device="vda"} 34.584)"));
+  EXPECT_TRUE(has(R"(node_disk_discarded_sectors_total{device="vda"} 292848)"));
+  EXPECT_TRUE(has(R"(node_disk_flush_requests_time_seconds_total{device="vda"} 0.076)"));
+  EXPECT_TRUE(has(R"(node_disk_info{device="sda",major="8",minor="0"} 1)"));
+  EXPECT_FALSE(mentions("sda1"));
+  EXPECT_FALSE(mentions("loop0"));
+  EXPECT_EQ(frame_.entries().size(), 18u + 12u);
+}
+
+TEST_F(DeviceCollectors, DiskIdentityFromUdev) {
+  proc("diskstats", "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n");
+  sys("block/sda/queue/rotational", "1\n");
+  root("run/udev/data/b8:0",
+       "S:disk/by-id/"
+       "x\nE:ID_MODEL=Disk_X\nE:ID_SERIAL=long\nE:ID_SERIAL_SHORT=abc\nE:ID_PATH=pci-0\nE:ID_WWN=0x5\n"
+       "E:ID_REVISION=1.0\nE:ID_FS_TYPE=ext4\nE:ID_FS_USAGE=filesystem\nE:ID_FS_UUID=u-1\nE:ID_FS_VERSION=1."
+       "0\n"
+       "E:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=1\nE:ID_ATA_ROTATION_RATE_RPM=7200\nE:DM_NAME=vg-lv\nE:DM_VG_NAME="
+       "vg\n");
+  make("diskstats");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(
+      has(R"(node_disk_info{device="sda",major="8",minor="0",model="Disk_X",path="pci-0",revision="1.0",)"
+          R"(rotational="1",serial="abc",wwn="0x5"} 1)"));
+  EXPECT_TRUE(has(
+      R"(node_disk_filesystem_info{device="sda",type="ext4",usage="filesystem",uuid="u-1",version="1.0"} 1)"));
+  EXPECT_TRUE(has(R"(node_disk_device_mapper_info{device="sda",name="vg-lv",vg_name="vg"} 1)"));
+  EXPECT_TRUE(has(R"(node_disk_ata_write_cache{device="sda"} 1)"));
+  EXPECT_TRUE(has(R"(node_disk_ata_rotation_rate_rpm{device="sda"} 7200)"));
+  EXPECT_FALSE(mentions("write_cache_enabled"));
+}
+
+TEST_F(DeviceCollectors, DiskstatsNoticesANewFileSystemWithinAMinute) {
+  proc("diskstats", "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n");
+  make("diskstats");
+  ASSERT_TRUE(collect().ok());
+  root("run/udev/data/b8:0", "E:ID_FS_TYPE=xfs\n");
+  for (int pass = 0; pass < 12; ++pass) ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(mentions(R"(type="xfs")"));
+}
+
+TEST_F(DeviceCollectors, DiskstatsBadLines) {
+  proc(
+      "diskstats",
+      "8 0 sda 1 2 3\nx 0 sdb 1 2\n8 16 sdc 1 2 3 4 5 6 7 8 9 10 eleven\n8 32 sdd 1 2 3 4 5 6 7 8 9 10 11\n");
+  option("device-include", {"^sd"});
+  make("diskstats");
+  expect_failure("3 problems, the first: ");
+  EXPECT_EQ(frame_.entries().size(), 12u);
+  make("diskstats");
+  expect_failure("diskstats:1: ");
+}
+
+constexpr std::string_view kNetHeader =
+    "Inter-|   Receive                                                |  Transmit\n"
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+    "carrier "
+    "compressed\n";
+
+TEST_F(DeviceCollectors, NetdevFigures) {
+  proc("net/dev", std::string(kNetHeader) +
+                      "    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0:135188164 0 0 0 0 0 0 0 "
+                      "159557 0 0 0 0 0 0 0\n");
+  option("device-exclude", {"^nothing$"});
+  make("netdev");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_network_receive_bytes_total{device="eth0"} 135188164)"));
+  EXPECT_TRUE(has(R"(node_network_transmit_bytes_total{device="eth0"} 159557)"));
+  EXPECT_TRUE(has(R"(node_network_receive_multicast_total{device="lo"} 8)"));
+  EXPECT_TRUE(has(R"(node_network_transmit_compressed_total{device="lo"} 16)"));
+  EXPECT_EQ(frame_.entries().size(), 32u);
+}
+
+TEST_F(DeviceCollectors, NetdevIncludeAndBadLines) {
+  proc("net/dev", std::string(kNetHeader) +
+                      "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0: 1 2\neth1 7\n"
+                      "eth2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  option("device-include", {"^eth"});
+  make("netdev");
+  expect_failure("2 problems, the first: ");
+  EXPECT_EQ(frame_.entries().size(), 16u);
+  proc("net/dev", "");
+  expect_failure("net/dev:1: expected two lines of headings");
+}
+
+TEST_F(DeviceCollectors, UnameOfACapturedHost) {
+  proc("sys/kernel/ostype", "Linux\n");
+  proc("sys/kernel/osrelease", "6.1.0\n");
+  proc("sys/kernel/version", "#1 SMP\n");
+  proc("sys/kernel/hostname", "web-1\n");
+  proc("sys/kernel/domainname", "(none)\n");
+  proc("sys/kernel/arch", "riscv64\n");
+  make("uname");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(
+      has(R"~(node_uname_info{domainname="(none)",machine="riscv64",nodename="web-1",release="6.1.0",)~"
+          R"(sysname="Linux",version="#1 SMP"} 1)"));
+  proc("sys/kernel/hostname", "web-2\n");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(mentions(R"(nodename="web-2")"));
+  EXPECT_EQ(frame_.entries().size(), 1u);
+}
+
+TEST_F(DeviceCollectors, UnameOfThisHost) {
+  make("uname");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(mentions(R"(sysname="Linux")"));
+}
+
+TEST_F(DeviceCollectors, OsReleaseFromEitherPlace) {
+  root("usr/lib/os-release",
+       "# comment\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12.04.5\"\nID=debian\nPRETTY_NAME='It is \"12\"'\n"
+       "VERSION=\"12 (\\\"bookworm\\\")\"\n");
+  make("os");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_os_version{id="debian",name="Debian GNU/Linux"} 12.04)"));
+  EXPECT_TRUE(
+      has("node_os_info{id=\"debian\",name=\"Debian GNU/Linux\",pretty_name=\"It is \\\"12\\\"\","
+          "version=\"12 (\\\"bookworm\\\")\",version_id=\"12.04.5\"} 1"));
+  root("etc/os-release", "ID=arch\nNAME=\"open\nVERSION_ID=rolling\n");
+  expect_failure("etc/os-release:2: ");
+  EXPECT_EQ(lines(), std::vector<std::string>{R"(node_os_info{id="arch",version_id="rolling"} 1)"});
+}
+
+TEST_F(DeviceCollectors, OsReleaseMissing) {
+  make("os");
+  expect_failure("etc/os-release");
+}
+
+TEST(OsRelease, VersionNumber) {
+  EXPECT_EQ(version_number("12"), 12);
+  EXPECT_EQ(version_number("7."), 7);
+  EXPECT_EQ(version_number("20.04.1 LTS"), 20.04);
+  EXPECT_EQ(version_number("rolling"), std::nullopt);
+  EXPECT_EQ(version_number(""), std::nullopt);
+}
+
+TEST_F(DeviceCollectors, TimeAndClockSources) {
+  sys("devices/system/clocksource/clocksource0/available_clocksource", "tsc kvm-clock \n");
+  sys("devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
+  make("time");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has("node_time_seconds 1.7e+09"));
+  EXPECT_TRUE(mentions("node_time_zone_offset_seconds{time_zone="));
+  EXPECT_TRUE(has(R"(node_time_clocksource_available_info{clocksource="kvm-clock",device="0"} 1)"));
+  EXPECT_TRUE(has(R"(node_time_clocksource_current_info{clocksource="tsc",device="0"} 1)"));
+  clock_.advance(std::chrono::milliseconds(1500));
+  sys("devices/system/clocksource/clocksource0/current_clocksource", "kvm-clock\n");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has("node_time_seconds 1700000001.5"));
+  EXPECT_TRUE(has(R"(node_time_clocksource_current_info{clocksource="kvm-clock",device="0"} 1)"));
+  EXPECT_EQ(frame_.entries().size(), 5u);
+  sys("devices/system/clocksource/clocksource0/current_clocksource", "");
+  expect_failure("current_clocksource:1");
+}
+
+TEST_F(DeviceCollectors, SelfIsThisProcessWhateverTheRoots) {
+  make("self");
+  ASSERT_TRUE(collect().ok());
+  ASSERT_TRUE(collect().ok());  // with the files that it keeps open
+  const auto value = [this](std::string_view name) {
+    for (const FrameEntry& entry : frame_.entries()) {
+      if (catalogue_.prefix(entry.id) == std::string(name) + " ") return entry.value;
+    }
+    return -1.0;
+  };
+  EXPECT_GT(value("process_cpu_seconds_total"), 0);
+  EXPECT_GT(value("process_resident_memory_bytes"), 1e6);
+  EXPECT_GT(value("process_virtual_memory_bytes"), value("process_resident_memory_bytes"));
+  EXPECT_GT(value("process_virtual_memory_max_bytes"), 0);
+  EXPECT_GE(value("process_threads"), 1);
+  EXPECT_GT(value("process_start_time_seconds"), 1.5e9);
+  const double open = value("process_open_fds");
+  EXPECT_GE(open, 3);
+  EXPECT_GE(value("process_max_fds"), open);
+  const int copy = ::dup(0);
+  ASSERT_TRUE(collect().ok());
+  EXPECT_EQ(value("process_open_fds"), open + 1);
+  ::close(copy);
+}
+
+}  // namespace
+}  // namespace chiron
