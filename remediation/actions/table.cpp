@@ -1,4 +1,5 @@
 #include "remediation/actions/action.h"
+#include "remediation/actions/cache_prune.h"
 #include "remediation/actions/disk_rescue.h"
 
 #include <algorithm>
@@ -15,6 +16,8 @@ std::unique_ptr<Action> make() {
 
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
+    {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
+     make<CachePrune>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>},
 };
