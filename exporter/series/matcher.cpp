@@ -120,6 +120,10 @@ Result<Matcher> parse_matcher(std::string_view text) {
     return fail("'!' must be followed by = or ~");
   }
   text = trim(text.substr(length));
+  // As Alertmanager has it; catches == too.
+  if (!text.starts_with('"') && text.find('"') != std::string_view::npos) {
+    return fail("a value that is not quoted holds a quote");
+  }
   if (text.empty() || text.front() != '"') return Matcher::make(op, std::string(name), std::string(text));
   auto value = unquote(text);
   if (!value) return fail("the quotes do not close at the end");

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "exporter/base/diagnostics.h"
 #include "exporter/series/labels.h"
 #include "remediation/actions/action.h"
 #include "remediation/policy/policy.h"
 #include "rules/engine/template.h"
 #include "rules/promql/promql.h"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace chiron::remediation {
 
@@ -20,7 +20,8 @@ struct StepSpec {
 };
 
 struct VerifySpec {
-  std::optional<rules::Template> expr;  ///< nothing: the alert's own expression no longer holds for its labels
+  std::optional<rules::Template>
+      expr;  ///< nothing: the alert's own expression no longer holds for its labels
   Duration within = std::chrono::seconds(60);
 };
 
@@ -38,11 +39,13 @@ struct RemedySpec {
   Position where;
 
   bool matches(const Labels& alert) const;
-  /// Whether the allow-list has it. A target that is written out (no template) allows itself.
-  bool allows(std::string_view target) const;
+  /// Whether the allow-list has it. A target that is written out (no template) allows itself; nothing allows
+  /// "".
+  bool allows(std::string_view one) const;
 };
 
-/// Reads one remedy file; all faults into the sink. Complete only when the sink is ok.
+/// Reads one remedy file; all faults into the sink. Complete only when the sink is ok. Keys of design.md,
+/// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key".
 std::vector<RemedySpec> parse_remedy_file(std::string file, std::string text, DiagnosticSink& sink);
 
 /// Shell-like glob over a whole name: * ? [..]; no special meaning of '/' here.

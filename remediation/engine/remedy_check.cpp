@@ -1,0 +1,168 @@
+#include "remediation/engine/remedy_check.h"
+
+#include "exporter/base/parse.h"
+#include "rules/engine/expr_facts.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+namespace chiron::remediation {
+namespace {
+
+/// What is known of an alerting rule's alerts without a sample: the labels written out, and which others
+/// there can be.
+struct AlertShape {
+  const rules::RuleSpec* rule = nullptr;
+  Labels fixed;
+  std::set<std::string> varying;  ///< labels of the rule whose value a template makes
+  std::optional<std::set<std::string>> from_expr;
+
+  bool can_have(const std::string& name) const {
+    return fixed.has(name) || varying.contains(name) || !from_expr || from_expr->contains(name);
+  }
+  bool can_match(const Matcher& matcher) const {
+    if (fixed.has(matcher.name()) || !can_have(matcher.name())) return matcher.matches(fixed);
+    return true;
+  }
+};
+
+AlertShape shape_of(const rules::RuleSpec& rule, const rules::GroupSpec& group) {
+  AlertShape out;
+  out.rule = &rule;
+  const auto add = [&out](const auto& labels) {
+    for (const auto& [name, text] : labels) {
+      const Result<rules::Template> compiled = rules::Template::compile(text);
+      out.varying.erase(name);
+      out.fixed.erase(name);
+      if (compiled && compiled->is_literal())
+        out.fixed.set(name, text);
+      else
+        out.varying.insert(name);
+    }
+  };
+  add(group.labels);
+  add(rule.labels);
+  out.fixed.set("alertname", rule.name);
+  if (rule.expr != nullptr) out.from_expr = rules::labels_of(*rule.expr);
+  return out;
+}
+
+bool can_trigger(const RemedySpec& remedy, const AlertShape& alert) {
+  return std::any_of(remedy.alerts.begin(), remedy.alerts.end(), [&](const std::vector<Matcher>& all) {
+    return std::all_of(all.begin(), all.end(),
+                       [&](const Matcher& matcher) { return alert.can_match(matcher); });
+  });
+}
+
+/// Where each label is read, for the message: target, a step or the verification.
+std::vector<std::pair<std::string, std::string>> labels_read(const RemedySpec& remedy) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto add = [&out](const std::vector<std::string>& names, const std::string& place) {
+    for (const std::string& name : names) out.emplace_back(name, place);
+  };
+  add(remedy.target.label_names(), "target");
+  for (std::size_t i = 0; i < remedy.steps.size(); ++i) {
+    for (const auto& [key, value] : remedy.steps[i].arguments) {
+      std::vector<std::string> texts = value.texts;
+      for (const auto& [name, text] : value.pairs) texts.push_back(text);
+      for (const std::string& text : texts)
+        if (const Result<rules::Template> compiled = rules::Template::compile(text))
+          add(compiled->label_names(), fmt::format("step {}", i + 1));
+    }
+  }
+  if (remedy.verify.expr) add(remedy.verify.expr->label_names(), "verify");
+  return out;
+}
+
+class Check {
+ public:
+  Check(std::span<const RemedySpec> remedies, std::span<const rules::GroupSpec> groups, DiagnosticSink& sink)
+      : remedies_(remedies), sink_(sink) {
+    for (const rules::GroupSpec& group : groups)
+      for (const rules::RuleSpec& rule : group.rules)
+        if (rule.kind == rules::RuleSpec::Kind::alerting) alerts_.push_back(shape_of(rule, group));
+  }
+
+  void run() {
+    for (std::size_t i = 0; i < remedies_.size(); ++i) {
+      check_name(i);
+      check_remedy(remedies_[i]);
+    }
+  }
+
+ private:
+  void report(const RemedySpec& remedy, Severity severity, std::string code, std::string message,
+              std::string hint) {
+    Diagnostic out;
+    out.severity = severity;
+    out.code = std::move(code);
+    out.message = std::move(message);
+    out.hint = std::move(hint);
+    out.file = remedy.file;
+    out.path = {remedy.name};
+    out.where = remedy.where;
+    sink_.add(std::move(out));
+  }
+
+  void check_name(std::size_t index) {
+    const RemedySpec& remedy = remedies_[index];
+    for (std::size_t i = 0; i < index; ++i) {
+      const RemedySpec& other = remedies_[i];
+      if (other.name != remedy.name || remedy.name.empty() || other.file == remedy.file) continue;
+      report(
+          remedy, Severity::error, "duplicate-remedy",
+          fmt::format("there is a remedy \"{}\" at {}:{} already", remedy.name, other.file, other.where.line),
+          "cooldowns, budgets and the history are kept by name: give each remedy a name of its own");
+    }
+  }
+
+  void check_remedy(const RemedySpec& remedy) {
+    if (remedy.alerts.empty()) return;
+    bool triggered = false;
+    for (const AlertShape& alert : alerts_) {
+      if (!can_trigger(remedy, alert)) continue;
+      triggered = true;
+      check_labels(remedy, alert);
+      check_verification(remedy, alert);
+    }
+    if (triggered) return;
+    report(remedy, Severity::warning, "no-rule",
+           fmt::format("no alert of the rules can trigger {}", remedy.name),
+           "compare on.alerts with the rules' names and labels; are all rule_files loaded?");
+  }
+
+  void check_labels(const RemedySpec& remedy, const AlertShape& alert) {
+    std::set<std::string> told;
+    for (const auto& [name, place] : labels_read(remedy)) {
+      if (alert.can_have(name) || !told.insert(name).second) continue;
+      report(remedy, Severity::warning, "label-not-produced",
+             fmt::format("{}: alerts of {} have no label \"{}\"", place, alert.rule->name, name),
+             fmt::format("add it to the by (...) of the rule at {}:{}, or to its labels", alert.rule->file,
+                         alert.rule->where.line));
+    }
+  }
+
+  void check_verification(const RemedySpec& remedy, const AlertShape& alert) {
+    if (remedy.verify.expr || alert.rule->expr == nullptr) return;
+    const Duration history = rules::facts_of(*alert.rule->expr).history;
+    if (history <= remedy.verify.within) return;
+    report(remedy, Severity::error, "verify-too-short",
+           fmt::format("{} looks back {}, so it cannot clear within {} however well the remedy worked",
+                       alert.rule->name, format_duration(history), format_duration(remedy.verify.within)),
+           "give verify.expr, an expression that shows the result at once, or a longer verify.within");
+  }
+
+  const std::span<const RemedySpec> remedies_;
+  DiagnosticSink& sink_;
+  std::vector<AlertShape> alerts_;
+};
+
+}  // namespace
+
+void check_against_rules(std::span<const RemedySpec> remedies, std::span<const rules::GroupSpec> groups,
+                         DiagnosticSink& sink) {
+  Check(remedies, groups, sink).run();
+}
+
+}  // namespace chiron::remediation

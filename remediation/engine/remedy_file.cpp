@@ -1,0 +1,338 @@
+#include "remediation/engine/remedy_file.h"
+
+#include "exporter/base/parse.h"
+#include "exporter/base/yaml_reader.h"
+
+#include <fmt/format.h>
+
+namespace chiron::remediation {
+namespace {
+
+/// Actions of design.md, section 7, whether there already or not.
+constexpr std::string_view kPlannedActions[] = {"service.start",
+                                                "service.stop",
+                                                "service.restart",
+                                                "service.reload",
+                                                "service.rolling_restart",
+                                                "service.set_property",
+                                                "container.start",
+                                                "container.stop",
+                                                "container.restart",
+                                                "container.kill",
+                                                "container.rolling_restart",
+                                                "container.prune",
+                                                "disk.rescue",
+                                                "logs.rotate",
+                                                "files.prune",
+                                                "cache.prune",
+                                                "process.signal",
+                                                "updates.check",
+                                                "updates.apply",
+                                                "command.run",
+                                                "http.request",
+                                                "report.write",
+                                                "notify"};
+
+std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view key, const std::string& text,
+                                       bool target_is_there) {
+  rules::TemplateFault fault;
+  std::optional<rules::Template> out = rules::Template::compile(text, fault);
+  if (!out) {
+    reader.fail(key, "template", fault.message, {}, fault.offset);
+  } else if (out->uses_target() && !target_is_there) {
+    reader.fail(key, "template", "undefined variable \"$target\"", "$target is what this template makes",
+                text.find("target"));
+    return std::nullopt;
+  }
+  return out;
+}
+
+class RemedyReader {
+ public:
+  RemedyReader(std::string file, yaml::Reader& reader) : file_(std::move(file)), reader_(reader) {}
+
+  RemedySpec read() {
+    out_.file = file_;
+    out_.where = reader_.self().where();
+    reader_.require({"name", "on", "target", "steps"});
+    out_.name = reader_.string("name").value_or("");
+    if (reader_.has("name") && !is_name(out_.name))
+      reader_.fail("name", "invalid-name", fmt::format("\"{}\" is no name of a remedy", out_.name),
+                   "lower-case letters, digits and dashes, a letter first");
+    out_.description = reader_.string("description").value_or("");
+    read_triggers();
+    read_target();
+    read_steps();
+    read_verify();
+    read_policy();
+    reader_.not_supported({"on_failure"});
+    reader_.finish();
+    return std::move(out_);
+  }
+
+ private:
+  static bool is_name(std::string_view name) {
+    const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+    return !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&
+           std::all_of(name.begin(), name.end(), allowed);
+  }
+
+  void read_triggers() {
+    yaml::Reader on = reader_.mapping("on");
+    on.not_supported({"schedule"});
+    const std::vector<yaml::Node> items = on.list("alerts");
+    if (on.self().is_mapping() && !on.self()["schedule"] && items.empty())
+      on.fail_at(on.self(), "missing-key", "no alert triggers this remedy",
+                 "give matchers: alerts: ['alertname=\"DiskFull\"']");
+    const bool nested =
+        std::any_of(items.begin(), items.end(), [](const yaml::Node& n) { return n.is_sequence(); });
+    if (!nested) {
+      if (!items.empty()) out_.alerts.push_back(read_matchers(on, items));
+    } else {
+      for (const yaml::Node& item : items) {
+        if (!item.is_sequence() || item.items().empty()) {
+          on.fail_at(item, "wrong-type", "matchers and lists of matchers are mixed here",
+                     "either one list of matchers, all of which must hold, or a list of such lists");
+          continue;
+        }
+        out_.alerts.push_back(read_matchers(on, item.items()));
+      }
+    }
+    on.finish();
+  }
+
+  std::vector<Matcher> read_matchers(yaml::Reader& on, const std::vector<yaml::Node>& items) {
+    std::vector<Matcher> out;
+    for (const yaml::Node& item : items) {
+      if (!item.is_scalar()) {
+        on.fail_at(item, "wrong-type", "a matcher is a text like alertname=\"DiskFull\"");
+        continue;
+      }
+      Result<Matcher> matcher = parse_matcher(item.text());
+      if (matcher)
+        out.push_back(*std::move(matcher));
+      else
+        on.fail_at(item, "bad-matcher", matcher.error().to_string(),
+                   "write it like severity=~\"critical|page\"");
+    }
+    return out;
+  }
+
+  void read_target() {
+    if (const std::optional<std::string> text = reader_.string("target")) {
+      if (trim(*text).empty()) reader_.fail("target", "missing-value", "the target must not be empty");
+      out_.target = compile(reader_, "target", *text, false).value_or(rules::Template());
+    }
+    out_.targets = reader_.strings("targets");
+    if (!out_.targets) return;
+    for (const std::string& glob : *out_.targets)
+      if (glob.empty()) reader_.fail("targets", "missing-value", "an empty pattern allows nothing");
+  }
+
+  void read_steps() {
+    const std::vector<yaml::Node> items = reader_.list("steps");
+    if (items.empty() && reader_.has("steps"))
+      reader_.fail("steps", "missing-value", "a remedy needs a step");
+    for (const yaml::Node& item : items) {
+      const std::string place = fmt::format("step {}", out_.steps.size() + 1);
+      StepSpec step;
+      step.where = item.where();
+      if (item.is_mapping() && item.entries().size() == 1) {
+        yaml::Reader reader = reader_.child(item, place);
+        read_step(reader, item.entries().front(), step);
+      } else {
+        reader_.fail_at(item, "wrong-type", "a step is one action with its arguments",
+                        "write it like - service.restart: {unit: nginx.service}");
+      }
+      out_.steps.push_back(std::move(step));
+    }
+  }
+
+  void read_step(yaml::Reader& reader, const yaml::Node::Entry& entry, StepSpec& step) {
+    const std::string& name = entry.key.text();
+    step.action = find_action(name);
+    if (step.action == nullptr) {
+      refuse_action(reader, entry.key);
+      return;
+    }
+    yaml::Reader arguments = reader.mapping(name);
+    bool good = true, expanded = true;
+    for (const yaml::Node::Entry& argument : arguments.self().entries()) {
+      ArgumentValue value;
+      if (!read_value(arguments, argument, value)) good = false;
+      for (const std::string& text : value.texts)
+        expanded = check_text(arguments, argument.key.text(), text) && expanded;
+      for (const auto& [key, text] : value.pairs)
+        expanded = check_text(arguments, argument.key.text(), text) && expanded;
+      step.arguments.emplace_back(argument.key.text(), std::move(value));
+    }
+    if (good) check_arguments(arguments, step, expanded);
+  }
+
+  static void refuse_action(yaml::Reader& reader, const yaml::Node& key) {
+    const std::string& name = key.text();
+    std::vector<std::string_view> names;
+    for (const ActionInfo& action : all_actions()) names.push_back(action.name);
+    if (std::find(std::begin(kPlannedActions), std::end(kPlannedActions), name) !=
+        std::end(kPlannedActions)) {
+      reader.fail_at(key, "not-supported", fmt::format("not supported yet: the action {}", name),
+                     fmt::format("there are: {}", fmt::join(names, ", ")));
+      return;
+    }
+    const std::string near = closest(name, names);
+    reader.fail_at(key, "unknown-action", fmt::format("there is no action \"{}\"", name),
+                   near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                : fmt::format("did you mean \"{}\"?", near));
+  }
+
+  bool read_value(yaml::Reader& arguments, const yaml::Node::Entry& argument, ArgumentValue& out) {
+    const std::string& key = argument.key.text();
+    out.file = file_;
+    out.where = argument.value.where();
+    switch (argument.value.kind()) {
+      case yaml::Kind::null:
+        arguments.fail_at(argument.key, "missing-value", fmt::format("\"{}\" has no value", key),
+                          "give it one");
+        return false;
+      case yaml::Kind::scalar:
+        out.texts = {argument.value.text()};
+        return true;
+      case yaml::Kind::sequence: {
+        out.shape = ArgumentValue::Shape::list;
+        std::optional<std::vector<std::string>> texts = arguments.strings(key);
+        if (texts) out.texts = *std::move(texts);
+        return texts.has_value();
+      }
+      case yaml::Kind::mapping:
+        break;
+    }
+    out.shape = ArgumentValue::Shape::pairs;
+    std::optional<std::vector<std::pair<std::string, std::string>>> pairs = arguments.string_map(key);
+    if (pairs) out.pairs = *std::move(pairs);
+    return pairs.has_value();
+  }
+
+  /// Whether the text is the same for every alert.
+  bool check_text(yaml::Reader& arguments, const std::string& key, const std::string& text) {
+    const std::optional<rules::Template> compiled = compile(arguments, key, text, true);
+    return compiled && compiled->is_literal();
+  }
+
+  /// The action's own findings, put under this remedy and step.
+  void check_arguments(yaml::Reader& reader, const StepSpec& step, bool expanded) {
+    const std::unique_ptr<Action> action = step.action->make();
+    Arguments arguments;
+    action->declare(arguments);
+    DiagnosticSink found;
+    arguments.check(step.action->name, step.arguments, step.where, found);
+    for (Diagnostic one : found.all()) {
+      one.file = file_;
+      if (!one.path.empty()) one.path.erase(one.path.begin());
+      one.path.insert(one.path.begin(), reader.path().begin(), reader.path().end());
+      reader_.sink().add(std::move(one));
+    }
+    if (!found.ok() || !expanded) return;
+    Status status = arguments.bind(step.arguments);
+    if (status) status = action->validate();
+    if (!status)
+      reader.fail_at(reader.self() ? reader.self() : reader_.self(), "bad-argument",
+                     status.error().to_string());
+  }
+
+  void read_verify() {
+    if (!reader_.has("verify")) return;
+    yaml::Reader verify = reader_.mapping("verify");
+    if (const std::optional<std::string> text = verify.string("expr")) {
+      out_.verify.expr = compile(verify, "expr", *text, true);
+      if (out_.verify.expr) check_expression(verify, *text);
+    }
+    out_.verify.within = verify.duration("within").value_or(out_.verify.within);
+    if (out_.verify.within <= Duration::zero())
+      verify.fail("within", "out-of-range", "within must be more than 0s");
+    verify.finish();
+  }
+
+  /// With the templates filled in by nothing an expression keeps its shape; positions hold when there are
+  /// none.
+  void check_expression(yaml::Reader& verify, const std::string& text) {
+    const Result<std::string> expanded = out_.verify.expr->expand({});
+    if (!expanded) return;
+    const promql::Parsed parsed = promql::parse(*expanded);
+    const bool literal = out_.verify.expr->is_literal();
+    for (const promql::ParseError& error : parsed.errors)
+      verify.fail("expr", "promql", error.message,
+                  literal ? error.hint : fmt::format("with its templates empty it reads: {}", *expanded),
+                  literal ? error.range.begin : 0,
+                  literal ? error.range.end - std::min(error.range.begin, error.range.end) : text.size());
+    if (parsed.ok() && parsed.type != promql::ValueType::vector && parsed.type != promql::ValueType::scalar)
+      verify.fail("expr", "promql",
+                  fmt::format("verification needs an instant vector or a scalar, this is a {}",
+                              promql::to_string(parsed.type)));
+  }
+
+  void read_policy() {
+    if (!reader_.has("policy")) return;
+    yaml::Reader policy = reader_.mapping("policy");
+    PolicySpec& out = out_.policy;
+    if (policy.self()["mode"].is_scalar() && policy.self()["mode"].text() == "approval") {
+      policy.has("mode");
+      policy.fail("mode", "not-supported", "not supported yet: the mode approval",
+                  "automatic and dry-run are there");
+    } else if (const std::optional<std::string> mode = policy.one_of("mode", {"automatic", "dry-run"})) {
+      out.mode = *mode == "automatic" ? Mode::automatic : Mode::dry_run;
+    }
+    out.cooldown = policy.duration("cooldown").value_or(out.cooldown);
+    if (policy.has("budget")) {
+      yaml::Reader budget = policy.mapping("budget");
+      out.budget_runs = static_cast<int>(budget.integer("runs", 1, 1'000'000).value_or(out.budget_runs));
+      out.budget_per = budget.duration("per").value_or(out.budget_per);
+      if (out.budget_per <= Duration::zero()) budget.fail("per", "out-of-range", "per must be more than 0s");
+      budget.finish();
+    }
+    policy.not_supported({"backoff", "breaker", "window", "unless", "lock"});
+    policy.finish();
+  }
+
+  const std::string file_;
+  yaml::Reader& reader_;
+  RemedySpec out_;
+};
+
+}  // namespace
+
+std::vector<RemedySpec> parse_remedy_file(std::string file, std::string text, DiagnosticSink& sink) {
+  const yaml::Node document = yaml::parse(file, std::move(text), sink);
+  std::vector<RemedySpec> out;
+  if (!document) return out;
+  yaml::Reader reader(document, sink);
+  for (const yaml::Node& node : reader.list("remedies")) {
+    const yaml::Node name = node["name"];
+    const std::string shown = name.is_scalar() ? name.text() : fmt::format("remedy {}", out.size() + 1);
+    yaml::Reader remedy = reader.child(node, shown);
+    RemedySpec spec = RemedyReader(file, remedy).read();
+    const auto same = [&](const RemedySpec& other) { return !spec.name.empty() && other.name == spec.name; };
+    if (std::any_of(out.begin(), out.end(), same))
+      remedy.fail("name", "duplicate-remedy",
+                  fmt::format("there is a remedy \"{}\" in this file already", spec.name));
+    out.push_back(std::move(spec));
+  }
+  reader.finish();
+  return out;
+}
+
+bool RemedySpec::matches(const Labels& alert) const {
+  return std::any_of(alerts.begin(), alerts.end(), [&](const std::vector<Matcher>& all) {
+    return std::all_of(all.begin(), all.end(),
+                       [&](const Matcher& matcher) { return matcher.matches(alert); });
+  });
+}
+
+bool RemedySpec::allows(std::string_view one) const {
+  if (one.empty()) return false;
+  if (target.is_literal() && one == target.text()) return true;
+  if (!targets) return false;
+  return std::any_of(targets->begin(), targets->end(),
+                     [&](const std::string& pattern) { return glob_match(pattern, one); });
+}
+
+}  // namespace chiron::remediation

@@ -1,0 +1,91 @@
+#include "remediation/engine/remedy_check.h"
+
+namespace chiron::remediation {
+namespace {
+
+constexpr std::string_view kRules = R"(
+groups:
+  - name: host
+    rules:
+      - alert: DiskFull
+        expr: min by (mountpoint, device) (node_filesystem_avail_bytes) < 100
+        labels: {severity: critical}
+      - alert: CpuHigh
+        expr: 1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[15m])) > 0.9
+        labels: {severity: warning}
+      - alert: UnitFailed
+        expr: node_systemd_unit_state{state="failed"} == 1
+        labels: {severity: '{{ if_not_there }}'}
+      - record: x
+        expr: up
+)";
+
+std::vector<std::string> findings(const std::string& remedy) {
+  DiagnosticSink ignored, sink;
+  const auto groups = rules::parse_rule_file("r.yml", std::string(kRules), ignored);
+  const auto remedies = parse_remedy_file(
+      "x.yml", "remedies:\n  - name: a\n    steps: [disk.rescue: {path: /srv/backup}]\n" + remedy, sink);
+  for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
+  check_against_rules(remedies, groups, sink);
+  std::vector<std::string> out;
+  for (const Diagnostic& one : sink.all())
+    out.push_back((one.severity == Severity::error ? "error " : "warning ") + one.code + ": " + one.message);
+  return out;
+}
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(RemedyCheck, AcceptsWhatFits) {
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFull\"', 'severity=\"critical\"']}\n"
+                       "    target: '{{ $labels.mountpoint }}'\n"),
+              IsEmpty());
+  // What labels a bare selector's series have is not known before there are samples.
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"UnitFailed\"', 'name=\"nginx.service\"']}\n"
+                       "    target: '{{ $labels.name }}'\n"),
+              IsEmpty());
+}
+
+TEST(RemedyCheck, WarnsOfARemedyThatNothingTriggers) {
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFul\"']}\n    target: x\n"),
+              ElementsAre("warning no-rule: no alert of the rules can trigger a"));
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFull\"', 'severity=\"page\"']}\n    target: x\n"),
+              ElementsAre(HasSubstr("no-rule")));
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFull\"', 'job=\"node\"']}\n    target: x\n"),
+              ElementsAre(HasSubstr("no-rule")));
+}
+
+TEST(RemedyCheck, WarnsOfLabelsThatTheAlertLacks) {
+  EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFull\"']}\n    target: '{{ $labels.name }}'\n"
+                       "    verify: {expr: 'up{job=\"{{ $labels.job }}\"} == 1'}\n"),
+              ElementsAre("warning label-not-produced: target: alerts of DiskFull have no label \"name\"",
+                          "warning label-not-produced: verify: alerts of DiskFull have no label \"job\""));
+}
+
+TEST(RemedyCheck, RefusesVerificationThatCannotClearInTime) {
+  const std::string remedy = "    on: {alerts: ['alertname=\"CpuHigh\"']}\n    target: x\n";
+  EXPECT_THAT(
+      findings(remedy),
+      ElementsAre("error verify-too-short: CpuHigh looks back 15m, so it cannot clear within 1m however well "
+                  "the remedy worked"));
+  EXPECT_THAT(findings(remedy + "    verify: {within: 15m}\n"), IsEmpty());
+  EXPECT_THAT(findings(remedy + "    verify: {expr: node_load1 < 5}\n"), IsEmpty());
+}
+
+TEST(RemedyCheck, RefusesANameTwiceOverFiles) {
+  const std::string text =
+      "remedies:\n  - name: a\n    steps: [disk.rescue: {path: /srv/backup}]\n"
+      "    on: {alerts: ['alertname=\"DiskFull\"']}\n    target: x\n";
+  DiagnosticSink sink, ignored;
+  std::vector<RemedySpec> remedies = parse_remedy_file("one.yml", text, sink);
+  std::vector<RemedySpec> more = parse_remedy_file("two.yml", text, sink);
+  remedies.insert(remedies.end(), more.begin(), more.end());
+  check_against_rules(remedies, rules::parse_rule_file("r.yml", std::string(kRules), ignored), sink);
+  ASSERT_EQ(sink.all().size(), 1U);
+  EXPECT_EQ(sink.all()[0].code, "duplicate-remedy");
+  EXPECT_EQ(sink.all()[0].file, "two.yml");
+}
+
+}  // namespace
+}  // namespace chiron::remediation

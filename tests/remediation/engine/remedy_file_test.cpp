@@ -1,0 +1,181 @@
+#include "remediation/engine/remedy_file.h"
+
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace chiron::remediation {
+namespace {
+
+const std::filesystem::path kBad = std::filesystem::path(CHIRON_SOURCE_DIR) / "tests/remediation/engine/bad";
+
+std::string show(const Diagnostic& one) {
+  return fmt::format("{}:{} {}: {}", one.where.line, one.where.column, one.code, one.message);
+}
+
+std::vector<std::string> bad_files() {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(kBad)) out.push_back(entry.path().filename());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Each file ends with what is to be found in it: "# expect LINE:COLUMN CODE: PART OF THE MESSAGE".
+class BadRemedyFile : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BadRemedyFile, HasEveryFaultWithItsPlace) {
+  const std::string path = kBad / GetParam();
+  const std::string text = *read_file(path);
+  DiagnosticSink sink;
+  parse_remedy_file(path, text, sink);
+  std::vector<Diagnostic> found = sink.all();
+  std::stable_sort(found.begin(), found.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
+  });
+  std::vector<std::string> expected;
+  std::string_view rest = text, line;
+  while (next_line(rest, line))
+    if (line.starts_with("# expect ")) expected.emplace_back(line.substr(9));
+  ASSERT_FALSE(expected.empty());
+  std::string all;
+  for (const Diagnostic& one : found) all += show(one) + "\n";
+  ASSERT_EQ(found.size(), expected.size()) << all;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::size_t colon = expected[i].find(": ");
+    EXPECT_EQ(show(found[i]).substr(0, colon), expected[i].substr(0, colon)) << all;
+    EXPECT_THAT(found[i].message, ::testing::HasSubstr(expected[i].substr(colon + 2)));
+    EXPECT_EQ(found[i].file, path);
+    EXPECT_FALSE(found[i].source_line.empty());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(All, BadRemedyFile, ::testing::ValuesIn(bad_files()), [](const auto& param) {
+  std::string name = param.param.substr(0, param.param.find('.'));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+std::vector<RemedySpec> parse(const std::string& text) {
+  DiagnosticSink sink;
+  std::vector<RemedySpec> out = parse_remedy_file("x.yml", text, sink);
+  for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
+  return out;
+}
+
+TEST(RemedyFile, ReadsEveryField) {
+  const std::vector<RemedySpec> remedies = parse(R"(
+remedies:
+  - name: restart-web
+    description: Restart it.
+    on:
+      alerts: ['alertname="WebDown"', 'severity=~"critical|page"']
+    target: '{{ $labels.name }}'
+    targets: ['nginx.service', 'web-*.service']
+    steps:
+      - disk.rescue: {stages: [journal], path: '{{ $target }}', timeout: 30s}
+    verify:
+      expr: 'node_systemd_unit_state{name="{{ $target }}",state="active"} == 1'
+      within: 90s
+    policy:
+      mode: automatic
+      cooldown: 10m
+      budget: {runs: 2, per: 30m}
+)");
+  ASSERT_EQ(remedies.size(), 1U);
+  const RemedySpec& one = remedies[0];
+  EXPECT_EQ(one.name, "restart-web");
+  EXPECT_EQ(one.description, "Restart it.");
+  EXPECT_EQ(one.target.text(), "{{ $labels.name }}");
+  ASSERT_TRUE(one.targets.has_value());
+  ASSERT_EQ(one.steps.size(), 1U);
+  ASSERT_NE(one.steps[0].action, nullptr);
+  EXPECT_EQ(one.steps[0].action->name, "disk.rescue");
+  ASSERT_EQ(one.steps[0].arguments.size(), 3U);
+  EXPECT_EQ(one.steps[0].arguments[0].second.shape, ArgumentValue::Shape::list);
+  EXPECT_EQ(one.steps[0].arguments[0].second.where.line, 10U);
+  ASSERT_TRUE(one.verify.expr.has_value());
+  EXPECT_EQ(one.verify.within, std::chrono::seconds(90));
+  EXPECT_EQ(one.policy.mode, Mode::automatic);
+  EXPECT_EQ(one.policy.cooldown, std::chrono::minutes(10));
+  EXPECT_EQ(one.policy.budget_runs, 2);
+  EXPECT_EQ(one.policy.budget_per, std::chrono::minutes(30));
+  EXPECT_EQ(one.where.line, 3U);
+}
+
+constexpr std::string_view kRest = "\n    steps: [disk.rescue: {path: /srv/backup}]\n";
+
+TEST(RemedyFile, IsDryRunUnlessItSaysOtherwise) {
+  const auto remedies =
+      parse("remedies:\n  - name: a\n    on: {alerts: [x=y]}\n    target: disk" + std::string(kRest));
+  ASSERT_EQ(remedies.size(), 1U);
+  EXPECT_EQ(remedies[0].policy.mode, Mode::dry_run);
+  EXPECT_FALSE(remedies[0].verify.expr.has_value());
+}
+
+TEST(RemedySpec, MatchesWhenAllOfOneListHold) {
+  const auto all =
+      parse("remedies:\n  - name: a\n    on: {alerts: ['a=\"1\"', 'b=~\"x|y\"']}\n    target: t" +
+            std::string(kRest));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_TRUE(all[0].matches({{"a", "1"}, {"b", "y"}}));
+  EXPECT_FALSE(all[0].matches({{"a", "1"}, {"b", "z"}}));
+  EXPECT_FALSE(all[0].matches({{"b", "x"}}));
+  const auto any = parse(
+      "remedies:\n  - name: a\n    on: {alerts: [['a=\"1\"'], ['b=\"2\"', 'c!=\"3\"']]}\n    target: t" +
+      std::string(kRest));
+  ASSERT_EQ(any.size(), 1U);
+  EXPECT_TRUE(any[0].matches({{"a", "1"}}));
+  EXPECT_TRUE(any[0].matches({{"b", "2"}}));
+  EXPECT_FALSE(any[0].matches({{"b", "2"}, {"c", "3"}}));
+}
+
+TEST(RemedySpec, AllowsOnlyWhatIsListed) {
+  const auto listed = parse(
+      "remedies:\n  - name: a\n    on: {alerts: [x=y]}\n    target: '{{ $labels.n }}'\n"
+      "    targets: [nginx.service, 'web-*.service']" +
+      std::string(kRest));
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_TRUE(listed[0].allows("nginx.service"));
+  EXPECT_TRUE(listed[0].allows("web-1.service"));
+  EXPECT_FALSE(listed[0].allows("sshd.service"));
+  EXPECT_FALSE(listed[0].allows("../../etc"));
+  EXPECT_FALSE(listed[0].allows(""));
+  const auto bare = parse("remedies:\n  - name: a\n    on: {alerts: [x=y]}\n    target: '{{ $labels.n }}'" +
+                          std::string(kRest));
+  ASSERT_EQ(bare.size(), 1U);
+  EXPECT_FALSE(bare[0].allows("nginx.service"));
+  const auto literal =
+      parse("remedies:\n  - name: a\n    on: {alerts: [x=y]}\n    target: /var" + std::string(kRest));
+  ASSERT_EQ(literal.size(), 1U);
+  EXPECT_TRUE(literal[0].allows("/var"));
+  EXPECT_FALSE(literal[0].allows("/"));
+}
+
+TEST(Glob, MatchesWholeNames) {
+  EXPECT_TRUE(glob_match("*", ""));
+  EXPECT_TRUE(glob_match("*", "a/b"));
+  EXPECT_TRUE(glob_match("web-*.service", "web-.service"));
+  EXPECT_TRUE(glob_match("*a*b*c", "xaxxbbxc"));
+  EXPECT_FALSE(glob_match("*a*b*c", "xaxxbbxcd"));
+  EXPECT_TRUE(glob_match("a?c", "abc"));
+  EXPECT_FALSE(glob_match("a?c", "ac"));
+  EXPECT_TRUE(glob_match("[a-c]1", "b1"));
+  EXPECT_FALSE(glob_match("[!a-c]1", "b1"));
+  EXPECT_TRUE(glob_match("[^a-c]1", "d1"));
+  EXPECT_TRUE(glob_match("[]x]", "]"));
+  EXPECT_TRUE(glob_match("[a-]", "-"));
+  EXPECT_TRUE(glob_match("[ab", "[ab"));
+  EXPECT_FALSE(glob_match("[ab", "a"));
+  EXPECT_TRUE(glob_match("foo\\x2dbar", "foo\\x2dbar"));
+  EXPECT_FALSE(glob_match("", "a"));
+  EXPECT_TRUE(glob_match("", ""));
+  // Quadratic at worst: exponential backtracking would not end here.
+  std::string stars;
+  for (int i = 0; i < 50; ++i) stars += "*a";
+  EXPECT_FALSE(glob_match(stars + "b", std::string(5000, 'a')));
+}
+
+}  // namespace
+}  // namespace chiron::remediation
