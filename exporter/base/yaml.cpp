@@ -295,7 +295,7 @@ Position Node::where(std::size_t offset) const {
 
 Node parse(std::string file, std::string text, DiagnosticSink& sink) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  while (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());  // yaml-cpp skips one too
   sink.add_source(file, text);
   const auto source = std::make_shared<const SourceText>(std::move(file), std::move(text));
   const std::size_t errors_before = sink.errors();
