@@ -60,6 +60,15 @@ std::string kind_interface(std::string_view name) {
   return "org.freedesktop.systemd1." + kind;
 }
 
+bool has_unit_suffix(std::string_view name) {
+  static constexpr std::string_view kSuffixes[] = {".service",   ".socket", ".device", ".mount",
+                                                   ".automount", ".swap",   ".target", ".path",
+                                                   ".timer",     ".slice",  ".scope"};
+  return std::any_of(std::begin(kSuffixes), std::end(kSuffixes), [&](std::string_view suffix) {
+    return name.ends_with(suffix) && name.size() > suffix.size();
+  });
+}
+
 class BusSystemdManager final : public SystemdManager {
  public:
   explicit BusSystemdManager(std::string address) : bus_(std::move(address)) {}
@@ -293,18 +302,16 @@ std::unique_ptr<SystemdManager> make_systemd_manager(BusAddress address) {
 }
 
 bool is_valid_unit_name(std::string_view name) {
-  static constexpr std::string_view kSuffixes[] = {".service",   ".socket", ".device", ".mount",
-                                                   ".automount", ".swap",   ".target", ".path",
-                                                   ".timer",     ".slice",  ".scope"};
   if (name.size() > kMostUnitNameBytes || name.find("..") != std::string_view::npos) return false;
-  const auto suffix = std::find_if(std::begin(kSuffixes), std::end(kSuffixes), [&](std::string_view s) {
-    return name.ends_with(s) && name.size() > s.size();
-  });
-  if (suffix == std::end(kSuffixes) || name.front() == '@' || name.front() == '.') return false;
+  if (!has_unit_suffix(name) || name.front() == '@' || name.front() == '.') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view(":-_.\\@").find(c) != std::string_view::npos;
   });
+}
+
+std::string full_unit_name(std::string_view name) {
+  return std::string(name) + (has_unit_suffix(name) ? "" : ".service");
 }
 
 void notify_service_manager(std::string_view state) { sd_notify(0, std::string(state).c_str()); }

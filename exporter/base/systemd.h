@@ -92,6 +92,9 @@ std::unique_ptr<SystemdManager> make_systemd_manager(BusAddress address);
 /// unit names as systemd.unit(5) allows them, with a suffix, at most 255 bytes: no slash, no "..", no blank.
 bool is_valid_unit_name(std::string_view name);
 
+/// The name that systemctl(1) makes of what a person wrote: "nginx" is nginx.service; a name with a suffix stays.
+std::string full_unit_name(std::string_view name);
+
 /// sd_notify(3) to the service manager that started us; does nothing without NOTIFY_SOCKET.
 void notify_service_manager(std::string_view state);
 /// sd_watchdog_enabled(3): the interval asked for, zero when none.

@@ -9,6 +9,7 @@
 #include "exporter/collectors/pressure.h"
 #include "exporter/collectors/self.h"
 #include "exporter/collectors/stat.h"
+#include "exporter/collectors/systemd.h"
 #include "exporter/collectors/textfile.h"
 #include "exporter/collectors/time.h"
 #include "exporter/collectors/uname.h"
@@ -31,6 +32,8 @@ constexpr CollectorInfo kCollectors[] = {
     {"self", "CPU, memory and descriptors of this process", true, false, {}, make_self_collector},
     {"stat", "Interrupts, context switches, forks, boot time", true, false, kStatOptions,
      make_stat_collector},
+    {"systemd", "States, restarts and start times of systemd units", true, true, kSystemdOptions,
+     make_systemd_collector},
     {"textfile", "Metrics that other programs leave in files", true, false, kTextfileOptions,
      make_textfile_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, false, {}, make_time_collector},

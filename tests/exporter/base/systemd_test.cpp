@@ -32,6 +32,12 @@ TEST(UnitNameTest, KnowsWhatSystemdAllows) {
   }
 }
 
+TEST(UnitNameTest, CompletesAsSystemctlDoes) {
+  EXPECT_EQ(full_unit_name("nginx"), "nginx.service");
+  EXPECT_EQ(full_unit_name("nginx.socket"), "nginx.socket");
+  EXPECT_EQ(full_unit_name("php8.2-fpm"), "php8.2-fpm.service");
+}
+
 /// Asks everything there is to ask, and gives what failed with which code.
 void expect_all_fail(SystemdManager& manager, ErrorCode code, Duration timeout) {
   const CancelToken cancel;

@@ -1,0 +1,99 @@
+#pragma once
+
+#include "exporter/base/systemd.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chiron::testing {
+
+/// What a FakeSystemd answers with, and what was asked of it. Shared, because actions and collectors own
+/// their manager.
+struct FakeSystemdState {
+  std::map<std::string, UnitState> units;      // by canonical name
+  std::map<std::string, std::string> aliases;  // to canonical names
+  std::string system_state = "running";
+  std::string version = "252.39-1~deb12u1";
+  std::optional<Error> failure;  // of every call
+  std::string job_result = "done";
+  bool start_limit_hit = false;                // jobs are refused until reset_failed
+  std::map<std::string, UnitState> after_job;  // what a job makes of a unit
+  std::map<std::string, UnitState> settled;    // and what it is a moment later
+  std::vector<std::string> calls;              // "restart a.service", "units a.service,b.service"
+};
+
+/// systemd as the test has it, for what a real one cannot be brought to in a unit test.
+class FakeSystemd final : public SystemdManager {
+ public:
+  explicit FakeSystemd(std::shared_ptr<FakeSystemdState> state) : state_(std::move(state)) {}
+
+  Result<std::vector<UnitSummary>> list_units(Duration) override {
+    if (state_->failure) return *state_->failure;
+    std::vector<UnitSummary> rows;
+    for (const auto& [name, unit] : state_->units) {
+      rows.push_back({name, "", unit.load_state, unit.active_state, unit.sub_state});
+    }
+    return rows;
+  }
+  Result<UnitState> unit(std::string_view name, Duration) override {
+    state_->calls.push_back("unit " + std::string(name));
+    if (state_->failure) return *state_->failure;
+    const auto alias = state_->aliases.find(std::string(name));
+    const auto found = state_->units.find(alias == state_->aliases.end() ? std::string(name) : alias->second);
+    if (found == state_->units.end())
+      return Error(ErrorCode::not_found, "unit " + std::string(name) + " does not exist");
+    return found->second;
+  }
+  Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration) override {
+    std::string call = "units";
+    for (const std::string& name : names) call += " " + name;
+    state_->calls.push_back(call);
+    if (state_->failure) return *state_->failure;
+    std::vector<UnitState> states;
+    for (const std::string& name : names) {
+      UnitState state;
+      state.id = name;
+      const UnitState& known = state_->units[name];
+      state.type = known.type;
+      state.restarts = known.restarts;
+      state.active_enter_us = known.active_enter_us;
+      states.push_back(state);
+    }
+    return states;
+  }
+  Result<std::string> system_state(Duration) override { return answer(state_->system_state); }
+  Result<std::string> version(Duration) override { return answer(state_->version); }
+  Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration, const CancelToken&) override {
+    static constexpr const char* kVerbs[] = {"start", "stop", "restart"};
+    const std::string name(unit);
+    state_->calls.push_back(kVerbs[static_cast<int>(verb)] + (" " + name));
+    if (state_->failure) return *state_->failure;
+    if (state_->start_limit_hit) return JobOutcome{"failed", state_->units[name], state_->units[name]};
+    JobOutcome outcome{state_->job_result, state_->units[name], state_->units[name]};
+    if (const auto after = state_->after_job.find(name); after != state_->after_job.end()) {
+      outcome.after = state_->units[name] = after->second;
+    }
+    if (const auto settled = state_->settled.find(name); settled != state_->settled.end()) {
+      state_->units[name] = settled->second;
+    }
+    return outcome;
+  }
+  Status reset_failed(std::string_view unit, Duration) override {
+    state_->calls.push_back("reset-failed " + std::string(unit));
+    state_->start_limit_hit = false;
+    return {};
+  }
+
+ private:
+  Result<std::string> answer(const std::string& text) const {
+    if (state_->failure) return *state_->failure;
+    return text;
+  }
+  std::shared_ptr<FakeSystemdState> state_;
+};
+
+}  // namespace chiron::testing
