@@ -1,6 +1,6 @@
 #include "remediation/actions/action.h"
-#include "remediation/actions/cache_prune.h"
 #include "remediation/actions/disk_rescue.h"
+#include "remediation/actions/service.h"
 
 #include <algorithm>
 
@@ -8,6 +8,7 @@ namespace chiron::remediation {
 namespace {
 
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 template <class T>
 std::unique_ptr<Action> make() {
@@ -16,10 +17,11 @@ std::unique_ptr<Action> make() {
 
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
-    {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
-     make<CachePrune>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>},
+    {"service.restart", "restart a systemd unit and see that it is up again", seconds(30), make<ServiceRestart>},
+    {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},
+    {"service.stop", "stop a systemd unit", seconds(30), make<ServiceStop>},
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ TEST_F(SystemdManagerLab, ReadsAUnit) {
   EXPECT_EQ(dbus.invocation_id.size(), 32U);
   EXPECT_GT(dbus.main_pid, 1U);
   EXPECT_GT(dbus.active_enter_us, 1'600'000'000'000'000U);
-  EXPECT_EQ(dbus.names, std::vector<std::string>{"dbus.service"});
+  EXPECT_THAT(dbus.names, ::testing::Contains("dbus.service"));
   EXPECT_EQ(manager_->unit("no-such-thing.service", 5s).error().code(), ErrorCode::not_found);
 }
 
@@ -113,7 +113,8 @@ TEST_F(SystemdManagerLab, AliasesResolve) {
   LabSystemd::add_service("real.service", "Type=exec\nExecStart=/bin/sleep infinity");
   LabSystemd::run("ln -sf real.service /run/systemd/system/other.service; systemctl daemon-reload");
   const UnitState unit = state("other.service");
-  EXPECT_EQ(unit.id, "real.service");
+  // Which of its names is the id is systemd's choice: it has been seen to take the alias after a reload.
+  EXPECT_EQ(unit.id, state("real.service").id);
   EXPECT_THAT(unit.names, ::testing::UnorderedElementsAre("real.service", "other.service"));
 }
 

@@ -1,0 +1,153 @@
+#include "remediation/actions/unit_policy.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace chiron::remediation {
+namespace {
+
+using Verdict = Judgement::Verdict;
+
+struct DeniedPrefix {
+  std::string_view prefix;
+  std::string_view reason;
+};
+constexpr DeniedPrefix kDenied[] = {
+    {"dbus.", "every service on the bus depends on it"},
+    {"dbus-", "every service on the bus depends on it"},
+    {"systemd-", "it is part of systemd"},
+    {"init.", "it is part of systemd"},
+    {"ssh.", "it is the way in for the operator"},
+    {"ssh@", "it is the way in for the operator"},
+    {"sshd", "it is the way in for the operator"},
+    {"user@", "it holds a user's session"},
+    {"user-runtime-dir@", "it holds a user's session"},
+    {"emergency.", "it changes how the host runs"},
+    {"rescue.", "it changes how the host runs"},
+    {"chiron", "it is Chiron itself"},
+};
+
+constexpr std::string_view kKinds[] = {".service", ".socket", ".timer", ".path"};
+
+Error denied(std::string_view name, std::string_view reason) {
+  return {ErrorCode::permission_denied, fmt::format("{} is never touched: {}", name, reason)};
+}
+
+bool is_up(const UnitState& unit) {
+  return unit.active_state == "active" || unit.active_state == "reloading";
+}
+
+/// The unit was up, and began to stop before its main process ended: somebody asked for the stop (a job, a
+/// dependency, RuntimeMaxSec). When a process ends by itself it is the other way round: systemd sees the end,
+/// then leaves the active state. Both times are systemd's own, in microseconds of one clock.
+bool stopped_on_request(const UnitState& unit) {
+  return unit.active_exit_mono_us > unit.inactive_exit_mono_us &&
+         unit.main_exit_mono_us > unit.active_exit_mono_us;
+}
+
+/// What systemd.service(5) takes for a clean end without SuccessExitStatus=.
+bool ended_cleanly(const UnitState& unit) {
+  if (unit.main_code == CLD_EXITED) return unit.main_status == 0;
+  return unit.main_code == CLD_KILLED && (unit.main_status == SIGTERM || unit.main_status == SIGINT ||
+                                          unit.main_status == SIGHUP || unit.main_status == SIGPIPE);
+}
+
+Judgement leave(std::string reason) { return {Verdict::leave_alone, std::move(reason), false}; }
+
+Judgement judge_failed(const UnitState& unit) {
+  const std::string state = fmt::format("failed ({})", unit.result);
+  if (unit.result == "start-limit-hit") return {Verdict::act, state, true};
+  // Ends that systemd brings about itself (watchdog, oom-kill) also begin with its leaving the active state.
+  const bool by_itself = unit.result == "exit-code" || unit.result == "signal" || unit.result == "core-dump";
+  if (by_itself && stopped_on_request(unit)) {
+    return leave(state + ", but while it was being stopped on request; it stays stopped");
+  }
+  const bool was_up = unit.active_exit_mono_us > unit.inactive_exit_mono_us;
+  if (unit.result == "timeout" && was_up)
+    return leave(state + " while it was being stopped; it stays stopped");
+  return {Verdict::act, state, false};
+}
+
+Judgement judge_inactive(const UnitState& unit, bool watched) {
+  if (!watched) return leave("is inactive, not failed, and not watched (services: in the configuration)");
+  if (unit.active_enter_mono_us == 0) {
+    return leave("is inactive and systemd remembers no start of it: it may never have been meant to run");
+  }
+  if (unit.result != "success" && !unit.result.empty()) {
+    return leave(
+        fmt::format("is inactive with the result {}: somebody stopped it between restarts", unit.result));
+  }
+  if (unit.active_exit_mono_us < unit.inactive_exit_mono_us) return leave("was stopped while it started");
+  if (stopped_on_request(unit)) return leave("was stopped on request");
+  const bool ended_by_itself = unit.main_exit_mono_us >= unit.active_enter_mono_us &&
+                               unit.main_exit_mono_us < unit.active_exit_mono_us;
+  if (!ended_by_itself) return leave("is inactive, and nothing says that it ended by itself");
+  if (!ended_cleanly(unit)) return leave("ended badly, and somebody reset its failed state since");
+  return {Verdict::act, "is watched, and its process ended by itself", false};
+}
+
+/// What forbids any verb, or this one.
+std::optional<Judgement> obstacle(UnitVerb verb, const UnitState& unit, bool manual) {
+  if (unit.load_state == "masked") return leave("is masked: an operator forbids it to run");
+  if (unit.load_state != "loaded") return leave(fmt::format("cannot be loaded ({})", unit.load_state));
+  if (verb != UnitVerb::stop && unit.refuse_manual_start) return leave("has RefuseManualStart=yes");
+  if (verb != UnitVerb::start && unit.refuse_manual_stop) return leave("has RefuseManualStop=yes");
+  if (manual) return std::nullopt;
+  if (unit.sub_state == "auto-restart" && verb != UnitVerb::stop) {
+    return leave("is about to be restarted by systemd (Restart=): that is its turn first");
+  }
+  if (unit.job != 0) return leave("has a job under way that somebody else asked systemd for");
+  if (unit.active_state == "deactivating") return leave("is being stopped");
+  if (unit.active_state == "activating" && verb != UnitVerb::stop) return leave("is being started");
+  return std::nullopt;
+}
+
+}  // namespace
+
+Status check_not_denied(std::string_view name) {
+  if (!is_valid_unit_name(name)) {
+    return Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is not a unit name", name));
+  }
+  for (const DeniedPrefix& row : kDenied) {
+    if (name.starts_with(row.prefix)) return denied(name, row.reason);
+  }
+  const bool known_kind = std::any_of(std::begin(kKinds), std::end(kKinds),
+                                      [&](std::string_view kind) { return name.ends_with(kind); });
+  if (!known_kind) return denied(name, "only service, socket, timer and path units are");
+  return {};
+}
+
+Status check_not_denied(const UnitState& unit) {
+  if (Status id = check_not_denied(unit.id); !id) return id;
+  for (const std::string& alias : unit.names) {
+    if (Status allowed = check_not_denied(alias); !allowed) {
+      return std::move(allowed).error().wrap(fmt::format("{} is also called {}", unit.id, alias));
+    }
+  }
+  if (unit.main_pid == static_cast<std::uint32_t>(::getpid())) return denied(unit.id, "it is Chiron itself");
+  return {};
+}
+
+Judgement judge(UnitVerb verb, const UnitState& unit, Circumstances circumstances) {
+  if (auto forbidden = obstacle(verb, unit, circumstances.manual)) return *std::move(forbidden);
+  const bool down = unit.active_state == "inactive" || unit.active_state == "failed";
+  if (verb == UnitVerb::stop) {
+    return down ? Judgement{Verdict::nothing_to_do, "is " + unit.active_state, false}
+                : Judgement{Verdict::act, "is " + unit.active_state, false};
+  }
+  if (is_up(unit) && verb == UnitVerb::start)
+    return {Verdict::nothing_to_do, "is " + unit.active_state, false};
+  if (is_up(unit)) return {Verdict::act, "is " + unit.active_state, false};
+  if (circumstances.manual)
+    return {Verdict::act, "is " + unit.active_state, unit.result == "start-limit-hit"};
+  if (unit.active_state == "failed") return judge_failed(unit);
+  if (unit.active_state == "inactive") return judge_inactive(unit, circumstances.watched);
+  return leave("is " + unit.active_state);
+}
+
+}  // namespace chiron::remediation

@@ -1,0 +1,308 @@
+#include "remediation/actions/service.h"
+
+#include "remediation/actions/unit_policy.h"
+#include "tests/support/action_fixture.h"
+#include "tests/support/fake_systemd.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace chiron::remediation {
+namespace {
+
+using testing::ActionFixture;
+using ::testing::AllOf;
+using testing::ArgumentBuilder;
+using ::testing::Contains;
+using testing::FakeSystemd;
+using testing::FakeSystemdState;
+using ::testing::HasSubstr;
+using Verdict = Judgement::Verdict;
+
+TEST(UnitPolicyTest, SomeUnitsAreNeverTouched) {
+  for (const char* name :
+       {"dbus.service", "dbus.socket", "dbus-broker.service", "systemd-journald.service",
+        "systemd-logind.service", "systemd-udevd.service", "ssh.service", "ssh.socket", "sshd.service",
+        "sshd@1.service", "ssh@x.service", "chiron.service", "chiron-helper.timer", "user@0.service",
+        "rescue.service", "multi-user.target", "home.mount", "system.slice", "session-1.scope"}) {
+    EXPECT_EQ(check_not_denied(name).error().code(), ErrorCode::permission_denied) << name;
+  }
+  for (const char* name : {"", "../../etc", "nginx", "a b.service"}) {
+    EXPECT_EQ(check_not_denied(name).error().code(), ErrorCode::invalid_argument) << name;
+  }
+  for (const char* name :
+       {"nginx.service", "sshfs.service", "docker.socket", "logs.timer", "worker@1.service"}) {
+    EXPECT_TRUE(check_not_denied(name)) << name;
+  }
+}
+
+TEST(UnitPolicyTest, AliasesAndOurselvesAreDeniedToo) {
+  UnitState unit;
+  unit.id = "my-bus.service";
+  unit.names = {"my-bus.service", "dbus.service"};
+  EXPECT_EQ(check_not_denied(unit).error().code(), ErrorCode::permission_denied);
+  unit.names = {"my-bus.service"};
+  EXPECT_TRUE(check_not_denied(unit));
+  unit.main_pid = static_cast<std::uint32_t>(::getpid());
+  EXPECT_EQ(check_not_denied(unit).error().code(), ErrorCode::permission_denied);
+}
+
+UnitState base(std::string active, std::string sub, std::string result = "success") {
+  UnitState unit;
+  unit.id = "web.service";
+  unit.names = {unit.id};
+  unit.load_state = "loaded";
+  unit.active_state = std::move(active);
+  unit.sub_state = std::move(sub);
+  unit.result = std::move(result);
+  unit.type = "simple";
+  unit.invocation_id = "aa";
+  return unit;
+}
+
+struct End {
+  std::uint64_t started = 10, active = 11, left_active = 20, main_exit = 19;
+  int code = CLD_EXITED;
+  int status = 0;
+};
+UnitState down(std::string active, std::string result, End end) {
+  UnitState unit = base(std::move(active), "dead", std::move(result));
+  unit.inactive_exit_mono_us = end.started;
+  unit.active_enter_mono_us = end.active;
+  unit.active_exit_mono_us = end.left_active;
+  unit.main_exit_mono_us = end.main_exit;
+  unit.main_code = end.code;
+  unit.main_status = end.status;
+  return unit;
+}
+
+TEST(UnitPolicyTest, InactiveUnitsAreHealedOnlyWhenTheyEndedByThemselves) {
+  struct Case {
+    const char* what;
+    UnitState unit;
+    bool watched;
+    Verdict expected;
+  };
+  const Case cases[] = {
+      {"exit 0 by itself", down("inactive", "success", {}), true, Verdict::act},
+      {"SIGTERM from elsewhere", down("inactive", "success", {.code = CLD_KILLED, .status = SIGTERM}), true,
+       Verdict::act},
+      {"not watched", down("inactive", "success", {}), false, Verdict::leave_alone},
+      {"systemctl stop", down("inactive", "success", {.main_exit = 21}), true, Verdict::leave_alone},
+      {"the same instant", down("inactive", "success", {.main_exit = 20}), true, Verdict::leave_alone},
+      {"never started", down("inactive", "success", {0, 0, 0, 0}), true, Verdict::leave_alone},
+      {"no main process known", down("inactive", "success", {.main_exit = 0}), true, Verdict::leave_alone},
+      {"oneshot that remained, stopped",
+       down("inactive", "success", {.started = 5, .active = 10, .main_exit = 9}), true, Verdict::leave_alone},
+      {"stopped while starting again", down("inactive", "success", {.started = 30}), true,
+       Verdict::leave_alone},
+      {"stopped between automatic restarts", down("inactive", "signal", {}), true, Verdict::leave_alone},
+      {"failed, then reset-failed", down("inactive", "success", {.status = 1}), true, Verdict::leave_alone},
+      {"crashed, then reset-failed", down("inactive", "success", {.code = CLD_DUMPED, .status = SIGSEGV}),
+       true, Verdict::leave_alone},
+  };
+  for (const Case& one : cases) {
+    for (const UnitVerb verb : {UnitVerb::start, UnitVerb::restart}) {
+      EXPECT_EQ(judge(verb, one.unit, {.watched = one.watched}).verdict, one.expected) << one.what;
+      EXPECT_EQ(judge(verb, one.unit, {.watched = one.watched, .manual = true}).verdict, Verdict::act)
+          << one.what;
+    }
+  }
+}
+
+TEST(UnitPolicyTest, FailedUnitsAreHealedUnlessTheyFailedToStop) {
+  const auto verdict = [](const UnitState& unit) { return judge(UnitVerb::restart, unit, {}).verdict; };
+  EXPECT_EQ(verdict(down("failed", "signal", {.code = CLD_KILLED, .status = SIGKILL})), Verdict::act);
+  EXPECT_EQ(verdict(down("failed", "exit-code", {.status = 1})), Verdict::act);
+  EXPECT_EQ(verdict(down("failed", "exit-code", {.started = 30, .status = 1})), Verdict::act)
+      << "did not start again";
+  EXPECT_EQ(verdict(down("failed", "timeout", {.started = 30})), Verdict::act) << "start took too long";
+  EXPECT_EQ(verdict(down("failed", "watchdog", {.main_exit = 21})), Verdict::act);
+  EXPECT_EQ(verdict(down("failed", "oom-kill", {.main_exit = 21})), Verdict::act);
+  EXPECT_EQ(verdict(down("failed", "exit-code", {.main_exit = 21, .status = 143})), Verdict::leave_alone)
+      << "systemctl stop";
+  EXPECT_EQ(verdict(down("failed", "timeout", {.main_exit = 25})), Verdict::leave_alone)
+      << "systemctl stop, killed";
+  const Judgement limit = judge(UnitVerb::start, down("failed", "start-limit-hit", {.status = 1}), {});
+  EXPECT_EQ(limit.verdict, Verdict::act);
+  EXPECT_TRUE(limit.reset_failed);
+}
+
+TEST(UnitPolicyTest, SomebodyElsesTurnIsLeftAlone) {
+  const auto verdict = [](UnitVerb verb, const UnitState& unit) {
+    return judge(verb, unit, {.watched = true}).verdict;
+  };
+  EXPECT_EQ(verdict(UnitVerb::restart, base("activating", "auto-restart", "signal")), Verdict::leave_alone);
+  EXPECT_EQ(verdict(UnitVerb::stop, base("activating", "auto-restart", "signal")), Verdict::act);
+  EXPECT_EQ(verdict(UnitVerb::restart, base("activating", "start")), Verdict::leave_alone);
+  EXPECT_EQ(verdict(UnitVerb::restart, base("deactivating", "stop-sigterm")), Verdict::leave_alone);
+  UnitState busy = base("active", "running");
+  busy.job = 7;
+  EXPECT_EQ(verdict(UnitVerb::restart, busy), Verdict::leave_alone);
+  UnitState masked = base("failed", "failed", "signal");
+  masked.load_state = "masked";
+  EXPECT_EQ(judge(UnitVerb::start, masked, {.watched = true, .manual = true}).verdict, Verdict::leave_alone);
+  UnitState refuses = base("active", "running");
+  refuses.refuse_manual_stop = true;
+  EXPECT_EQ(verdict(UnitVerb::restart, refuses), Verdict::leave_alone);
+  EXPECT_EQ(verdict(UnitVerb::start, base("active", "running")), Verdict::nothing_to_do);
+  EXPECT_EQ(verdict(UnitVerb::stop, base("failed", "failed", "signal")), Verdict::nothing_to_do);
+}
+
+class ServiceActionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    systemd_->units["web.service"] = down("failed", "signal", {.code = CLD_KILLED, .status = SIGKILL});
+    up_ = base("active", "running");
+    up_.invocation_id = "bb";
+    systemd_->after_job["web.service"] = up_;
+  }
+  template <class T>
+  Status run(const std::string& unit = "web.service") {
+    T action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd_); });
+    if (Status filled = ArgumentBuilder().text("unit", unit).fill(action); !filled) return filled;
+    ActionContext context = fixture_.context();
+    context.manual = manual_;
+    return action.run(context, report_);
+  }
+  Result<Plan> plan(const std::string& unit = "web.service") {
+    ServiceRestart action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd_); });
+    if (Status filled = ArgumentBuilder().text("unit", unit).fill(action); !filled)
+      return std::move(filled).error();
+    ActionContext context = fixture_.context();
+    return action.plan(context);
+  }
+  bool asked(const std::string& call) const {
+    return std::find(systemd_->calls.begin(), systemd_->calls.end(), call) != systemd_->calls.end();
+  }
+  std::shared_ptr<FakeSystemdState> systemd_ = std::make_shared<FakeSystemdState>();
+  UnitState up_;
+  ActionFixture fixture_;
+  Report report_;
+  bool manual_ = false;
+};
+
+TEST_F(ServiceActionTest, RestartsAFailedUnit) {
+  const Status status = run<ServiceRestart>("web");
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_TRUE(asked("restart web.service"));
+  EXPECT_EQ(report_.summary, "restarted web.service");
+  EXPECT_THAT(report_.facts, Contains(std::pair<std::string, std::string>("job_result", "done")));
+  EXPECT_FALSE(asked("reset-failed web.service"));
+}
+
+TEST_F(ServiceActionTest, ResetsAStartLimit) {
+  systemd_->units["web.service"].result = "start-limit-hit";
+  ASSERT_TRUE(run<ServiceStart>());
+  EXPECT_THAT(systemd_->calls, ::testing::ElementsAre("unit web.service", "reset-failed web.service",
+                                                      "start web.service", "unit web.service"));
+}
+
+TEST_F(ServiceActionTest, ResetsAStartLimitThatShowsOnlyWhenTried) {
+  systemd_->start_limit_hit = true;
+  const Status status = run<ServiceRestart>();
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_THAT(systemd_->calls,
+              ::testing::ElementsAre("unit web.service", "restart web.service", "reset-failed web.service",
+                                     "restart web.service", "unit web.service"));
+}
+
+TEST_F(ServiceActionTest, AcceptedIsNotDone) {
+  systemd_->job_result = "failed";
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(),
+              AllOf(HasSubstr("job failed"), HasSubstr("journalctl -u web.service")));
+  systemd_->job_result = "dependency";
+  systemd_->units["web.service"] = down("failed", "exit-code", {.status = 1});
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("requires did not start"));
+}
+
+TEST_F(ServiceActionTest, TheSameInvocationIsNoRestart) {
+  systemd_->after_job["web.service"].invocation_id = "aa";
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("not started anew"));
+}
+
+TEST_F(ServiceActionTest, AServiceThatEndsAtOnceIsNoSuccess) {
+  systemd_->settled["web.service"] = down("failed", "exit-code", {.status = 1});
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("did not stay up"));
+  SetUp();
+  systemd_->settled["web.service"] = up_;
+  systemd_->settled["web.service"].invocation_id = "cc";
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("started it again"));
+}
+
+TEST_F(ServiceActionTest, AOneshotIsDoneWhenItSucceeded) {
+  up_.type = "oneshot";
+  up_.active_state = "inactive";
+  systemd_->after_job["web.service"] = up_;
+  EXPECT_TRUE(run<ServiceStart>());
+  up_.result = "exit-code";
+  up_.active_state = "failed";
+  SetUp();
+  up_.type = "oneshot";
+  up_.active_state = "failed";
+  systemd_->after_job["web.service"] = up_;
+  EXPECT_FALSE(run<ServiceStart>());
+}
+
+TEST_F(ServiceActionTest, AnOperatorsStopIsLeftAlone) {
+  fixture_.watched_services = {"web"};
+  systemd_->units["web.service"] = down("inactive", "success", {.main_exit = 21});
+  const Status status = run<ServiceRestart>();
+  EXPECT_EQ(status.error().code(), ErrorCode::failed_precondition);
+  EXPECT_THAT(status.error().to_string(), HasSubstr("stopped on request"));
+  EXPECT_FALSE(asked("restart web.service"));
+  manual_ = true;
+  EXPECT_TRUE(run<ServiceRestart>());
+}
+
+TEST_F(ServiceActionTest, AWatchedServiceMayBeKnownByAnAlias) {
+  fixture_.watched_services = {"www"};
+  systemd_->units["web.service"] = down("inactive", "success", {});
+  systemd_->units["web.service"].names = {"web.service", "www.service"};
+  EXPECT_TRUE(run<ServiceRestart>());
+}
+
+TEST_F(ServiceActionTest, DeniedUnitsAreDeniedByAnyName) {
+  manual_ = true;
+  EXPECT_EQ(run<ServiceStop>("sshd").error().code(), ErrorCode::permission_denied);
+  EXPECT_EQ(run<ServiceRestart>("../../etc/x.service").error().code(), ErrorCode::invalid_argument);
+  EXPECT_TRUE(systemd_->calls.empty());
+  systemd_->units["ssh.service"] = base("active", "running");
+  systemd_->units["ssh.service"].id = "ssh.service";
+  systemd_->aliases["harmless.service"] = "ssh.service";
+  EXPECT_EQ(run<ServiceStop>("harmless").error().code(), ErrorCode::permission_denied);
+  EXPECT_FALSE(asked("stop ssh.service"));
+}
+
+TEST_F(ServiceActionTest, StopsAndKnowsWhatIsDown) {
+  systemd_->units["web.service"] = base("active", "running");
+  systemd_->after_job["web.service"] = down("inactive", "success", {});
+  ASSERT_TRUE(run<ServiceStop>());
+  EXPECT_EQ(report_.summary, "stopped web.service");
+  ASSERT_TRUE(run<ServiceStop>());
+  EXPECT_EQ(report_.summary, "web.service is inactive already");
+}
+
+TEST_F(ServiceActionTest, PlansSayWhatAndWhyNot) {
+  EXPECT_EQ(plan()->summary, "restart web.service: it failed (signal)");
+  EXPECT_EQ(plan()->objects, 1U);
+  systemd_->units["web.service"].result = "start-limit-hit";
+  EXPECT_THAT(plan()->summary, HasSubstr("after resetting its start limit"));
+  systemd_->units["web.service"] = base("activating", "auto-restart", "signal");
+  EXPECT_THAT(plan()->summary, AllOf(HasSubstr("leave alone web.service"), HasSubstr("systemd")));
+  EXPECT_EQ(plan()->objects, 0U);
+  EXPECT_EQ(plan("absent.service").error().code(), ErrorCode::not_found);
+  EXPECT_TRUE(std::none_of(systemd_->calls.begin(), systemd_->calls.end(),
+                           [](const std::string& call) { return !call.starts_with("unit "); }));
+}
+
+TEST_F(ServiceActionTest, ABusThatFailsIsAnError) {
+  systemd_->failure = Error(ErrorCode::unavailable, "connect: gone");
+  EXPECT_EQ(run<ServiceRestart>().error().code(), ErrorCode::unavailable);
+}
+
+}  // namespace
+}  // namespace chiron::remediation
