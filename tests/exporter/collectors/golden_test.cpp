@@ -1,0 +1,87 @@
+// Every host collector over a captured machine, tests/fixtures/vm, against the page it must give.
+// CHIRON_UPDATE_GOLDEN=1 writes that page anew: read the difference before committing it.
+#include "exporter/collectors/filesystem.h"
+#include "exporter/series/exposition.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/recording_log.h"
+
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+namespace chiron {
+namespace {
+
+const std::string kHost = CHIRON_SOURCE_DIR "/tests/fixtures/vm";
+const std::string kGolden = kHost + "/metrics.txt";
+
+class Golden : public ::testing::Test {
+ protected:
+  Golden() {
+    ::setenv("TZ", "UTC0", 1);
+    ::tzset();
+  }
+
+  CollectorContext context(const CollectorInfo& info) {
+    CollectorContext context{.paths = paths_,
+                             .clock = clock_,
+                             .catalogue = catalogue_,
+                             .log = log_,
+                             .options = default_options(info.options),
+                             .bus = {},
+                             .watched_services = {},
+                             .probes = {}};
+    if (info.name == "textfile") context.options.set("directory", {kHost + "/textfile"});
+    return context;
+  }
+
+  void collect(std::string_view name) {
+    const CollectorInfo& info = *find_collector(name);
+    // The tree has no file systems to ask.
+    auto made = name == "filesystem" ? make_filesystem_collector(context(info), ask, std::chrono::seconds(10))
+                                     : info.make(context(info));
+    ASSERT_TRUE(made.ok()) << made.error().to_string();
+    const Status status = (*made)->collect(frame_);
+    EXPECT_TRUE(status.ok()) << name << ": " << status.error().to_string();
+  }
+
+  static int ask(const std::string& path, MountUsage& usage) {
+    if (path.ends_with("/mnt/backup")) return EACCES;
+    usage = {.size = 21e9, .free = 9e9, .available = 8e9, .files = 1'310'720, .files_free = 1'200'000};
+    return 0;
+  }
+
+  std::string page() const {
+    std::string all;
+    ExpositionLayout(catalogue_, frame_.entries()).render(frame_.entries(), all);
+    std::istringstream in(all);
+    std::string out, line;
+    while (std::getline(in, line)) {
+      // The one series that depends on where the source tree lies and when it was checked out.
+      if (!line.starts_with("node_textfile_mtime_seconds{")) out += line + '\n';
+    }
+    return out;
+  }
+
+  HostPaths paths_{{.procfs = kHost + "/proc", .sysfs = kHost + "/sys", .rootfs = kHost + "/root"}};
+  testing::FakeClock clock_;
+  testing::RecordingLog log_;
+  Catalogue catalogue_;
+  Frame frame_;
+};
+
+TEST_F(Golden, TheCapturedHostGivesThisPage) {
+  for (const char* name : {"cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "os", "pressure",
+                           "stat", "textfile", "time", "uname"}) {
+    collect(name);
+  }
+  const std::string got = page();
+  if (std::getenv("CHIRON_UPDATE_GOLDEN") != nullptr) std::ofstream(kGolden) << got;
+  std::ifstream file(kGolden);
+  const std::string wanted((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(got, wanted);
+}
+
+}  // namespace
+}  // namespace chiron
