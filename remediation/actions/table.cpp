@@ -1,4 +1,5 @@
 #include "remediation/actions/action.h"
+#include "remediation/actions/cache_prune.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/service.h"
 
@@ -17,9 +18,12 @@ std::unique_ptr<Action> make() {
 
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
+    {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
+     make<CachePrune>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>},
-    {"service.restart", "restart a systemd unit and see that it is up again", seconds(30), make<ServiceRestart>},
+    {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
+     make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},
     {"service.stop", "stop a systemd unit", seconds(30), make<ServiceStop>},
 };

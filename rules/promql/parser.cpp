@@ -290,7 +290,7 @@ class Parser {
       const Range comma = tokens_.peek().range;
       if (!tokens_.expect(Tok::comma, "", "")) return false;
       if (tokens_.at(Tok::right_paren))
-        tokens_.report(comma, "trailing commas not allowed in function call args");
+        return tokens_.fail(comma, "trailing commas not allowed in function call args");
     }
     tokens_.next();
     return true;

@@ -39,6 +39,8 @@ struct Limits {
   Duration lookback = std::chrono::minutes(5);
   std::size_t max_samples = 5'000'000;  ///< in memory at once
   Duration timeout = std::chrono::seconds(10);
+  Duration subquery_step = std::chrono::minutes(1);  ///< of subqueries that name none
+  const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
 };
 
 /// Parsed and type-checked, or every error that could be found, ordered by position. Never both.
@@ -61,13 +63,17 @@ class Query {
 
   /// The value at one instant. Errors carry Prometheus' message where it has one.
   Result<Value> instant(TimestampMs t, const CancelToken* cancel = nullptr);
+  /// The values at start, start + step, ... up to end, as a matrix sorted by labels. Scalars and vectors
+  /// only.
+  Result<Value> range(TimestampMs start, TimestampMs end, Duration step, const CancelToken* cancel = nullptr);
 
   const Expr& expr() const;
   /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that
   /// nothing yields (their text).
   std::vector<SeriesId> sources();
   std::vector<std::string> unmatched_selectors();
-  /// How far back from the evaluation time samples are read: lookback, ranges and offsets.
+  /// How far back from the evaluation time samples are read: lookback, ranges and offsets. What `@` pins is
+  /// left out.
   Duration reach() const;
 
  private:

@@ -172,6 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"floor(a, b)", 0, 11, "expected 1 argument(s) in call to \"floor\", got 2"},
         Bad{"round()", 0, 7, "expected at least 1 argument(s) in call to \"round\", got 0"},
         Bad{"hour(a, b)", 0, 10, "expected at most 1 argument(s) in call to \"hour\", got 2"},
+        Bad{"topk(a,)", 6, 7, "trailing commas not allowed in function call args"},
         Bad{"RATE(a[5m])", 0, 4, "unknown function with name \"RATE\""},
         Bad{"info(a)", 0, 4,
             "info cannot be used: it is an experimental function of Prometheus, which is not supported yet"},

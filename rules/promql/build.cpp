@@ -1,0 +1,224 @@
+#include "rules/promql/build.h"
+
+#include "rules/promql/aggregate.h"
+#include "rules/promql/binary.h"
+#include "rules/promql/functions.h"
+#include "rules/promql/histogram.h"
+#include "rules/promql/label_functions.h"
+#include "rules/promql/vector_nodes.h"
+
+#include <numbers>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+class ConstantNode final : public ScalarNode {
+ public:
+  explicit ConstantNode(double value) : value_(value) {}
+  double eval(Context&, TimestampMs) override { return value_; }
+
+ private:
+  const double value_;
+};
+
+class TimeNode final : public ScalarNode {
+ public:
+  double eval(Context&, TimestampMs t) override { return static_cast<double>(t) / 1000; }
+};
+
+// scalar(): NaN unless the vector has exactly one element.
+class OfVectorNode final : public ScalarNode {
+ public:
+  explicit OfVectorNode(VectorPtr operand) : operand_(std::move(operand)) {}
+  double eval(Context& context, TimestampMs t) override {
+    const Elements& in = operand_->eval(context, t);
+    return in.size() == 1 ? in.front().v : std::numeric_limits<double>::quiet_NaN();
+  }
+
+ private:
+  VectorPtr operand_;
+};
+
+const std::string& text_of(const Expr& expr) {
+  return std::get<StringLiteral>(without_parens(expr).node).value;
+}
+
+class Builder {
+ public:
+  Builder(bool range_query, Plan& plan) : range_query_(range_query), plan_(plan) {}
+
+  ScalarPtr scalar(const Expr& parenthesised) {
+    const Expr& expr = without_parens(parenthesised);
+    if (const auto* number = std::get_if<NumberLiteral>(&expr.node))
+      return std::make_unique<ConstantNode>(number->value);
+    if (const auto* unary = std::get_if<Unary>(&expr.node))
+      return make_unary(unary->minus, scalar(*unary->operand));
+    if (const auto* binary = std::get_if<Binary>(&expr.node)) {
+      ScalarPtr left = scalar(*binary->lhs);
+      return make_scalar_binary(binary->op, std::move(left), scalar(*binary->rhs));
+    }
+    const auto& call = std::get<Call>(expr.node);
+    if (call.function->name == "time") return std::make_unique<TimeNode>();
+    if (call.function->name == "scalar") return std::make_unique<OfVectorNode>(vector(*call.arguments[0]));
+    return std::make_unique<ConstantNode>(std::numbers::pi);
+  }
+
+  // A scalar where a vector is wanted (a subquery's inside) is a vector of one.
+  VectorPtr vector(const Expr& parenthesised) {
+    const Expr& expr = without_parens(parenthesised);
+    if (expr.type == ValueType::scalar) return std::make_unique<OfScalarNode>(scalar(expr));
+    if (const auto* selector = std::get_if<VectorSelector>(&expr.node)) {
+      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), false);
+    }
+    if (const auto* unary = std::get_if<Unary>(&expr.node))
+      return make_unary(unary->minus, vector(*unary->operand));
+    if (const auto* binary = std::get_if<Binary>(&expr.node)) return binary_vector(*binary);
+    if (const auto* aggregate = std::get_if<Aggregate>(&expr.node)) return aggregate_vector(*aggregate);
+    return call(std::get<Call>(expr.node));
+  }
+
+  MatrixPtr matrix(const Expr& parenthesised) {
+    const Expr& expr = without_parens(parenthesised);
+    if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node)) {
+      return std::make_unique<RangeSelectorNode>(plan_.selectors.emplace_back(matrix->selector),
+                                                 matrix->range_ms);
+    }
+    const auto& subquery = std::get<Subquery>(expr.node);
+    return std::make_unique<SubqueryNode>(subquery, vector(*subquery.inner));
+  }
+
+  Status status() { return error_ ? Status(*std::move(error_)) : Status(); }
+
+ private:
+  VectorPtr binary_vector(const Binary& binary) {
+    const bool left_scalar = binary.lhs->type == ValueType::scalar;
+    const bool right_scalar = binary.rhs->type == ValueType::scalar;
+    if (left_scalar) {
+      ScalarPtr left = scalar(*binary.lhs);
+      return make_vector_scalar(binary, vector(*binary.rhs), std::move(left), true);
+    }
+    VectorPtr left = vector(*binary.lhs);
+    if (right_scalar) return make_vector_scalar(binary, std::move(left), scalar(*binary.rhs), false);
+    VectorPtr right = vector(*binary.rhs);
+    return is_set_operator(binary.op) ? make_set_operator(binary, std::move(left), std::move(right))
+                                      : make_vector_matching(binary, std::move(left), std::move(right));
+  }
+
+  VectorPtr aggregate_vector(const Aggregate& aggregate) {
+    VectorPtr operand = vector(*aggregate.operand);
+    if (aggregate.op != AggregateOp::count_values) {
+      ScalarPtr parameter = aggregate.parameter ? scalar(*aggregate.parameter) : nullptr;
+      return make_aggregate(aggregate, std::move(operand), std::move(parameter), {});
+    }
+    const std::string& label = text_of(*aggregate.parameter);
+    if (!is_valid_label_name(label)) fail(fmt::format("invalid label name \"{}\"", label));
+    return make_aggregate(aggregate, std::move(operand), nullptr, label);
+  }
+
+  VectorPtr call(const Call& call) {
+    const std::string_view name = call.function->name;
+    const auto& arguments = call.arguments;
+    if (const RangeFunctionRow* row = find_range_function(name)) return range_call(*row, call);
+    if (const ValueFunctionRow* row = find_value_function(name)) return value_call(*row, call);
+    if (name == "absent") {
+      return std::make_unique<AbsentNode>(labels_for_absent(*arguments[0]), vector(*arguments[0]), nullptr);
+    }
+    if (name == "absent_over_time") {
+      return std::make_unique<AbsentNode>(labels_for_absent(*arguments[0]), nullptr, matrix(*arguments[0]));
+    }
+    if (name == "vector") return std::make_unique<OfScalarNode>(scalar(*arguments[0]));
+    if (name == "sort" || name == "sort_desc") {
+      VectorPtr operand = vector(*arguments[0]);
+      if (range_query_) return operand;
+      return std::make_unique<SortNode>(std::move(operand), name == "sort_desc");
+    }
+    if (name == "timestamp") return timestamp(*arguments[0]);
+    if (name == "histogram_quantile") {
+      ScalarPtr q = scalar(*arguments[0]);
+      return make_histogram_quantile(std::move(q), vector(*arguments[1]));
+    }
+    return label_call(call);
+  }
+
+  VectorPtr range_call(const RangeFunctionRow& row, const Call& call) {
+    MatrixPtr range;
+    ScalarPtr parameter;
+    for (const ExprPtr& argument : call.arguments) {
+      if (argument->type == ValueType::matrix) {
+        range = matrix(*argument);
+      } else {
+        parameter = scalar(*argument);
+      }
+    }
+    return std::make_unique<RangeFunctionNode>(row, std::move(range), std::move(parameter));
+  }
+
+  VectorPtr value_call(const ValueFunctionRow& row, const Call& call) {
+    // Only the date functions may come without an argument: they take the evaluation time.
+    if (call.arguments.empty()) {
+      return std::make_unique<ValueFunctionNode>(
+          row, std::make_unique<OfScalarNode>(std::make_unique<TimeNode>()), std::vector<ScalarPtr>());
+    }
+    std::vector<ScalarPtr> parameters;
+    for (std::size_t i = 1; i < call.arguments.size(); ++i) parameters.push_back(scalar(*call.arguments[i]));
+    return std::make_unique<ValueFunctionNode>(row, vector(*call.arguments[0]), std::move(parameters));
+  }
+
+  VectorPtr timestamp(const Expr& argument) {
+    if (const auto* selector = std::get_if<VectorSelector>(&without_parens(argument).node)) {
+      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), true);
+    }
+    return std::make_unique<TimestampNode>(vector(argument));
+  }
+
+  VectorPtr label_call(const Call& call) {
+    const auto& arguments = call.arguments;
+    VectorPtr operand = vector(*arguments[0]);
+    Result<VectorPtr> made =
+        Error(ErrorCode::internal, fmt::format("{} is not implemented", call.function->name));
+    if (call.function->name == "label_replace") {
+      made = make_label_replace(std::move(operand), {text_of(*arguments[1]), text_of(*arguments[2]),
+                                                     text_of(*arguments[3]), text_of(*arguments[4])});
+    } else if (call.function->name == "label_join") {
+      LabelJoinArguments join{text_of(*arguments[1]), text_of(*arguments[2]), {}};
+      for (std::size_t i = 3; i < arguments.size(); ++i) join.sources.push_back(text_of(*arguments[i]));
+      made = make_label_join(std::move(operand), std::move(join));
+    }
+    if (made) return *std::move(made);
+    fail(made.error().message());
+    return std::make_unique<OfScalarNode>(std::make_unique<TimeNode>());
+  }
+
+  void fail(std::string message) {
+    if (!error_) error_.emplace(ErrorCode::invalid_argument, std::move(message));
+  }
+
+  const bool range_query_;
+  Plan& plan_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Status build(const Expr& expr, bool range_query, Plan& plan) {
+  Builder builder(range_query, plan);
+  switch (expr.type) {
+    case ValueType::scalar:
+      plan.scalar = builder.scalar(expr);
+      break;
+    case ValueType::vector:
+      plan.vector = builder.vector(expr);
+      break;
+    case ValueType::matrix:
+      plan.matrix = builder.matrix(expr);
+      break;
+    case ValueType::string:
+    case ValueType::none:
+      break;
+  }
+  return builder.status();
+}
+
+}  // namespace chiron::promql

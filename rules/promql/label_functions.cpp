@@ -1,0 +1,152 @@
+#include "rules/promql/label_functions.h"
+
+#include "rules/promql/lexer_text.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+namespace chiron::promql {
+namespace {
+
+// Gives each label set another one, worked out once.
+class RelabelNode : public VectorNode {
+ public:
+  explicit RelabelNode(VectorPtr operand) : operand_(std::move(operand)) {}
+
+  const Elements& eval(Context& context, TimestampMs t) final {
+    out_.clear();
+    for (const Element& e : operand_->eval(context, t)) {
+      const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
+        Labels made = context.sets[id];
+        relabel(made);
+        return context.sets.intern(made);
+      });
+      out_.push_back({labels, e.v});
+    }
+    context.check_unique(out_);
+    context.hold(charge_, out_.size());
+    return out_;
+  }
+
+ private:
+  virtual void relabel(Labels& labels) const = 0;
+
+  VectorPtr operand_;
+  SetMap map_;
+  Elements out_;
+  Charge charge_;
+};
+
+class LabelReplaceNode final : public RelabelNode {
+ public:
+  LabelReplaceNode(VectorPtr operand, LabelReplaceArguments arguments, std::unique_ptr<const RE2> regex)
+      : RelabelNode(std::move(operand)), arguments_(std::move(arguments)), regex_(std::move(regex)) {}
+
+ private:
+  void relabel(Labels& labels) const override {
+    const std::string source(labels.get(arguments_.source));
+    std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex_->NumberOfCapturingGroups()) + 1);
+    if (!regex_->Match(source, 0, source.size(), RE2::ANCHOR_BOTH, groups.data(),
+                       static_cast<int>(groups.size()))) {
+      return;
+    }
+    labels.set(arguments_.destination, expand(groups));
+  }
+
+  // Go's regexp.Expand: $name or ${name}; a plain name is as long as letters, digits and underscores go on;
+  // $$ is a dollar; an unknown group is empty; a dollar that starts none stands for itself.
+  std::string expand(const std::vector<re2::StringPiece>& groups) const {
+    const std::string_view text = arguments_.replacement;
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+      if (text[i] != '$' || i + 1 >= text.size()) {
+        out.push_back(text[i++]);
+        continue;
+      }
+      if (text[i + 1] == '$') {
+        out.push_back('$');
+        i += 2;
+        continue;
+      }
+      const bool braced = text[i + 1] == '{';
+      const std::size_t begin = i + (braced ? 2 : 1);
+      std::size_t end = begin;
+      while (end < text.size() && is_alnum(text[end])) ++end;
+      if (end == begin || (braced && (end >= text.size() || text[end] != '}'))) {
+        out.push_back(text[i++]);
+        continue;
+      }
+      out += group(groups, text.substr(begin, end - begin));
+      i = braced ? end + 1 : end;
+    }
+    return out;
+  }
+
+  std::string_view group(const std::vector<re2::StringPiece>& groups, std::string_view name) const {
+    std::size_t index = groups.size();
+    if (name.find_first_not_of("0123456789") == std::string_view::npos) {
+      if (name.size() <= 6) index = static_cast<std::size_t>(std::stoul(std::string(name)));
+    } else if (const auto named = regex_->NamedCapturingGroups().find(std::string(name));
+               named != regex_->NamedCapturingGroups().end()) {
+      index = static_cast<std::size_t>(named->second);
+    }
+    if (index >= groups.size() || groups[index].data() == nullptr) return {};
+    return {groups[index].data(), groups[index].size()};
+  }
+
+  const LabelReplaceArguments arguments_;
+  const std::unique_ptr<const RE2> regex_;
+};
+
+class LabelJoinNode final : public RelabelNode {
+ public:
+  LabelJoinNode(VectorPtr operand, LabelJoinArguments arguments)
+      : RelabelNode(std::move(operand)), arguments_(std::move(arguments)) {}
+
+ private:
+  void relabel(Labels& labels) const override {
+    std::string joined;
+    for (std::size_t i = 0; i < arguments_.sources.size(); ++i) {
+      if (i > 0) joined += arguments_.separator;
+      joined += labels.get(arguments_.sources[i]);
+    }
+    labels.set(arguments_.destination, joined);
+  }
+
+  const LabelJoinArguments arguments_;
+};
+
+}  // namespace
+
+Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments arguments) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_dot_nl(true);
+  auto regex = std::make_unique<const RE2>(arguments.expression, options);
+  if (!regex->ok()) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("invalid regular expression in label_replace(): {}: {}", arguments.expression,
+                             regex->error()));
+  }
+  if (!is_valid_label_name(arguments.destination)) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("invalid destination label name in label_replace(): {}", arguments.destination));
+  }
+  return VectorPtr(
+      std::make_unique<LabelReplaceNode>(std::move(operand), std::move(arguments), std::move(regex)));
+}
+
+Result<VectorPtr> make_label_join(VectorPtr operand, LabelJoinArguments arguments) {
+  if (!is_valid_label_name(arguments.destination)) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("invalid destination label name in label_join(): {}", arguments.destination));
+  }
+  for (const std::string& source : arguments.sources) {
+    if (is_valid_label_name(source)) continue;
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("invalid source label name in label_join(): {}", source));
+  }
+  return VectorPtr(std::make_unique<LabelJoinNode>(std::move(operand), std::move(arguments)));
+}
+
+}  // namespace chiron::promql

@@ -1,0 +1,58 @@
+#include "rules/promql/label_sets.h"
+
+#include <algorithm>
+
+namespace chiron::promql {
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <class Wanted>
+Labels filtered(const Labels& labels, Wanted wanted) {
+  std::vector<Label> kept;
+  for (const Label& label : labels) {
+    if (wanted(label.name)) kept.push_back(label);
+  }
+  return Labels(std::move(kept));
+}
+
+}  // namespace
+
+SetId LabelSets::intern(const Labels& labels) {
+  const auto [at, fresh] = ids_.try_emplace(labels, static_cast<SetId>(sets_.size()));
+  if (fresh) {
+    sets_.push_back(&at->first);
+    nameless_.push_back(kNoSet);
+  }
+  return at->second;
+}
+
+SetId LabelSets::without_name(SetId id) {
+  if (nameless_[id] == kNoSet) {
+    Labels labels = *sets_[id];
+    labels.erase(kMetricName);
+    const SetId nameless = intern(labels);
+    nameless_[id] = nameless;
+  }
+  return nameless_[id];
+}
+
+void LabelSets::clear() {
+  ids_.clear();
+  sets_.clear();
+  nameless_.clear();
+  ++epoch_;
+}
+
+Labels keep_labels(const Labels& labels, const std::vector<std::string>& names) {
+  return filtered(labels, [&](const std::string& name) { return contains(names, name); });
+}
+
+Labels drop_labels(const Labels& labels, const std::vector<std::string>& names) {
+  return filtered(labels,
+                  [&](const std::string& name) { return name != kMetricName && !contains(names, name); });
+}
+
+}  // namespace chiron::promql

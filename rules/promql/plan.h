@@ -1,0 +1,109 @@
+#pragma once
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/series/reader.h"
+#include "rules/promql/label_sets.h"
+#include "rules/promql/promql.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace chiron::promql {
+
+/// One element of an instant vector; its timestamp is the evaluation's.
+struct Element {
+  SetId labels;
+  double v;
+};
+using Elements = std::vector<Element>;
+
+/// The samples of a range vector, of all series one after the other.
+struct Windows {
+  struct Series {
+    SetId labels;
+    std::size_t begin, end;  ///< in samples
+  };
+  std::vector<Sample> samples;
+  std::vector<Series> series;
+  TimestampMs after = 0, until = 0;  ///< the window is (after, until]
+
+  std::span<const Sample> of(const Series& s) const {
+    return std::span(samples).subspan(s.begin, s.end - s.begin);
+  }
+};
+
+/// What a node holds in memory, as counted by its evaluation.
+struct Charge {
+  std::uint64_t evaluation = 0;
+  std::size_t samples = 0;
+};
+
+/// The state of one evaluation, and what outlives it: the label sets. A failure stays until begin(); nodes
+/// may go on with what they have after one, but loops should look at failed().
+class Context {
+ public:
+  Context(const SeriesReader& source, const Limits& bounds) : reader(source), limits(bounds) {}
+
+  void begin(TimestampMs first, TimestampMs last, const CancelToken* cancel);
+
+  bool failed() const { return error_.has_value(); }
+  void fail(ErrorCode code, std::string message);
+  Error take_error() { return *std::move(error_); }
+
+  /// Called once per series or step: looks at the deadline and the cancel token now and then. False when
+  /// failed.
+  bool tick() {
+    if (++ticks_ % 256 == 0) look_up();
+    return !failed();
+  }
+  /// Says that a node's buffers hold `samples` now. False when that is too much for the query.
+  bool hold(Charge& charge, std::size_t samples);
+
+  /// Fails when two elements have the same labels.
+  void check_unique(const Elements& elements);
+
+  const SeriesReader& reader;
+  const Limits limits;
+  LabelSets sets;
+  TimestampMs start = 0, end = 0;  ///< of the whole query, for @ start() and @ end()
+
+ private:
+  void look_up();
+  const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
+
+  std::optional<Error> error_;
+  const CancelToken* cancel_ = nullptr;
+  BootTime deadline_{};
+  std::uint64_t ticks_ = 0;
+  std::uint64_t evaluation_ = 0;
+  std::size_t held_ = 0;
+  std::size_t set_limit_ = 0;
+  Slots unique_;
+};
+
+// An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is
+// evaluated again, so that a steady query allocates nothing.
+class ScalarNode {
+ public:
+  virtual ~ScalarNode() = default;
+  virtual double eval(Context& context, TimestampMs t) = 0;
+};
+class VectorNode {
+ public:
+  virtual ~VectorNode() = default;
+  virtual const Elements& eval(Context& context, TimestampMs t) = 0;
+};
+class MatrixNode {
+ public:
+  virtual ~MatrixNode() = default;
+  virtual const Windows& eval(Context& context, TimestampMs t) = 0;
+};
+using ScalarPtr = std::unique_ptr<ScalarNode>;
+using VectorPtr = std::unique_ptr<VectorNode>;
+using MatrixPtr = std::unique_ptr<MatrixNode>;
+
+}  // namespace chiron::promql

@@ -1,0 +1,190 @@
+#include "rules/promql/build.h"
+#include "rules/promql/nodes.h"
+#include "rules/promql/promql.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How far before the evaluation time an expression reads, in ms.
+struct Reach {
+  std::int64_t lookback;
+
+  std::int64_t operator()(const NumberLiteral&) const { return 0; }
+  std::int64_t operator()(const StringLiteral&) const { return 0; }
+  std::int64_t operator()(const VectorSelector& s) const { return from(s.modifiers, lookback); }
+  std::int64_t operator()(const MatrixSelector& m) const { return from(m.selector.modifiers, m.range_ms); }
+  std::int64_t operator()(const Subquery& s) const { return from(s.modifiers, s.range_ms + of(s.inner)); }
+  std::int64_t operator()(const Paren& p) const { return of(p.inner); }
+  std::int64_t operator()(const Unary& u) const { return of(u.operand); }
+  std::int64_t operator()(const Binary& b) const { return std::max(of(b.lhs), of(b.rhs)); }
+  std::int64_t operator()(const Aggregate& a) const {
+    return std::max(of(a.operand), a.parameter ? of(a.parameter) : 0);
+  }
+  std::int64_t operator()(const Call& c) const {
+    std::int64_t most = 0;
+    for (const ExprPtr& argument : c.arguments) most = std::max(most, of(argument));
+    return most;
+  }
+
+  std::int64_t of(const ExprPtr& expr) const { return std::visit(*this, expr->node); }
+  static std::int64_t from(const Modifiers& modifiers, std::int64_t length) {
+    return modifiers.at == Modifiers::At::none ? std::max<std::int64_t>(0, length + modifiers.offset_ms) : 0;
+  }
+};
+
+}  // namespace
+
+struct Query::Impl {
+  Impl(ExprPtr checked, const SeriesReader& reader, const Limits& limits)
+      : expr(std::move(checked)), context(reader, limits) {}
+
+  // Compiled for instants or for ranges when first asked for; sort() differs.
+  Status compile(bool for_range) {
+    if (compiled && range_query == for_range) return {};
+    plan = Plan();
+    compiled = false;
+    Status status = build(*expr, for_range, plan);
+    compiled = status.ok();
+    range_query = for_range;
+    return status;
+  }
+
+  Result<Value> instant(TimestampMs t, const CancelToken* cancel) {
+    if (Status status = compile(false); !status) return std::move(status).error();
+    context.begin(t, t, cancel);
+    if (const auto* text = std::get_if<StringLiteral>(&without_parens(*expr).node))
+      return Value(String{t, text->value});
+    Value value;
+    if (plan.scalar) {
+      value = Scalar{t, plan.scalar->eval(context, t)};
+    } else if (plan.matrix) {
+      value = matrix(plan.matrix->eval(context, t));
+    } else {
+      const Elements& elements = plan.vector->eval(context, t);
+      context.check_unique(elements);
+      if (!context.failed()) value = vector(elements, t);
+    }
+    if (context.failed()) return context.take_error();
+    return value;
+  }
+
+  Result<Value> range(TimestampMs start, TimestampMs end, std::int64_t step, const CancelToken* cancel) {
+    if (expr->type != ValueType::scalar && expr->type != ValueType::vector) {
+      return Error(
+          ErrorCode::invalid_argument,
+          fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                      to_string(expr->type)));
+    }
+    if (step <= 0)
+      return Error(ErrorCode::invalid_argument,
+                   "zero or negative query resolution step widths are not accepted");
+    if (Status status = compile(true); !status) return std::move(status).error();
+    context.begin(start, end, cancel);
+    Matrix out;
+    Slots slots;
+    slots.start(context.sets);
+    Charge charge;
+    std::size_t samples = 0;
+    const SetId nameless = context.sets.intern(Labels());
+    Elements one;
+    for (TimestampMs t = start; t <= end && context.tick(); t += step) {
+      const Elements* elements = &one;
+      if (plan.scalar) {
+        one = {{nameless, plan.scalar->eval(context, t)}};
+      } else {
+        elements = &plan.vector->eval(context, t);
+        context.check_unique(*elements);
+      }
+      samples += elements->size();
+      if (context.failed() || !context.hold(charge, samples)) break;
+      for (const Element& e : *elements) {
+        std::uint32_t& slot = slots[e.labels];
+        if (slot == Slots::kEmpty) {
+          slot = static_cast<std::uint32_t>(out.size());
+          out.push_back({context.sets[e.labels], {}});
+        }
+        out[slot].samples.push_back({t, e.v});
+      }
+    }
+    if (context.failed()) return context.take_error();
+    std::sort(out.begin(), out.end(),
+              [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    return Value(std::move(out));
+  }
+
+  Vector vector(const Elements& elements, TimestampMs t) const {
+    Vector out;
+    out.reserve(elements.size());
+    for (const Element& e : elements) out.push_back({context.sets[e.labels], t, e.v});
+    return out;
+  }
+
+  Matrix matrix(const Windows& windows) const {
+    Matrix out;
+    out.reserve(windows.series.size());
+    for (const Windows::Series& series : windows.series) {
+      const std::span<const Sample> samples = windows.of(series);
+      out.push_back({context.sets[series.labels], {samples.begin(), samples.end()}});
+    }
+    std::sort(out.begin(), out.end(),
+              [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    return out;
+  }
+
+  ExprPtr expr;
+  Context context;
+  Plan plan;
+  bool compiled = false;
+  bool range_query = false;
+};
+
+Query::Query(ExprPtr expr, const SeriesReader& reader, Limits limits)
+    : impl_(std::make_unique<Impl>(std::move(expr), reader, limits)) {}
+Query::~Query() = default;
+Query::Query(Query&&) noexcept = default;
+Query& Query::operator=(Query&&) noexcept = default;
+
+Result<Value> Query::instant(TimestampMs t, const CancelToken* cancel) { return impl_->instant(t, cancel); }
+
+Result<Value> Query::range(TimestampMs start, TimestampMs end, Duration step, const CancelToken* cancel) {
+  return impl_->range(start, end, std::chrono::duration_cast<milliseconds>(step).count(), cancel);
+}
+
+const Expr& Query::expr() const { return *impl_->expr; }
+
+std::vector<SeriesId> Query::sources() {
+  std::vector<SeriesId> ids;
+  if (!impl_->compile(impl_->range_query)) return ids;
+  for (ResolvedSelector& selector : impl_->plan.selectors) {
+    for (const ResolvedSelector::Series& series : selector.series(impl_->context)) ids.push_back(series.id);
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+std::vector<std::string> Query::unmatched_selectors() {
+  std::vector<std::string> texts;
+  if (!impl_->compile(impl_->range_query)) return texts;
+  for (ResolvedSelector& selector : impl_->plan.selectors) {
+    if (!selector.series(impl_->context).empty()) continue;
+    Expr bare;
+    bare.node = selector.ast();
+    std::get<VectorSelector>(bare.node).modifiers = {};
+    texts.push_back(to_string(bare));
+  }
+  return texts;
+}
+
+Duration Query::reach() const {
+  const auto lookback = std::chrono::duration_cast<milliseconds>(impl_->context.limits.lookback).count();
+  return milliseconds(std::visit(Reach{lookback}, impl_->expr->node));
+}
+
+}  // namespace chiron::promql

@@ -1,0 +1,86 @@
+#include "rules/promql/script_variants.h"
+
+#include "rules/promql/functions.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace chiron::promql {
+namespace {
+
+constexpr std::array<std::string_view, 11> kTimeFunctions = {
+    "time",         "timestamp",   "predict_linear", "minute", "hour", "day_of_week",
+    "day_of_month", "day_of_year", "days_in_month",  "month",  "year"};
+
+struct TimeVisitor {
+  bool operator()(const Subquery& s) const { return depends_on_time(*s.inner); }
+  bool operator()(const Paren& p) const { return depends_on_time(*p.inner); }
+  bool operator()(const Unary& u) const { return depends_on_time(*u.operand); }
+  bool operator()(const Binary& b) const { return depends_on_time(*b.lhs) || depends_on_time(*b.rhs); }
+  bool operator()(const Aggregate& a) const {
+    return depends_on_time(*a.operand) || (a.parameter && depends_on_time(*a.parameter));
+  }
+  bool operator()(const Call& c) const {
+    const auto& names = kTimeFunctions;
+    return std::find(names.begin(), names.end(), c.function->name) != names.end() ||
+           std::any_of(c.arguments.begin(), c.arguments.end(),
+                       [](const ExprPtr& a) { return depends_on_time(*a); });
+  }
+  template <class Leaf>
+  bool operator()(const Leaf&) const {
+    return false;
+  }
+};
+
+struct Pinner {
+  TimestampMs t;
+
+  void operator()(NumberLiteral&) const {}
+  void operator()(StringLiteral&) const {}
+  void operator()(VectorSelector& s) const { set(s.modifiers); }
+  void operator()(MatrixSelector& m) const { set(m.selector.modifiers); }
+  void operator()(Subquery& s) const { set(s.modifiers); }
+  void operator()(Paren& p) const { p.inner = pin(p.inner, t); }
+  void operator()(Unary& u) const { u.operand = pin(u.operand, t); }
+  void operator()(Binary& b) const {
+    b.lhs = pin(b.lhs, t);
+    b.rhs = pin(b.rhs, t);
+  }
+  void operator()(Aggregate& a) const {
+    a.operand = pin(a.operand, t);
+    if (a.parameter) a.parameter = pin(a.parameter, t);
+  }
+  void operator()(Call& c) const {
+    for (ExprPtr& argument : c.arguments) argument = pin(argument, t);
+  }
+
+  void set(Modifiers& modifiers) const {
+    if (modifiers.at != Modifiers::At::none) return;
+    modifiers.at = Modifiers::At::time;
+    modifiers.at_ms = t;
+  }
+};
+
+}  // namespace
+
+bool depends_on_time(const Expr& expr) { return std::visit(TimeVisitor{}, expr.node); }
+
+ExprPtr pin(const ExprPtr& expr, TimestampMs t) {
+  auto copy = std::make_shared<Expr>(*expr);
+  std::visit(Pinner{t}, copy->node);
+  return copy;
+}
+
+Value at_step(const Matrix& matrix, TimestampMs t, bool scalar) {
+  Vector vector;
+  for (const MatrixSeries& series : matrix) {
+    for (const Sample& sample : series.samples) {
+      if (sample.t == t) vector.push_back({series.labels, t, sample.v});
+    }
+  }
+  if (!scalar) return vector;
+  return Scalar{t, vector.empty() ? std::numeric_limits<double>::quiet_NaN() : vector.front().v};
+}
+
+}  // namespace chiron::promql

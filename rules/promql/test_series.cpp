@@ -1,0 +1,196 @@
+#include "rules/promql/test_series.h"
+
+#include "exporter/base/parse.h"
+#include "rules/promql/selector_parser.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+// More repetitions than any test wants; a typing error must not fill the memory.
+constexpr std::size_t kMostValues = 1'000'000;
+
+Error bad(std::string_view item, std::string_view why) {
+  return Error(ErrorCode::invalid_argument, fmt::format("bad value \"{}\": {}", item, why));
+}
+
+// Where the series' name and labels end and its values begin.
+std::size_t labels_end(std::string_view text) {
+  std::size_t i = text.find_first_of("{ \t");
+  if (i == std::string_view::npos || text[i] != '{') return std::min(i, text.size());
+  char quote = '\0';
+  for (; i < text.size(); ++i) {
+    if (quote != '\0') {
+      if (text[i] == '\\' && quote != '`')
+        ++i;
+      else if (text[i] == quote)
+        quote = '\0';
+    } else if (text[i] == '"' || text[i] == '\'' || text[i] == '`') {
+      quote = text[i];
+    } else if (text[i] == '}') {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
+Result<Labels> parse_labels(std::string_view text) {
+  TokenStream tokens(text);
+  if (!is_word(tokens.peek()) && !tokens.at(Tok::metric_identifier) && !tokens.at(Tok::left_brace))
+    tokens.unexpected();
+  std::optional<VectorSelector> selector;
+  if (!tokens.failed()) selector = parse_vector_selector(tokens);
+  if (selector && !tokens.at(Tok::end)) tokens.unexpected();
+  if (!tokens.errors().empty()) return Error(ErrorCode::invalid_argument, tokens.errors().front().message);
+  Labels labels;
+  for (const Matcher& matcher : selector->matchers) {
+    if (matcher.op() != MatchOp::equal) {
+      return Error(ErrorCode::invalid_argument,
+                   fmt::format("a series has no matcher like {}", matcher.to_string()));
+    }
+    labels.set(matcher.name(), matcher.value());
+  }
+  return labels;
+}
+
+struct Number {
+  double value;
+  std::size_t size;
+};
+std::optional<Number> number_at(std::string_view text) {
+  std::size_t size = text.find_first_of("+-x", 1);
+  // The sign of an exponent belongs to the number.
+  if (size != std::string_view::npos && text[size] != 'x' &&
+      (text[size - 1] == 'e' || text[size - 1] == 'E')) {
+    size = text.find_first_of("+-x", size + 1);
+  }
+  size = std::min(size, text.size());
+  std::string_view digits = text.substr(0, size);
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const std::optional<double> value = parse_double(digits);
+  if (!value) return std::nullopt;
+  return Number{*value, size};
+}
+
+Result<std::size_t> repetitions(std::string_view item, std::string_view text) {
+  const auto count = parse_int<std::size_t>(text);
+  if (!count || *count > kMostValues) return bad(item, "a number of repetitions belongs after x");
+  return *count;
+}
+
+// One item: N, NxK, A+BxK, A-BxK, _, _xK, stale.
+Status append_item(std::string_view item, std::vector<std::optional<double>>& out) {
+  if (item == "stale") {
+    out.push_back(stale_marker());
+    return {};
+  }
+  if (item.starts_with("{{")) return bad(item, "native histograms are not supported");
+  if (item[0] == '_') {
+    std::size_t count = 1;
+    if (item.size() > 1) {
+      if (item[1] != 'x') return bad(item, "_ or _xN is a gap");
+      Result<std::size_t> parsed = repetitions(item, item.substr(2));
+      if (!parsed) return std::move(parsed).error();
+      count = *parsed;
+    }
+    out.resize(out.size() + count);
+    return {};
+  }
+  const std::optional<Number> first = number_at(item);
+  if (!first) return bad(item, "expected a number, _, or stale");
+  std::string_view rest = item.substr(first->size);
+  double increment = 0;
+  if (rest.starts_with('+') || rest.starts_with('-')) {
+    const std::optional<Number> by = number_at(rest);
+    if (!by || by->size >= rest.size()) return bad(item, "a series is written A+BxN");
+    increment = by->value;
+    rest.remove_prefix(by->size);
+  }
+  std::size_t count = 0;
+  if (!rest.empty()) {
+    Result<std::size_t> parsed = repetitions(item, rest.substr(1));
+    if (!parsed) return std::move(parsed).error();
+    count = *parsed;
+  }
+  double value = first->value;
+  for (std::size_t i = 0; i <= count; ++i, value += increment) out.push_back(value);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text) {
+  std::vector<std::optional<double>> values;
+  std::string_view item;
+  while (next_word(text, item)) {
+    if (Status status = append_item(item, values); !status) return std::move(status).error();
+    if (values.size() > kMostValues) return bad(item, "too many values");
+  }
+  return values;
+}
+
+Result<SeriesLine> parse_series_line(std::string_view text) {
+  const std::size_t end = labels_end(text);
+  Result<Labels> labels = parse_labels(text.substr(0, end));
+  if (!labels) return std::move(labels).error();
+  auto values = parse_series_values(text.substr(end));
+  if (!values) return std::move(values).error();
+  return SeriesLine{*std::move(labels), *std::move(values)};
+}
+
+void TestSeries::add(const Labels& labels, Sample sample) {
+  const auto [at, fresh] = by_labels_.try_emplace(labels, series_.size());
+  if (fresh) {
+    series_.push_back({labels, {}});
+    ++generation_;
+  }
+  series_[at->second].samples.insert_or_assign(sample.t, sample.v);
+}
+
+void TestSeries::clear() {
+  series_.clear();
+  by_labels_.clear();
+  ++generation_;
+}
+
+void TestSeries::select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const {
+  for (std::size_t i = 0; i < series_.size(); ++i) {
+    const bool all = std::all_of(matchers.begin(), matchers.end(),
+                                 [&](const Matcher& matcher) { return matcher.matches(series_[i].labels); });
+    if (all) out.push_back(static_cast<SeriesId>(i));
+  }
+}
+
+std::optional<Sample> TestSeries::latest(SeriesId id, TimestampMs after, TimestampMs until) const {
+  const auto& samples = series_[static_cast<std::size_t>(id)].samples;
+  auto at = samples.upper_bound(until);
+  if (at == samples.begin()) return std::nullopt;
+  --at;
+  if (at->first <= after || is_stale(at->second)) return std::nullopt;
+  return Sample{at->first, at->second};
+}
+
+void TestSeries::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const {
+  const auto& samples = series_[static_cast<std::size_t>(id)].samples;
+  for (auto at = samples.upper_bound(after); at != samples.end() && at->first <= until; ++at) {
+    if (!is_stale(at->second)) out.push_back({at->first, at->second});
+  }
+}
+
+TimestampMs TestSeries::newest() const {
+  TimestampMs newest = 0;
+  for (const Series& series : series_) newest = std::max(newest, series.samples.rbegin()->first);
+  return newest;
+}
+
+TimestampMs TestSeries::oldest() const {
+  TimestampMs oldest = std::numeric_limits<TimestampMs>::max();
+  for (const Series& series : series_) oldest = std::min(oldest, series.samples.begin()->first);
+  return series_.empty() ? 0 : oldest;
+}
+
+}  // namespace chiron::promql

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "exporter/series/reader.h"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace chiron::promql {
+
+/// A series and its values as Prometheus' test files write them: `up{job="a"} 0+10x3 _ stale NaN`.
+struct SeriesLine {
+  Labels labels;
+  std::vector<std::optional<double>>
+      values;  ///< nothing: no sample in that slot; may be the staleness marker
+};
+Result<SeriesLine> parse_series_line(std::string_view text);
+/// The values alone: `1 2x3 0+10x5 _x2 stale`.
+Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text);
+
+/// Series written down in a test. Not thread-safe while it is being filled.
+class TestSeries final : public SeriesReader {
+ public:
+  /// One sample; a second one at the same time replaces the first.
+  void add(const Labels& labels, Sample sample);
+  void clear();
+
+  std::uint64_t generation() const override { return generation_; }
+  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override;
+  const Labels& labels(SeriesId id) const override { return series_[static_cast<std::size_t>(id)].labels; }
+  std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
+  void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const override;
+  TimestampMs newest() const override;
+  TimestampMs oldest() const override;
+
+ private:
+  struct Series {
+    Labels labels;
+    std::map<TimestampMs, double> samples;
+  };
+  std::deque<Series> series_;
+  std::unordered_map<Labels, std::size_t, LabelsHash> by_labels_;
+  std::uint64_t generation_ = 1;
+};
+
+}  // namespace chiron::promql

@@ -1,0 +1,190 @@
+#include "rules/promql/promql.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/series_fixture.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+using chiron::testing::FakeClock;
+using chiron::testing::SeriesFixture;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+ExprPtr parsed(std::string_view text) {
+  Parsed result = parse(text);
+  EXPECT_TRUE(result.ok()) << text;
+  return result.expr;
+}
+
+std::string text_of(const Result<Value>& value) {
+  if (!value) return "error: " + value.error().to_string();
+  if (const auto* scalar = std::get_if<Scalar>(&*value)) return format_value(scalar->v);
+  std::string out;
+  if (const auto* vector = std::get_if<Vector>(&*value)) {
+    for (const VectorSample& s : *vector) out += s.labels.to_string() + " " + format_value(s.v) + "\n";
+  } else if (const auto* matrix = std::get_if<Matrix>(&*value)) {
+    for (const MatrixSeries& s : *matrix) {
+      out += s.labels.to_string();
+      for (const Sample& sample : s.samples) out += fmt::format(" {}@{}", format_value(sample.v), sample.t);
+      out += "\n";
+    }
+  }
+  return out;
+}
+
+TEST(Query, ReadsTheStore) {
+  SeriesFixture host;
+  host.load(0, 15'000, {R"(errors_total{service="web"} 0+15x20)", R"(errors_total{service="db"} 0x20)"});
+  Query query(parsed(R"(round(sum by (service) (rate(errors_total[2m])), 0.001) > 0)"), host.store());
+  EXPECT_EQ(text_of(query.instant(300'000)), "{service=\"web\"} 1\n");
+}
+
+TEST(Query, SeesSeriesThatAppearAndEnd) {
+  SeriesFixture host;
+  host.load(0, 10'000, {R"(up{job="a"} 1x3)"});
+  Query query(parsed("count(up)"), host.store());
+  EXPECT_EQ(text_of(query.instant(30'000)), "{} 1\n");
+  host.load(40'000, 10'000, {R"(up{job="b"} 1)", R"(up{job="c"} 1 _)"});
+  EXPECT_EQ(text_of(query.instant(40'000)), "{} 3\n");
+  host.load(50'000, 10'000, {R"(other 1)"});
+  EXPECT_EQ(text_of(query.instant(50'000)), "{} 1\n") << "b and c are not in their stream's next frame";
+  EXPECT_EQ(query.sources().size(), 3u);
+}
+
+TEST(Query, SaysWhatItReads) {
+  SeriesFixture host;
+  host.load(0, 1000, {"a 1", R"(b{c="d"} 1)"});
+  Query query(parsed(R"(a + rate(none{x="y"}[10m] offset 5m) / max_over_time(b[1h:1m]) > scalar(a))"),
+              host.store());
+  EXPECT_EQ(query.sources().size(), 2u);
+  EXPECT_EQ(query.unmatched_selectors(), std::vector<std::string>{R"(none{x="y"})"});
+  EXPECT_EQ(query.reach(), minutes(65));
+  EXPECT_EQ(Query(parsed("a"), host.store()).reach(), minutes(5));
+  EXPECT_EQ(Query(parsed("a offset -10m"), host.store()).reach(), minutes(0));
+  EXPECT_EQ(Query(parsed("a[7m]"), host.store(), {.lookback = minutes(1)}).reach(), minutes(7));
+}
+
+TEST(Query, StopsAtTheSampleLimit) {
+  SeriesFixture host;
+  host.load(0, 1000, {R"(a{i="1"} 0+1x99)", R"(a{i="2"} 0+1x99)"});
+  Query query(parsed("sum_over_time(a[10m])"), host.store(), {.max_samples = 150});
+  const Result<Value> value = query.instant(99'000);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::exhausted);
+  EXPECT_EQ(value.error().message(),
+            "query processing would load too many samples into memory in query execution");
+  EXPECT_EQ(text_of(query.instant(9'000)), "{i=\"1\"} 45\n{i=\"2\"} 45\n")
+      << "a smaller one still works afterwards";
+  EXPECT_FALSE(
+      Query(parsed("sum_over_time(vector(1)[1d:1s])"), host.store(), {.max_samples = 1000}).instant(0).ok());
+}
+
+TEST(Query, StopsAtItsDeadline) {
+  SeriesFixture host;
+  FakeClock clock;
+  // Each look at the clock takes a second here.
+  class SlowClock final : public Clock {
+   public:
+    explicit SlowClock(FakeClock& fake) : clock_(fake) {}
+    WallTime wall() const override { return clock_.wall(); }
+    BootTime boot() const override {
+      clock_.advance(seconds(1));
+      return clock_.boot();
+    }
+    const std::string& boot_id() const override { return clock_.boot_id(); }
+
+   private:
+    FakeClock& clock_;
+  };
+  const SlowClock slow(clock);
+  Query query(parsed("count_over_time(time()[1000d:1s])"), host.store(),
+              {.timeout = seconds(3), .clock = &slow});
+  const Result<Value> value = query.instant(0);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::timed_out);
+  EXPECT_EQ(value.error().message(), "query timed out in expression evaluation");
+}
+
+TEST(Query, CanBeCancelled) {
+  SeriesFixture host;
+  CancelToken cancel;
+  cancel.cancel();
+  Query query(parsed("count_over_time(time()[1000d:1s])"), host.store());
+  const Result<Value> value = query.instant(0, &cancel);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::cancelled);
+}
+
+// Label sets made by count_values would pile up; once there are too many they are all forgotten, and with
+// them what nodes remember about them.
+TEST(Query, ForgetsLabelSetsWithoutMixingThemUp) {
+  SeriesFixture host;
+  host.load(0, 1000, {R"(a{i="1"} 1x20000)", R"(a{i="2"} 2x20000)"});
+  Query query(parsed(R"(sum by (i) (a) * on (i) group_left (v) count_values by (i) ("v", a * 0 + time()))"),
+              host.store());
+  for (TimestampMs t = 0; t < 10'000; ++t) {
+    ASSERT_EQ(text_of(query.instant(t)), fmt::format("{{i=\"1\", v=\"{0}\"}} 1\n{{i=\"2\", v=\"{0}\"}} 2\n",
+                                                     format_value(static_cast<double>(t) / 1000)));
+  }
+}
+
+TEST(Query, KeepsItsErrorsToOneEvaluation) {
+  SeriesFixture host;
+  host.load(0, 60'000, {R"(a{i="1"} 1 1)", R"(a{i="2"} 1 _)", R"(b 2 2)"});
+  Query query(parsed("b * on () a"), host.store());
+  EXPECT_FALSE(query.instant(0).ok());
+  EXPECT_EQ(text_of(query.instant(60'000)), "{} 2\n");
+}
+
+TEST(Query, AnswersRanges) {
+  SeriesFixture host;
+  host.load(0, 60'000, {R"(a{i="2"} 1 2 3)", R"(a{i="1"} 5 _ 7)"});
+  Query query(parsed("a"), host.store());
+  EXPECT_EQ(text_of(query.range(0, 120'000, minutes(1))),
+            "a{i=\"1\"} 5@0 7@120000\na{i=\"2\"} 1@0 2@60000 3@120000\n");
+  EXPECT_EQ(text_of(Query(parsed("time()"), host.store()).range(0, 3000, seconds(2))), "{} 0@0 2@2000\n");
+  EXPECT_EQ(text_of(Query(parsed("a @ end()"), host.store()).range(0, 120'000, minutes(2))),
+            "a{i=\"1\"} 7@0 7@120000\na{i=\"2\"} 3@0 3@120000\n");
+  EXPECT_EQ(text_of(query.range(0, 1000, Duration(0))),
+            "error: zero or negative query resolution step widths are not accepted");
+  EXPECT_EQ(
+      text_of(Query(parsed("a[1m]"), host.store()).range(0, 1000, seconds(1))),
+      "error: invalid expression type \"range vector\" for range query, must be Scalar or instant Vector");
+}
+
+TEST(Query, GivesSamplesAsTheyAre) {
+  SeriesFixture host;
+  host.load(1000, 1000, {"a 1 2 3"});
+  EXPECT_EQ(text_of(Query(parsed("a[2s]"), host.store()).instant(3000)), "a 2@2000 3@3000\n");
+  EXPECT_EQ(text_of(Query(parsed("a"), host.store()).instant(2500)), "a 2\n");
+}
+
+// Every function of the table evaluates over an ordinary series.
+TEST(Query, EvaluatesEveryFunctionOfTheTable) {
+  SeriesFixture host;
+  host.load(0, 1000, {R"(a{le="1"} 1+1x9)", R"(a{le="+Inf"} 1+1x9)"});
+  for (const FunctionInfo& function : functions()) {
+    std::string arguments;
+    for (const ValueType type : function.arguments) {
+      if (!arguments.empty()) arguments += ", ";
+      arguments += type == ValueType::matrix   ? "a[10s]"
+                   : type == ValueType::vector ? "a"
+                   : type == ValueType::scalar ? "1"
+                                               : "\"x\"";
+    }
+    const std::string text = fmt::format("{}({})", function.name, arguments);
+    const Parsed result = parse(text);
+    ASSERT_TRUE(result.ok()) << text;
+    EXPECT_EQ(result.type, function.result) << text;
+    const Result<Value> value = Query(result.expr, host.store()).instant(9000);
+    const bool fits = value.ok() || value.error().code() == ErrorCode::failed_precondition;
+    EXPECT_TRUE(fits) << text << ": " << text_of(value);
+  }
+}
+
+}  // namespace
+}  // namespace chiron::promql

@@ -1,0 +1,77 @@
+#include "rules/promql/test_script.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+
+namespace chiron::promql {
+namespace {
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void run_folder(const std::filesystem::path& folder) {
+  std::set<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".test") files.insert(entry.path());
+  }
+  EXPECT_FALSE(files.empty()) << "no scripts in " << folder;
+  for (const auto& file : files) {
+    const ScriptReport report = run_script(contents(file));
+    EXPECT_GT(report.evaluations, 0u) << file;
+    for (const ScriptFailure& failure : report.failures) {
+      ADD_FAILURE() << file.filename().string() << ':' << failure.line << ": " << failure.message;
+    }
+  }
+}
+
+TEST(Scripts, OfOursPass) { run_folder(std::filesystem::path(CHIRON_SOURCE_DIR) / "tests/promql"); }
+
+// Prometheus' own scripts, for whoever has them.
+TEST(Scripts, OfPrometheusPass) {
+  const char* folder = std::getenv("CHIRON_PROMQL_SCRIPTS");
+  if (folder == nullptr) GTEST_SKIP() << "CHIRON_PROMQL_SCRIPTS names no folder";
+  run_folder(folder);
+}
+
+struct Wrong {
+  std::string_view script;
+  std::size_t line;
+  std::string_view message;
+};
+class ScriptFails : public testing::TestWithParam<Wrong> {};
+
+TEST_P(ScriptFails, WithItsLine) {
+  const ScriptReport report = run_script(GetParam().script);
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures[0].line, GetParam().line);
+  EXPECT_THAT(report.failures[0].message, testing::StartsWith(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ScriptFails,
+    testing::Values(
+        Wrong{"lode 5m", 1, "unknown command \"lode\""}, Wrong{"load abc", 1, "\"abc\" is not a duration"},
+        Wrong{"load 1m\n  a 1x", 2, "bad value \"1x\""},
+        Wrong{"load 1m\n  a{ 1", 2, "unexpected character inside braces"},
+        Wrong{"load 1m\n  a {{count:1}}", 2, "bad value \"{{count:1}}\": native histograms"},
+        Wrong{"eval instant at 0 1 +", 1, "the expression is wrong at 4: unexpected end of input"},
+        Wrong{"eval instant at 0 1 + 1\n  3", 1, "expected 3, got 2"},
+        Wrong{"eval instant at 0 vector(1)", 1, "expected 0 series, got 1"},
+        Wrong{"eval instant at 0 vector(1)\n  {} 2", 1, "{}: expected 2, got 1"},
+        Wrong{"eval instant at 0 vector(1)\n  {a=\"b\"} 1", 1, "expected {a=\"b\"}, got"},
+        Wrong{"eval instant at 0 vector(1)\n  expect fail", 1, "expected a failure, got a result"},
+        Wrong{"eval instant at 0 topk(NaN, a)\n  expect fail msg: other", 1,
+              "expected the message \"other\", got \"Parameter"},
+        Wrong{"eval range from 0 to 2m step 1m vector(1)\n  {} 1 1", 1, "{}: unexpected 1 at 120000 ms"},
+        Wrong{"load 1m\n  a 1\n  b 2\n\neval instant at 0 sort({__name__=~\".\"})\n  expect ordered\n  b 2\n "
+              " a 1",
+              5, "expected b at position 1"}));
+
+}  // namespace
+}  // namespace chiron::promql
