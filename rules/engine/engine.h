@@ -1,16 +1,16 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
 #include "exporter/base/result.h"
 #include "exporter/series/store.h"
 #include "rules/engine/rule_file.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace chiron::rules {
 
@@ -63,8 +63,9 @@ class Engine {
   /// Replaces all groups, keeping the state of alerts whose rule (group, name, expr, labels) is still there.
   void load(std::vector<GroupSpec> groups);
 
-  /// Evaluates the groups that are due at this frame. `t` is the frame's timestamp, `now` its boot time, on which
-  /// `for` and keep_firing_for run. Returns what changed, in rule order. Errors of single rules are in health().
+  /// Evaluates the groups that are due at this frame. `t` is the frame's timestamp, `now` its boot time, on
+  /// which `for` and keep_firing_for run. Returns what changed, in rule order. Errors of single rules are in
+  /// health().
   std::vector<AlertChange> evaluate(TimestampMs t, BootTime now);
 
   std::vector<Alert> alerts() const;  ///< pending and firing
@@ -74,8 +75,9 @@ class Engine {
   /// Whether the alert's own expression still yields its labels at the newest frame. Any thread.
   Result<bool> still_holds(const Alert& alert) const;
 
-  /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with boot id and both clocks:
-  /// within one boot the boot clock counts, over a reboot the wall clock, never more than really passed.
+  /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with boot id and both
+  /// clocks: within one boot the boot clock counts, over a reboot the wall clock, never more than really
+  /// passed.
   std::string save_state() const;
   Status restore_state(std::string_view json);
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "exporter/base/clock.h"
 #include "exporter/base/diagnostics.h"
 #include "exporter/base/yaml.h"
 #include "rules/promql/promql.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace chiron::rules {
 
@@ -20,7 +20,7 @@ struct RuleSpec {
   std::string name;  ///< alert: or record:
   std::string expr_text;
   promql::ExprPtr expr;
-  Duration hold{};            ///< for:
+  Duration hold{};  ///< for:
   Duration keep_firing_for{};
   std::vector<std::pair<std::string, std::string>> labels;       ///< templates
   std::vector<std::pair<std::string, std::string>> annotations;  ///< templates
@@ -38,8 +38,8 @@ struct GroupSpec {
   std::vector<RuleSpec> rules;
 };
 
-/// Reads one rule file. Every error of the file is in the sink, with group, rule, field and position; the groups are
-/// complete only when the sink is ok.
+/// Reads one rule file. Every error of the file is in the sink, with group, rule, field and position; the
+/// groups are complete only when the sink is ok.
 std::vector<GroupSpec> parse_rule_file(std::string file, std::string text, DiagnosticSink& sink);
 
 }  // namespace chiron::rules

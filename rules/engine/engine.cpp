@@ -1,0 +1,362 @@
+#include "rules/engine/engine.h"
+
+#include "rules/engine/rule_group.h"
+
+#include <fmt/format.h>
+
+namespace chiron::rules {
+namespace {
+
+/// Past such a pause the store may have dropped all samples of a series and its id with them.
+constexpr Duration kIdsGoOld = std::chrono::minutes(5);
+
+/// Series that the agent makes itself, of no source that could fail. Services and containers under our prefix
+/// come from systemd and from a container engine like the rest.
+bool is_own_series(std::string_view name) {
+  if (name.starts_with("chiron_service_") || name.starts_with("chiron_container_")) return false;
+  return name.starts_with("chiron_") || name.starts_with("node_scrape_collector_") || name == "up" ||
+         name.starts_with("scrape_") || name.starts_with("ALERTS");
+}
+
+/// A scalar is a vector of one element without labels.
+Result<std::span<const promql::VectorSample>> as_vector(const promql::Value& value,
+                                                        promql::VectorSample& scalar) {
+  if (const auto* vector = std::get_if<promql::Vector>(&value))
+    return std::span<const promql::VectorSample>(*vector);
+  if (const auto* one = std::get_if<promql::Scalar>(&value)) {
+    scalar = {Labels(), one->t, one->v};
+    return std::span<const promql::VectorSample>(&scalar, 1);
+  }
+  return Error(ErrorCode::invalid_argument, "rule result is not a vector or scalar");
+}
+
+bool has_elements(const Result<promql::Value>& value) {
+  if (!value) return false;
+  const auto* vector = std::get_if<promql::Vector>(&*value);
+  return vector == nullptr || !vector->empty();
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(Store& s, Catalogue& c, const Clock& k, EventLog& l, Options o)
+      : store(s), catalogue(c), clock(k), log(l), options(std::move(o)) {}
+
+  Store& store;
+  Catalogue& catalogue;
+  const Clock& clock;
+  EventLog& log;
+  const Options options;
+
+  /// Held through an evaluation, a load and a restore; taken before `mutex`.
+  std::mutex evaluating;
+  /// Guards all below but the queries.
+  mutable std::mutex mutex;
+  std::vector<Group> groups;
+  std::vector<AlertChange> unseen_changes;  ///< of rules that a load removed
+  std::vector<StreamId> free_streams;
+  std::optional<SavedState> restored;
+  std::uint64_t number = 0;
+
+  void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes);
+  void evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes);
+  Status apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
+               std::vector<AlertChange>& changes);
+  void write(Rule& rule, TimestampMs t);
+  std::vector<const Labels*> failing_sources(Rule& rule) const;
+  bool history_missing(Rule& rule, TimestampMs t) const;
+  void note_health(Rule& rule, const Status& status, BootTime started);
+
+  void adopt_rules(std::vector<Group>& fresh);
+  void drop_rule(Rule& rule);
+  void apply_restored();
+};
+
+Engine::Engine(Store& store, Catalogue& catalogue, const Clock& clock, EventLog& log, Options options)
+    : impl_(std::make_unique<Impl>(store, catalogue, clock, log, std::move(options))) {}
+Engine::~Engine() = default;
+
+std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
+  const std::lock_guard evaluating(impl_->evaluating);
+  std::vector<AlertChange> changes;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    changes.swap(impl_->unseen_changes);
+  }
+  for (Group& group : impl_->groups)
+    if (group.due(now)) impl_->evaluate_group(group, t, now, changes);
+  return changes;
+}
+
+void Engine::Impl::evaluate_group(Group& group, TimestampMs t, BootTime now,
+                                  std::vector<AlertChange>& changes) {
+  {
+    const std::lock_guard lock(mutex);
+    ++number;
+    if (group.last && now - *group.last > kIdsGoOld) {
+      for (const auto& rule : group.rules) {
+        if (rule->alerting)
+          rule->alerting->forget_series();
+        else
+          rule->recording->forget_series();
+      }
+    }
+    group.schedule(now);
+  }
+  const auto offset = std::chrono::duration_cast<std::chrono::milliseconds>(group.spec.query_offset);
+  Evaluation evaluation;
+  evaluation.t = t - offset.count();
+  evaluation.now = now;
+  evaluation.number = number;
+  evaluation.hold_limit = options.hold_limit;
+  evaluation.limit = group.spec.limit;
+  for (const auto& rule : group.rules) evaluate_rule(*rule, evaluation, changes);
+}
+
+void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes) {
+  const BootTime started = clock.boot();
+  const Result<promql::Value> value = rule.query.instant(evaluation.t);
+  std::vector<const Labels*> failing;
+  if (rule.alerting && (rule.alerting->has_alerts() || has_elements(value))) {
+    failing = failing_sources(rule);
+    evaluation.failing = failing;
+    evaluation.history_missing = rule.alerting->has_restored() && history_missing(rule, evaluation.t);
+  }
+  Status status;
+  {
+    const std::lock_guard lock(mutex);
+    status = apply(rule, value, evaluation, changes);
+    note_health(rule, status, started);
+  }
+  // A failed recording rule leaves its series to the lookback; alerts that are active stay so on an error.
+  if (status.ok() || rule.alerting) write(rule, evaluation.t);
+}
+
+Status Engine::Impl::apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
+                           std::vector<AlertChange>& changes) {
+  if (!value) return value.error();
+  promql::VectorSample scalar;
+  Result<std::span<const promql::VectorSample>> vector = as_vector(*value, scalar);
+  if (!vector) return std::move(vector).error();
+  if (rule.alerting) return rule.alerting->apply(*vector, evaluation, changes);
+  std::vector<FrameEntry>& frame = rule.frame;
+  frame.clear();
+  return rule.recording->apply(*vector, evaluation.number, evaluation.limit, catalogue, frame);
+}
+
+void Engine::Impl::write(Rule& rule, TimestampMs t) {
+  const bool wrote_before = rule.stream.has_value();
+  if (rule.alerting) {
+    const std::lock_guard lock(mutex);
+    const bool had = !rule.frame.empty();
+    rule.frame.clear();
+    rule.alerting->collect(catalogue, rule.frame);
+    if (rule.frame.empty() && !had) return;
+  }
+  if (!wrote_before) {
+    if (rule.frame.empty()) return;
+    if (free_streams.empty()) {
+      rule.stream = store.add_stream();
+    } else {
+      rule.stream = free_streams.back();
+      free_streams.pop_back();
+    }
+  }
+  store.append(*rule.stream, t, rule.frame);
+}
+
+/// Outside the lock: `source_failing` is somebody else's code.
+std::vector<const Labels*> Engine::Impl::failing_sources(Rule& rule) const {
+  std::vector<const Labels*> out;
+  if (!options.source_failing || rule.facts.looks_for_absence) return out;
+  for (const SeriesId id : rule.query.sources()) {
+    if (!options.source_failing(id)) continue;
+    const Labels& labels = store.labels(id);
+    if (!is_own_series(labels.get(kMetricName))) out.push_back(&labels);
+  }
+  return out;
+}
+
+bool Engine::Impl::history_missing(Rule& rule, TimestampMs t) const {
+  if (rule.facts.looks_for_absence) return false;
+  if (!rule.query.unmatched_selectors().empty()) return true;
+  const auto needed = std::chrono::duration_cast<std::chrono::milliseconds>(rule.facts.history);
+  return needed.count() > 0 && store.oldest() > t - needed.count();
+}
+
+void Engine::Impl::note_health(Rule& rule, const Status& status, BootTime started) {
+  rule.health.last_duration = clock.boot() - started;
+  rule.health.last_evaluation = clock.wall();
+  std::string error = status.ok() ? std::string() : status.error().to_string();
+  if (error == rule.health.last_error) return;
+  if (error.empty()) {
+    log.info("rule recovered", {{"group", rule.health.group}, {"rule", rule.health.name}});
+  } else {
+    log.warning("rule failed", {{"group", rule.health.group}, {"rule", rule.health.name}, {"error", error}});
+  }
+  rule.health.last_error = std::move(error);
+}
+
+void Engine::load(std::vector<GroupSpec> specs) {
+  std::vector<Group> fresh;
+  for (GroupSpec& spec : specs) {
+    Group group;
+    group.interval = spec.interval.value_or(impl_->options.interval);
+    for (RuleSpec& rule : spec.rules)
+      group.rules.push_back(
+          std::make_unique<Rule>(std::move(rule), spec, impl_->options.external_labels, impl_->store));
+    spec.rules.clear();
+    group.spec = std::move(spec);
+    fresh.push_back(std::move(group));
+  }
+  const std::lock_guard evaluating(impl_->evaluating);
+  const std::lock_guard lock(impl_->mutex);
+  impl_->adopt_rules(fresh);
+  impl_->groups = std::move(fresh);
+  impl_->apply_restored();
+}
+
+void Engine::Impl::adopt_rules(std::vector<Group>& fresh) {
+  std::multimap<RuleKey, Rule*> old_rules;
+  std::map<std::pair<std::string, std::string>, const Group*> old_groups;
+  for (Group& group : groups) {
+    old_groups[{group.spec.file, group.spec.name}] = &group;
+    for (const auto& rule : group.rules) old_rules.emplace(rule->key, rule.get());
+  }
+  for (Group& group : fresh) {
+    const auto old_group = old_groups.find({group.spec.file, group.spec.name});
+    if (old_group != old_groups.end() && old_group->second->interval == group.interval) {
+      group.next = old_group->second->next;
+      group.last = old_group->second->last;
+    }
+    for (const auto& rule : group.rules) {
+      const auto [begin, end] = old_rules.equal_range(rule->key);
+      const auto old = std::find_if(begin, end, [&](const auto& one) {
+        return (one.second->alerting != nullptr) == (rule->alerting != nullptr);
+      });
+      if (old == end) continue;
+      if (rule->alerting) rule->alerting->adopt(*old->second->alerting);
+      rule->stream = std::exchange(old->second->stream, std::nullopt);
+      rule->frame = std::move(old->second->frame);
+      rule->health.last_error = old->second->health.last_error;
+      rule->health.last_duration = old->second->health.last_duration;
+      rule->health.last_evaluation = old->second->health.last_evaluation;
+      old_rules.erase(old);
+    }
+  }
+  for (const auto& [key, rule] : old_rules) drop_rule(*rule);
+}
+
+void Engine::Impl::drop_rule(Rule& rule) {
+  const TimestampMs t = std::max(store.newest(), TimestampMs{0});
+  if (rule.alerting) rule.alerting->end(t, unseen_changes);
+  if (!rule.stream) return;
+  store.end_stream(*rule.stream, t);
+  free_streams.push_back(*rule.stream);
+}
+
+std::vector<Alert> Engine::alerts() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<Alert> out;
+  for (const Group& group : impl_->groups)
+    for (const auto& rule : group.rules)
+      if (rule->alerting) rule->alerting->alerts(out);
+  return out;
+}
+
+std::vector<RuleHealth> Engine::health() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<RuleHealth> out;
+  for (const Group& group : impl_->groups)
+    for (const auto& rule : group.rules) out.push_back(rule->health);
+  return out;
+}
+
+std::vector<GroupSpec> Engine::groups() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<GroupSpec> out;
+  for (const Group& group : impl_->groups) {
+    out.push_back(group.spec);
+    for (const auto& rule : group.rules) out.back().rules.push_back(rule->spec);
+  }
+  return out;
+}
+
+Result<bool> Engine::still_holds(const Alert& alert) const {
+  promql::ExprPtr expr;
+  GroupSpec group;
+  RuleSpec spec;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const Group& candidate : impl_->groups) {
+      if (candidate.spec.name != alert.group || candidate.spec.file != alert.rule_file) continue;
+      for (const auto& rule : candidate.rules) {
+        if (!rule->alerting || rule->spec.name != alert.name || rule->spec.expr_text != alert.expr) continue;
+        expr = rule->spec.expr;
+        group = candidate.spec;
+        spec = rule->spec;
+      }
+    }
+  }
+  if (expr == nullptr)
+    return Error(ErrorCode::not_found,
+                 fmt::format("rule {} of group {} is not loaded any more", alert.name, alert.group));
+  promql::Query query(expr, impl_->store);
+  const auto offset = std::chrono::duration_cast<std::chrono::milliseconds>(group.query_offset);
+  const Result<promql::Value> value = query.instant(impl_->store.newest() - offset.count());
+  if (!value) return value.error();
+  promql::VectorSample scalar;
+  Result<std::span<const promql::VectorSample>> vector = as_vector(*value, scalar);
+  if (!vector) return std::move(vector).error();
+  const AlertingRule labeller(spec, group, impl_->options.external_labels);
+  const Labels wanted = labeller.without_value_labels(alert.labels);
+  return std::any_of(vector->begin(), vector->end(), [&](const promql::VectorSample& element) {
+    return labeller.steady_labels(element.labels, element.v) == wanted;
+  });
+}
+
+std::string Engine::save_state() const {
+  const std::lock_guard lock(impl_->mutex);
+  SavedState state{.boot_id = impl_->clock.boot_id(),
+                   .boot = impl_->clock.boot(),
+                   .wall = impl_->clock.wall(),
+                   .rules = {}};
+  for (const Group& group : impl_->groups) {
+    for (const auto& rule : group.rules) {
+      if (!rule->alerting || !rule->alerting->has_alerts()) continue;
+      SavedRule saved{.key = rule->key, .alerts = {}};
+      rule->alerting->save(state.boot, saved.alerts);
+      state.rules.push_back(std::move(saved));
+    }
+  }
+  return encode_state(state);
+}
+
+Status Engine::restore_state(std::string_view json) {
+  Result<SavedState> state = decode_state(json);
+  if (!state) return std::move(state).error();
+  const std::lock_guard evaluating(impl_->evaluating);
+  const std::lock_guard lock(impl_->mutex);
+  impl_->restored = *std::move(state);
+  if (!impl_->groups.empty()) impl_->apply_restored();
+  return {};
+}
+
+/// Once, with the first rules there are: what no rule of them takes is forgotten.
+void Engine::Impl::apply_restored() {
+  if (!restored) return;
+  const BootTime now = clock.boot();
+  // Within one boot the boot clock tells; over a reboot the wall clock, and at least the uptime has passed.
+  Duration passed = now - restored->boot;
+  if (restored->boot_id != clock.boot_id())
+    passed = std::max<Duration>(clock.wall() - restored->wall, now.time_since_epoch());
+  passed = std::max(passed, Duration::zero());
+  for (const SavedRule& saved : restored->rules)
+    for (Group& group : groups)
+      for (const auto& rule : group.rules)
+        if (rule->alerting && rule->key == saved.key)
+          for (const SavedAlert& alert : saved.alerts) rule->alerting->restore(alert, now, passed);
+  restored.reset();
+}
+
+}  // namespace chiron::rules

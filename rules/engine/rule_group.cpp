@@ -1,0 +1,42 @@
+#include "rules/engine/rule_group.h"
+
+namespace chiron::rules {
+
+Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const SeriesReader& reader)
+    : spec(std::move(rule)),
+      key(key_of(spec, group.name)),
+      facts(facts_of(*spec.expr)),
+      query(spec.expr, reader) {
+  if (spec.kind == RuleSpec::Kind::alerting)
+    alerting = std::make_unique<AlertingRule>(spec, group, external);
+  else
+    recording = std::make_unique<RecordingRule>(spec, group);
+  health = {.group = group.name,
+            .file = group.file,
+            .name = spec.name,
+            .expr = spec.expr_text,
+            .last_error = {},
+            .last_duration = {},
+            .last_evaluation = {}};
+}
+
+bool Group::due(BootTime now) const {
+  if (!next) return true;
+  // The sampling loop wakes a little early or late; a group with its interval must not miss every other pass
+  // for it.
+  const Duration slack = std::min<Duration>(interval / 10, std::chrono::milliseconds(250));
+  return now + slack >= *next;
+}
+
+void Group::schedule(BootTime now) {
+  last = now;
+  next = next ? *next + interval : now + interval;
+  // After a pause (suspend, a slow pass) evaluations are not made up for.
+  if (*next <= now) next = now + interval;
+}
+
+RuleKey key_of(const RuleSpec& rule, const std::string& group) {
+  return {.group = group, .name = rule.name, .expr = rule.expr_text, .labels = rule.labels};
+}
+
+}  // namespace chiron::rules

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "rules/engine/alerting_rule.h"
+#include "rules/engine/expr_facts.h"
+#include "rules/engine/recording_rule.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chiron::rules {
+
+/// A rule as the engine runs it. The query belongs to the thread that evaluates; the rest is guarded by the
+/// engine's lock.
+struct Rule {
+  Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const SeriesReader& reader);
+
+  RuleSpec spec;
+  RuleKey key;
+  ExprFacts facts;
+  promql::Query query;
+  std::unique_ptr<AlertingRule> alerting;  ///< one of the two
+  std::unique_ptr<RecordingRule> recording;
+  RuleHealth health;
+
+  /// A stream of its own, so that a rule sees at the same timestamp what the rules before it recorded.
+  std::optional<StreamId> stream;
+  std::vector<FrameEntry> frame;  ///< the last one appended
+};
+
+struct Group {
+  GroupSpec spec;  ///< its rules live on in `rules`
+  Duration interval{};
+  std::optional<BootTime> next;  ///< nothing: at once
+  std::optional<BootTime> last;
+  std::vector<std::unique_ptr<Rule>> rules;
+
+  bool due(BootTime now) const;
+  void schedule(BootTime now);
+};
+
+RuleKey key_of(const RuleSpec& rule, const std::string& group);
+
+}  // namespace chiron::rules

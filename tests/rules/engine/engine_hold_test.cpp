@@ -1,0 +1,230 @@
+#include "rules/engine/engine.h"
+#include "tests/rules/engine/engine_bench.h"
+
+#include <set>
+
+namespace chiron::rules {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using testing::EngineBench;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::string_view kFull = R"(
+groups:
+  - name: g
+    rules:
+      - {alert: Full, expr: used > 90, for: 10s}
+      - {alert: Total, expr: sum(used) > 90}
+      - {alert: Gone, expr: absent(used)}
+      - {alert: Own, expr: chiron_thing > 90}
+)";
+
+class EngineHold : public ::testing::Test {
+ protected:
+  EngineHold() : bench_(kFull) {
+    bench_.options.source_failing = [this](SeriesId id) {
+      return failing_.contains(std::string(bench_.catalogue->labels(id).get("mount")));
+    };
+    bench_.restart_with(kFull);
+    bench_.set("used", {{"mount", "/a"}, {"name", "a"}}, 95);
+    bench_.set("used", {{"mount", "/b"}, {"name", "b"}}, 95);
+    bench_.tick(0s);
+    bench_.run(10s);
+  }
+  std::string states() {
+    std::string out;
+    for (const Alert& alert : bench_.engine->alerts())
+      out += alert.name + std::string(alert.labels.get("name")) + ":" + std::string(to_string(alert.state)) +
+             (alert.held ? ":held " : " ");
+    return out;
+  }
+  EngineBench bench_;
+  std::set<std::string> failing_;
+};
+
+TEST_F(EngineHold, AnAlertWhoseSourceFailsIsHeldAndNotResolved) {
+  ASSERT_EQ(states(), "Fulla:firing Fullb:firing Total:firing ");
+  failing_ = {"/a"};
+  bench_.unset("used", {{"mount", "/a"}, {"name", "a"}});
+  bench_.set("used", {{"mount", "/b"}, {"name", "b"}}, 50);
+  // The other mount's alert resolves as ever; the sum may be short of what is missing.
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{b} firing>inactive"));
+  EXPECT_EQ(states(), "Fulla:firing:held Total:firing:held ");
+  EXPECT_THAT(bench_.query("count(ALERTS)"), "{} 2");
+  failing_.clear();
+  bench_.set("used", {{"mount", "/a"}, {"name", "a"}}, 95);
+  EXPECT_THAT(bench_.tick(5s), IsEmpty());
+  EXPECT_EQ(states(), "Fulla:firing Total:firing ");
+}
+
+TEST_F(EngineHold, AValueThatOnlyStandsInIsHeldToo) {
+  failing_ = {"/a"};
+  bench_.tick(5s);
+  EXPECT_EQ(states(), "Fulla:firing:held Fullb:firing Total:firing:held ");
+}
+
+TEST_F(EngineHold, ItEndsAtTheLimit) {
+  failing_ = {"/a"};
+  bench_.clear();
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{b} firing>inactive", "Gone{} inactive>firing"));
+  EXPECT_THAT(bench_.run(14min + 55s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} firing>inactive", "Total{} firing>inactive"));
+}
+
+TEST_F(EngineHold, WhatFailedAndCameBackHealthyResolves) {
+  failing_ = {"/a"};
+  bench_.unset("used", {{"mount", "/a"}, {"name", "a"}});
+  bench_.run(1min);
+  failing_.clear();
+  bench_.set("used", {{"mount", "/a"}, {"name", "a"}}, 20);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} firing>inactive"));
+}
+
+TEST_F(EngineHold, PendingTimeStandsStillMeanwhile) {
+  bench_.set("used", {{"mount", "/c"}, {"name", "c"}}, 95);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{c} inactive>pending"));
+  failing_ = {"/c"};
+  EXPECT_THAT(bench_.run(1min), IsEmpty());
+  failing_.clear();
+  // 5 s had passed when it began to fail at the latest.
+  EXPECT_THAT(bench_.tick(5s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{c} pending>firing"));
+}
+
+TEST_F(EngineHold, AbsentAndOwnSeriesAreNeverHeld) {
+  bench_.set("chiron_thing", {{"mount", "/a"}}, 95);
+  bench_.tick(5s);
+  failing_ = {"/a", "/b"};
+  bench_.unset("chiron_thing", {{"mount", "/a"}});
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Own{} firing>inactive"));
+  bench_.clear();
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Gone{} inactive>firing"));
+  bench_.set("used", {{"mount", "/a"}, {"name", "a"}}, 95);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Gone{} firing>inactive"));
+}
+
+class EngineRestart : public ::testing::Test {
+ protected:
+  static constexpr std::string_view kRules = R"(
+groups:
+  - name: g
+    rules:
+      - {alert: Full, expr: used > 90, for: 1m, labels: {severity: critical}}
+      - {alert: Rate, expr: 'rate(work[1m]) > 1'}
+)";
+  EngineRestart() : bench_(kRules) {
+    bench_.set("used", {{"name", "a"}}, 95);
+    bench_.tick(0s);
+  }
+  void restart(Duration off) {
+    const std::string state = bench_.engine->save_state();
+    bench_.forget_history();
+    bench_.clock.advance(off);
+    bench_.restart_with(kRules, state);
+  }
+  EngineBench bench_;
+};
+
+TEST_F(EngineRestart, ProgressOfForGoesOn) {
+  bench_.run(40s);
+  restart(10s);
+  EXPECT_THAT(bench_.tick(5s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+  EXPECT_EQ(bench_.engine->alerts()[0].fired_at - bench_.engine->alerts()[0].active_at, 60s);
+}
+
+TEST_F(EngineRestart, AFiringAlertGoesOnFiringWithoutBeginningAgain) {
+  bench_.run(70s);
+  const Alert before = bench_.engine->alerts().at(0);
+  restart(10s);
+  EXPECT_THAT(bench_.tick(5s), IsEmpty());
+  const Alert after = bench_.engine->alerts().at(0);
+  EXPECT_EQ(after.state, AlertState::firing);
+  EXPECT_EQ(after.active_at, before.active_at);
+  EXPECT_EQ(after.fired_at, before.fired_at);
+  EXPECT_EQ(after.fingerprint, before.fingerprint);
+  EXPECT_FALSE(after.held);
+}
+
+TEST_F(EngineRestart, WhatIsNotTrueAnyMoreResolves) {
+  bench_.run(70s);
+  bench_.set("used", {{"name", "a"}}, 5);
+  restart(10s);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} firing>inactive"));
+}
+
+TEST_F(EngineRestart, AnAlertWaitsForDataThatIsNotThereYet) {
+  bench_.run(70s);
+  bench_.clear();
+  restart(0s);
+  EXPECT_THAT(bench_.run(1min), IsEmpty());
+  EXPECT_TRUE(bench_.engine->alerts().at(0).held);
+  bench_.set("used", {{"name", "a"}}, 5);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} firing>inactive"));
+}
+
+TEST_F(EngineRestart, ARateWaitsForItsRange) {
+  bench_.clear();
+  for (int i = 0; i <= 20; ++i) {
+    bench_.set("work", {{"name", "w"}}, i * 50);
+    bench_.tick(5s);
+  }
+  ASSERT_EQ(bench_.engine->alerts().size(), 1U);
+  restart(0s);
+  bench_.set("work", {{"name", "w"}}, 1000);
+  EXPECT_THAT(bench_.run(55s), IsEmpty());
+  EXPECT_THAT(bench_.run(10s), ElementsAre("Rate{w} firing>inactive"));
+}
+
+TEST_F(EngineRestart, OverARebootTheWallClockCounts) {
+  bench_.run(40s);
+  const std::string state = bench_.engine->save_state();
+  bench_.forget_history();
+  bench_.clock.advance(15s);
+  bench_.clock.reboot("boot-2", 8s);
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(0s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+}
+
+TEST_F(EngineRestart, AWallClockSetBackOverARebootGrantsOnlyTheUptime) {
+  bench_.run(40s);
+  const std::string state = bench_.engine->save_state();
+  bench_.forget_history();
+  bench_.clock.jump_wall(-1h);
+  bench_.clock.reboot("boot-2", 10s);
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(0s), IsEmpty());
+  EXPECT_THAT(bench_.run(5s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+}
+
+TEST_F(EngineRestart, TheWallClockDoesNotCountWithinABoot) {
+  bench_.run(40s);
+  const std::string state = bench_.engine->save_state();
+  bench_.forget_history();
+  bench_.clock.jump_wall(1h);
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(5s), IsEmpty());
+  EXPECT_THAT(bench_.run(10s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+}
+
+TEST_F(EngineRestart, DamagedStateIsRefusedAndHarmless) {
+  bench_.run(70s);
+  const std::string state = bench_.engine->save_state();
+  EXPECT_THAT(state, HasSubstr("\"boot_id\":\"boot-1\""));
+  for (std::size_t size = 0; size + 1 < state.size(); size += 7)
+    EXPECT_EQ(bench_.engine->restore_state(state.substr(0, size)).error().code(), ErrorCode::corrupt) << size;
+  for (const std::string_view text :
+       {"[]", "5", "{\"version\":2}", "{\"version\":\"x\"}",
+        R"({"version":1,"boot_id":"b","boot_ns":1,"wall_ms":1,"rules":[{"group":1}]})"})
+    EXPECT_EQ(bench_.engine->restore_state(text).error().code(), ErrorCode::corrupt) << text;
+  EXPECT_EQ(bench_.engine->alerts().size(), 1U);
+}
+
+}  // namespace
+}  // namespace chiron::rules
