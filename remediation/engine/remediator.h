@@ -1,12 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
 #include "exporter/series/reader.h"
@@ -17,10 +10,17 @@
 #include "remediation/policy/policy.h"
 #include "rules/engine/engine.h"
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
 namespace chiron::remediation {
 
-/// "Run remedy R on target T because of A": all that the acting half is told. Serialisable, so that it can become a
-/// process of its own.
+/// "Run remedy R on target T because of A": all that the acting half is told. Serialisable, so that it can
+/// become a process of its own.
 struct RunRequest {
   std::string remedy;
   std::string target;
@@ -53,16 +53,23 @@ class Remediator {
     BusAddress bus;
     std::vector<std::string> watched_services;
     bool global_dry_run = false;
+    /// Beyond a step's deadline or its cancellation, before its thread is left behind.
+    Duration grace = std::chrono::seconds(10);
+    /// Called on the way of a run: "after begin", "after begin_step", "after action", "after end_step",
+    /// "before finish". For tests that end the process there.
+    std::function<void(std::string_view boundary)> boundary;
   };
   struct Services {
     Ledger& ledger;
-    const rules::Engine& rules;
+    /// Whether an alert's own expression still yields its labels: rules::Engine::still_holds.
+    std::function<Result<bool>(const rules::Alert&)> still_holds;
     const SeriesReader& store;
     SelfMetrics& metrics;
     const HostPaths& paths;
     const Clock& clock;
     EventLog& log;
-    /// Asks the sampling loop for a frame soon, so that verification need not wait for the next interval.
+    /// Asks the sampling loop for a frame soon, so that verification need not wait for the next interval. Any
+    /// thread.
     std::function<void()> want_frame;
   };
   Remediator(Services services, Options options);
@@ -73,13 +80,15 @@ class Remediator {
   void load(std::vector<RemedySpec> remedies);
   std::vector<RemedySpec> remedies() const;
 
-  /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once per
-  /// alert and reason, not once per evaluation.
+  /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once
+  /// per alert and reason, not once per evaluation.
   void consider(std::span<const rules::Alert> firing);
-  /// A frame later than `boot` is in the store: verifications look again.
+  /// A frame whose collection began at `boot` is in the store: verifications look again. Before consider() of
+  /// the same pass, so that an alert that was computed before a run ended does not start another.
   void frame_done(BootTime boot);
 
-  /// A person's request. Returns the run's id, or why not. Cooldown and budget hold for it too unless `force`.
+  /// A person's request. Returns the run's id, or why not. Cooldown and budget hold for it too unless
+  /// `force`.
   Result<std::string> request(RunRequest request, bool force = false);
   /// One action outside any remedy, for `chiron action run`; recorded like a run, remedy "".
   Result<std::string> run_action(std::string action, ArgumentValues arguments, std::string requested_by);
@@ -92,7 +101,8 @@ class Remediator {
   std::vector<RunRecord> active() const;
   bool cancel(std::string_view run_id);
 
-  /// Starts nothing more, cancels what runs, waits at most `wait`; what has not ended by then is marked interrupted.
+  /// Starts nothing more, cancels what runs, waits at most `wait`; what has not ended by then is marked
+  /// interrupted.
   void stop(Duration wait);
 
  private:

@@ -1,0 +1,185 @@
+#include "remediation/engine/dispatcher.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+namespace chiron::remediation {
+
+RunRecord intent_of(std::string_view remedy, std::string_view target, const rules::Alert* alert,
+                    bool dry_run) {
+  RunRecord record;
+  record.remedy = remedy;
+  record.target = target;
+  record.trigger = "alert";
+  record.mode = to_string(dry_run ? Mode::dry_run : Mode::automatic);
+  if (alert != nullptr) {
+    record.alertname = alert->name;
+    record.alert_fingerprint = alert->fingerprint;
+    record.alert_labels = alert->labels;
+  }
+  return record;
+}
+
+Run::Plan run_plan(const RemedySpec& remedy, const std::string& target, std::optional<rules::Alert> alert,
+                   bool dry_run) {
+  Run::Plan plan;
+  plan.steps = remedy.steps;
+  plan.cure = {remedy.verify, std::move(alert), target};
+  plan.dry_run = dry_run;
+  return plan;
+}
+
+Dispatcher::Dispatcher(Services services) : services_(std::move(services)), rehearsals_(services_.clock) {}
+
+Dispatcher::~Dispatcher() { stop(); }
+
+void Dispatcher::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Dispatcher::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Dispatcher::consider(std::span<const rules::Alert> firing, BootTime frame) {
+  auto fresh = std::make_shared<Firing>();
+  fresh->frame = frame;
+  for (const rules::Alert& alert : firing) {
+    if (alert.state == rules::AlertState::firing) fresh->alerts.push_back(alert);
+  }
+  const std::lock_guard lock(mutex_);
+  firing_ = std::move(fresh);
+  look_again_ = true;
+  changed_.notify_all();
+}
+
+void Dispatcher::wake() {
+  const std::lock_guard lock(mutex_);
+  look_again_ = true;
+  changed_.notify_all();
+}
+
+void Dispatcher::loop() {
+  ::pthread_setname_np(::pthread_self(), "dispatcher");
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return look_again_ || stopping_; });
+    if (stopping_) return;
+    look_again_ = false;
+    const std::shared_ptr<const Firing> firing = firing_;
+    if (!firing) continue;
+    lock.unlock();
+    try {
+      pass(*firing);
+    } catch (const std::exception& fault) {
+      services_.log.error("looking at alerts failed", {{"error", fault.what()}});
+    }
+    lock.lock();
+  }
+}
+
+void Dispatcher::pass(const Firing& firing) {
+  const RemedyList remedies = services_.remedies();
+  notes_.begin_pass();
+  for (const RemedySpec& remedy : *remedies) {
+    for (const rules::Alert& alert : firing.alerts) {
+      if (remedy.matches(alert.labels)) look(remedy, alert, firing.frame);
+    }
+  }
+  notes_.end_pass();
+  update_exhausted();
+}
+
+void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootTime frame) {
+  rules::TemplateData data;
+  data.labels = &alert.labels;
+  data.value = alert.value;
+  const Target target = target_for(remedy, data);
+  const auto no = [&](Suppression reason, std::string detail) {
+    suppress(remedy, target.name, alert, {reason, std::move(detail), std::nullopt});
+  };
+  if (!target.ok()) return no(target.reason, target.detail);
+  const SuppressionNotes::Key key{remedy.name, target.name, alert.fingerprint};
+  if (alert.held) return no(Suppression::held, "the source of the rule's series is failing");
+  if (services_.pool.stopping()) return no(Suppression::stopping, "the agent is stopping");
+  if (const std::optional<std::string> occupant = services_.pool.occupant(target.name)) {
+    // Its own run, still at work, is no news.
+    if (*occupant == remedy.name) return notes_.keep(key);
+    return no(Suppression::in_progress,
+              fmt::format("a run of {} on {} is in progress", *occupant, target.name));
+  }
+  // The alert may be the one that a run has just ended.
+  if (!services_.pool.knows_last_run(target.name, frame)) return notes_.keep(key);
+
+  PolicySpec policy = remedy.policy;
+  if (services_.global_dry_run) policy.mode = Mode::dry_run;
+  const bool dry_run = policy.mode == Mode::dry_run;
+  const Decision decision = services_.book.decide(remedy.name, target.name, policy);
+  if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run) {
+    return suppress(remedy, target.name, alert, decision);
+  }
+  if (dry_run) {
+    const Suppression rehearsed = rehearsals_.decide(remedy.name, target.name, policy).reason;
+    if (notes_.told(key) == Suppression::dry_run || rehearsed != Suppression::dry_run)
+      return notes_.keep(key);
+  }
+  // With every worker taken it waits for the pass that follows the end of a run.
+  if (services_.pool.full()) return notes_.keep(key);
+  // keep_firing_for leaves an alert firing that is over already.
+  if (const Result<bool> holds = services_.still_holds(alert); holds && !*holds) return notes_.keep(key);
+  launch(remedy, target.name, alert, dry_run);
+}
+
+void Dispatcher::launch(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,
+                        bool dry_run) {
+  const SuppressionNotes::Key key{remedy.name, target, alert.fingerprint};
+  auto launched = services_.pool.launch(run_plan(remedy, target, alert, dry_run),
+                                        intent_of(remedy.name, target, &alert, dry_run));
+  if (const auto* refusal = std::get_if<RunPool::Refusal>(&launched)) {
+    return suppress(remedy, target, alert, {refusal->reason, refusal->error.to_string(), std::nullopt});
+  }
+  if (!dry_run) {
+    notes_.acted(key);
+    if (!exhausted_.contains({remedy.name, target})) services_.metrics.exhausted(remedy.name, target, false);
+    return;
+  }
+  rehearsals_.note_attempt(remedy.name, target, moment_now(services_.clock));
+  notes_.note(key, Suppression::dry_run);
+  services_.metrics.suppressed(remedy.name, Suppression::dry_run);
+}
+
+void Dispatcher::suppress(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,
+                          const Decision& why) {
+  if (!notes_.note({remedy.name, target, alert.fingerprint}, why.reason)) return;
+  services_.metrics.suppressed(remedy.name, why.reason);
+  services_.log.info("remedy suppressed", {{"remedy", remedy.name},
+                                           {"alert", alert.name},
+                                           {"target", target},
+                                           {"reason", to_string(why.reason)},
+                                           {"detail", why.detail}});
+  // A ledger that has just failed would only be waited for once more.
+  if (why.reason == Suppression::ledger || why.reason == Suppression::stopping) return;
+  RunRecord record = intent_of(remedy.name, target, &alert, remedy.policy.mode == Mode::dry_run);
+  record.state = RunState::suppressed;
+  record.reason = fmt::format("{}: {}", to_string(why.reason), why.detail);
+  record.started = moment_now(services_.clock);
+  if (Result<std::string> recorded = services_.ledger.begin(std::move(record)); !recorded) {
+    services_.log.debug("suppression not recorded", {{"error", recorded.error().to_string()}});
+  }
+}
+
+void Dispatcher::update_exhausted() {
+  std::set<std::pair<std::string, std::string>> now = notes_.exhausted();
+  for (const auto& [remedy, target] : now) services_.metrics.exhausted(remedy, target, true);
+  for (const auto& [remedy, target] : exhausted_) {
+    if (!now.contains({remedy, target})) services_.metrics.exhausted(remedy, target, false);
+  }
+  exhausted_ = std::move(now);
+}
+
+}  // namespace chiron::remediation

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "remediation/engine/run_pool.h"
+#include "remediation/engine/suppression_notes.h"
+#include "remediation/engine/target.h"
+#include "rules/engine/engine.h"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace chiron::remediation {
+
+using RemedyList = std::shared_ptr<const std::vector<RemedySpec>>;
+
+/// Looks at the firing alerts on a thread of its own and launches the runs that policy allows.
+/// Level-triggered: what fires is looked at again in every pass and after every run, so nothing needs to be
+/// remembered for later.
+class Dispatcher {
+ public:
+  struct Services {
+    Ledger& ledger;
+    RunPool& pool;
+    PolicyBook& book;
+    OutcomeMetrics& metrics;
+    const Clock& clock;
+    EventLog& log;
+    std::function<Result<bool>(const rules::Alert&)> still_holds;
+    std::function<RemedyList()> remedies;
+    bool global_dry_run = false;
+  };
+  explicit Dispatcher(Services services);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  void start();
+  void stop();
+  /// Alerts as of a frame that began at `frame`. Returns at once.
+  void consider(std::span<const rules::Alert> firing, BootTime frame);
+  /// Looks again at the newest alerts.
+  void wake();
+
+ private:
+  struct Firing {
+    std::vector<rules::Alert> alerts;
+    BootTime frame;
+  };
+  void loop();
+  void pass(const Firing& firing);
+  void look(const RemedySpec& remedy, const rules::Alert& alert, BootTime frame);
+  void suppress(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,
+                const Decision& why);
+  void launch(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert, bool dry_run);
+  void update_exhausted();
+
+  Services services_;
+  // Touched by the thread only.
+  SuppressionNotes notes_;
+  PolicyBook rehearsals_;  ///< attempts in dry-run: they do not hold up real ones
+  std::set<std::pair<std::string, std::string>> exhausted_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::shared_ptr<const Firing> firing_;
+  bool look_again_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+/// The record of a run before it begins.
+RunRecord intent_of(std::string_view remedy, std::string_view target, const rules::Alert* alert,
+                    bool dry_run);
+/// What a remedy's run does.
+Run::Plan run_plan(const RemedySpec& remedy, const std::string& target, std::optional<rules::Alert> alert,
+                   bool dry_run);
+
+}  // namespace chiron::remediation

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "exporter/series/self_metrics.h"
+#include "remediation/engine/remedy_file.h"
+#include "remediation/ledger/ledger.h"
+#include "remediation/policy/policy.h"
+
+#include <string_view>
+#include <vector>
+
+namespace chiron::remediation {
+
+/// The series that tell what remedies did. Thread-safe.
+class OutcomeMetrics {
+ public:
+  explicit OutcomeMetrics(SelfMetrics& metrics);
+  /// Every series of these remedies exists from now on, at zero: increase() sees the first event.
+  void declare(const std::vector<RemedySpec>& remedies);
+
+  void run_ended(const RunRecord& run);
+  void step_ended(std::string_view action, std::string_view outcome, Duration took);
+  void suppressed(std::string_view remedy, Suppression reason);
+  void exhausted(std::string_view remedy, std::string_view target, bool yes);
+  void set_paused(std::size_t remedies) { paused_.set(static_cast<double>(remedies)); }
+  void set_active(std::size_t runs) { active_.set(static_cast<double>(runs)); }
+
+ private:
+  SelfMetrics::Counter& runs(std::string_view remedy, std::string_view outcome);
+  SelfMetrics::Counter& actions(std::string_view action, std::string_view outcome);
+  SelfMetrics::Histogram& durations(std::string_view action);
+  SelfMetrics::Counter& freed(std::string_view remedy);
+  SelfMetrics::Counter& removed(std::string_view remedy);
+
+  SelfMetrics& metrics_;
+  SelfMetrics::Gauge& paused_;
+  SelfMetrics::Gauge& active_;
+};
+
+}  // namespace chiron::remediation

@@ -1,0 +1,182 @@
+#include "remediation/engine/run.h"
+
+#include <fmt/format.h>
+
+namespace chiron::remediation {
+namespace {
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+StepOwner owner_of(const Run& run, const RunRecord& record) {
+  return {record.id, record.target, run.cancel(), run.plan().manual};
+}
+
+}  // namespace
+
+Result<std::vector<PreparedStep>> RunExecutor::prepare(const Run& run) const {
+  static const Labels kNone;
+  const Cure& cure = run.plan().cure;
+  rules::TemplateData data;
+  data.labels = cure.alert ? &cure.alert->labels : &kNone;
+  data.value = cure.alert ? cure.alert->value : 0;
+  data.target = cure.target;
+  std::vector<PreparedStep> prepared;
+  for (const StepSpec& step : run.plan().steps) {
+    Result<PreparedStep> ready = prepare_step(step, run.plan().templates ? &data : nullptr);
+    if (!ready) return std::move(ready).error();
+    prepared.push_back(*std::move(ready));
+  }
+  return prepared;
+}
+
+RunExecutor::End RunExecutor::when_cancelled(std::string reason) const {
+  if (services_.stopping()) return {RunState::interrupted, "the agent stopped: " + reason};
+  return {RunState::cancelled, std::move(reason)};
+}
+
+RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index) const {
+  const RunRecord record = run.record();
+  StepRecord step;
+  step.index = index;
+  step.action = prepared.info->name;
+  step.arguments = prepared.arguments_json;
+  step.started = moment_now(services_.clock);
+  // What is not on disk as intended is not done.
+  if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
+    return {RunState::failed, fmt::format("step {} was not started: {}", index, begun.error().to_string())};
+  }
+  run.update([&step](RunRecord& r) { r.steps.push_back(step); });
+  boundary("after begin_step");
+  StepResult result = services_.steps.run(std::move(prepared), owner_of(run, record));
+  boundary("after action");
+  step.outcome = result.outcome;
+  step.detail = result.detail;
+  step.took = result.took;
+  step.freed_bytes = result.report.freed_bytes;
+  step.removed_objects = result.report.removed_objects;
+  if (Status ended = services_.ledger.end_step(record.id, step); !ended) {
+    services_.log.error("step not recorded",
+                        {{"run", record.id}, {"step", index}, {"error", ended.error().to_string()}});
+  }
+  boundary("after end_step");
+  run.update([&step](RunRecord& r) {
+    r.steps.back() = step;
+    r.freed_bytes += step.freed_bytes;
+    r.removed_objects += step.removed_objects;
+  });
+  services_.metrics.step_ended(step.action, step.outcome, step.took);
+  services_.log.write(step.outcome == "succeeded" ? LogLevel::info : LogLevel::warning, "step ended",
+                      {{"run", record.id},
+                       {"remedy", record.remedy},
+                       {"target", record.target},
+                       {"step", index},
+                       {"action", step.action},
+                       {"outcome", step.outcome},
+                       {"detail", step.detail},
+                       {"duration_seconds", seconds(step.took)},
+                       {"freed_bytes", step.freed_bytes},
+                       {"removed_objects", step.removed_objects}});
+  if (step.outcome == "succeeded") return {};
+  const std::string reason = fmt::format("step {} ({}): {}", index, step.action, step.detail);
+  if (step.outcome == "cancelled") return when_cancelled(reason);
+  return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
+}
+
+RunExecutor::End RunExecutor::verify(Run& run) const {
+  const Cure& cure = run.plan().cure;
+  if (!Verifier::applies(cure)) return {RunState::succeeded, "nothing to verify"};
+  const BootTime ended = services_.clock.boot();
+  run.update([](RunRecord& r) { r.state = RunState::verifying; });
+  if (Status set = services_.ledger.set_state(run.record().id, RunState::verifying, ""); !set) {
+    services_.log.warning("run state not recorded",
+                          {{"run", run.record().id}, {"error", set.error().to_string()}});
+  }
+  Verdict verdict = services_.verifier.verify(cure, ended, run.cancel());
+  if (verdict.state == RunState::cancelled) return when_cancelled(std::move(verdict.detail));
+  return {verdict.state, std::move(verdict.detail)};
+}
+
+RunExecutor::End RunExecutor::act(Run& run) const {
+  // All steps before the first: a mistake in the last one must not leave the remedy half-done.
+  Result<std::vector<PreparedStep>> steps = prepare(run);
+  if (!steps) return {RunState::failed, steps.error().to_string()};
+  for (std::size_t i = 0; i < steps->size(); ++i) {
+    if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i));
+    End end = do_step(run, std::move((*steps)[i]), static_cast<int>(i));
+    if (end.state != RunState::succeeded) return end;
+  }
+  return verify(run);
+}
+
+RunExecutor::End RunExecutor::rehearse(Run& run) const {
+  const RunRecord record = run.record();
+  Result<std::vector<PreparedStep>> steps = prepare(run);
+  if (!steps) return {RunState::planned, fmt::format("dry_run: would fail: {}", steps.error().to_string())};
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < steps->size(); ++i) {
+    PreparedStep& prepared = (*steps)[i];
+    StepRecord step;
+    step.index = static_cast<int>(i);
+    step.action = prepared.info->name;
+    step.arguments = prepared.arguments_json;
+    step.started = moment_now(services_.clock);
+    step.outcome = "planned";
+    Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record));
+    step.took = services_.clock.boot() - step.started.boot;
+    step.detail = plan ? plan->summary : "cannot plan: " + plan.error().to_string();
+    if (plan) bytes += plan->bytes;
+    if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
+      services_.log.warning("plan not recorded", {{"run", record.id}, {"error", begun.error().to_string()}});
+    }
+    services_.log.info("step planned", {{"run", record.id},
+                                        {"remedy", record.remedy},
+                                        {"target", record.target},
+                                        {"step", step.index},
+                                        {"action", step.action},
+                                        {"would", step.detail}});
+    run.update([&step](RunRecord& r) { r.steps.push_back(step); });
+  }
+  return {RunState::planned, bytes > 0 ? fmt::format("dry_run: would free {} bytes", bytes) : "dry_run"};
+}
+
+void RunExecutor::finish(Run& run, End end) const {
+  run.update([&](RunRecord& r) {
+    r.state = end.state;
+    r.reason = end.reason;
+    r.finished = moment_now(services_.clock);
+  });
+  const RunRecord record = run.record();
+  boundary("before finish");
+  if (Status status = services_.ledger.finish(record.id, record.state, record.reason, record.freed_bytes,
+                                              record.removed_objects);
+      !status) {
+    services_.log.error("run end not recorded", {{"run", record.id}, {"error", status.error().to_string()}});
+  }
+  if (!run.plan().dry_run) {
+    services_.book.note_end(record.remedy, record.target, *record.finished);
+    services_.metrics.run_ended(record);
+  }
+  const bool well = record.state == RunState::succeeded || record.state == RunState::planned;
+  services_.log.write(well ? LogLevel::info : LogLevel::warning, "run ended",
+                      {{"run", record.id},
+                       {"remedy", record.remedy},
+                       {"alert", record.alertname},
+                       {"target", record.target},
+                       {"outcome", to_string(record.state)},
+                       {"reason", record.reason},
+                       {"duration_seconds", seconds(record.finished->boot - record.started.boot)},
+                       {"freed_bytes", record.freed_bytes},
+                       {"removed_objects", record.removed_objects}});
+}
+
+void RunExecutor::carry_out(Run& run) const {
+  End end;
+  try {
+    end = run.plan().dry_run ? rehearse(run) : act(run);
+  } catch (const std::exception& fault) {
+    end = {RunState::failed, fmt::format("a fault of Chiron's own: {}", fault.what())};
+  }
+  finish(run, std::move(end));
+}
+
+}  // namespace chiron::remediation

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/event_log.h"
+#include "remediation/engine/outcome_metrics.h"
+#include "remediation/engine/step_runner.h"
+#include "remediation/engine/verifier.h"
+#include "remediation/ledger/ledger.h"
+#include "remediation/policy/policy.h"
+
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+namespace chiron::remediation {
+
+/// One run on its way: what it shall do, constant; and its record, which others may look at.
+class Run {
+ public:
+  struct Plan {
+    std::vector<StepSpec> steps;
+    bool templates = true;  ///< the steps' arguments are templates; else they are taken as they are
+    Cure cure;
+    bool dry_run = false;
+    bool manual = false;
+  };
+  Run(Plan plan, RunRecord record) : plan_(std::move(plan)), record_(std::move(record)) {}
+
+  const Plan& plan() const { return plan_; }
+  const CancelToken& cancel() const { return cancel_; }
+  void request_cancel() { cancel_.cancel(); }
+  RunRecord record() const {
+    const std::lock_guard lock(mutex_);
+    return record_;
+  }
+  template <class Change>
+  void update(const Change& change) {
+    const std::lock_guard lock(mutex_);
+    change(record_);
+  }
+
+ private:
+  const Plan plan_;
+  CancelToken cancel_;
+  mutable std::mutex mutex_;
+  RunRecord record_;  // guarded by mutex_
+};
+
+/// Carries out a run whose intent is in the ledger: every step's intent before it, its outcome after,
+/// verification, and the end. Blocks its thread; never throws. Thread-safe.
+class RunExecutor {
+ public:
+  struct Services {
+    Ledger& ledger;
+    StepRunner& steps;
+    const Verifier& verifier;
+    OutcomeMetrics& metrics;
+    PolicyBook& book;
+    const Clock& clock;
+    EventLog& log;
+    std::function<void(std::string_view)> boundary;
+    std::function<bool()> stopping;
+  };
+  explicit RunExecutor(Services services) : services_(std::move(services)) {}
+  void carry_out(Run& run) const;
+  void boundary(std::string_view name) const {
+    if (services_.boundary) services_.boundary(name);
+  }
+
+ private:
+  struct End {
+    RunState state = RunState::succeeded;
+    std::string reason;
+  };
+  End act(Run& run) const;
+  End rehearse(Run& run) const;
+  End do_step(Run& run, PreparedStep step, int index) const;
+  End verify(Run& run) const;
+  End when_cancelled(std::string reason) const;
+  Result<std::vector<PreparedStep>> prepare(const Run& run) const;
+  void finish(Run& run, End end) const;
+
+  Services services_;
+};
+
+}  // namespace chiron::remediation

@@ -1,0 +1,234 @@
+#include "remediation/engine/step_runner.h"
+
+#include "exporter/base/parse.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <pthread.h>
+
+namespace chiron::remediation {
+namespace {
+
+// How often a waiter looks whether it was cancelled.
+constexpr Duration kLook = std::chrono::milliseconds(50);
+
+Status expand(std::string& text, const rules::TemplateData& data) {
+  if (text.find("{{") == std::string::npos) return {};
+  Result<rules::Template> compiled = rules::Template::compile(text);
+  if (!compiled) return std::move(compiled).error();
+  Result<std::string> expanded = compiled->expand(data);
+  if (!expanded) return std::move(expanded).error();
+  for (const char character : *expanded) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte == 0x7f) {
+      return Error(ErrorCode::invalid_argument,
+                   fmt::format("{}: expands to a text with a control character", text));
+    }
+  }
+  text = *std::move(expanded);
+  return {};
+}
+
+Status expand(ArgumentValues& values, const rules::TemplateData& data) {
+  for (auto& [name, value] : values) {
+    Status status;
+    for (std::string& text : value.texts) {
+      if (status) status = expand(text, data);
+    }
+    for (auto& [key, text] : value.pairs) {
+      if (status) status = expand(text, data);
+    }
+    if (!status) return std::move(status).error().wrap(name);
+  }
+  return {};
+}
+
+std::string_view outcome_of(const Status& status) {
+  if (status) return "succeeded";
+  switch (status.error().code()) {
+    case ErrorCode::timed_out:
+      return "timed_out";
+    case ErrorCode::cancelled:
+      return "cancelled";
+    default:
+      return "failed";
+  }
+}
+
+std::string detail_of(const Status& status, const Report& report) {
+  if (!status)
+    return report.summary.empty() ? status.error().to_string()
+                                  : fmt::format("{} (after: {})", status.error().to_string(), report.summary);
+  std::string text = report.summary;
+  for (const auto& [name, value] : report.facts)
+    text += fmt::format("{}{}={}", text.empty() ? "" : "; ", name, value);
+  return text;
+}
+
+}  // namespace
+
+std::string arguments_to_json(const ArgumentValues& values) {
+  nlohmann::json json = nlohmann::json::object();
+  for (const auto& [name, value] : values) {
+    switch (value.shape) {
+      case ArgumentValue::Shape::text:
+        json[name] = value.texts.empty() ? std::string() : value.texts.front();
+        break;
+      case ArgumentValue::Shape::list:
+        json[name] = value.texts;
+        break;
+      case ArgumentValue::Shape::pairs:
+        json[name] = nlohmann::json::object();
+        for (const auto& [key, text] : value.pairs) json[name][key] = text;
+    }
+  }
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data) {
+  ArgumentValues values = step.arguments;
+  const std::string name(step.action->name);
+  if (data != nullptr) {
+    if (Status status = expand(values, *data); !status) return std::move(status).error().wrap(name);
+  }
+  PreparedStep prepared{step.action, step.action->make(), arguments_to_json(values),
+                        step.action->default_timeout};
+  Arguments arguments;
+  prepared.action->declare(arguments);
+  if (Status bound = arguments.bind(values); !bound) return std::move(bound).error().wrap(name);
+  if (Status valid = prepared.action->validate(); !valid) return std::move(valid).error().wrap(name);
+  if (arguments.timeout() > Duration::zero()) prepared.timeout = arguments.timeout();
+  return prepared;
+}
+
+/// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
+struct StepRunner::Job {
+  Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, const Options& options,
+      const Clock& clock, EventLog& log)
+      : step(std::move(prepared)),
+        paths(host),
+        deletion(options.deletion),
+        watched(options.watched_services),
+        context{paths,    clock,       log,     owner.cancel, clock.boot() + step.timeout,
+                deletion, options.bus, watched, owner.run_id, owner.manual} {}
+
+  PreparedStep step;
+  const HostPaths paths;
+  const DeletionPolicy deletion;
+  const std::vector<std::string> watched;
+  ActionContext context;
+  std::function<void(Job&)> work;
+  // Written by the working thread before `done`, read by the waiter after it.
+  Status status;
+  Report report;
+  Result<Plan> planned = Plan{};
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;       // guarded by mutex
+  bool abandoned = false;  // guarded by mutex
+};
+
+StepRunner::StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log)
+    : options_(std::move(options)), paths_(paths), clock_(clock), log_(log) {}
+
+bool StepRunner::stuck(std::string_view target) const {
+  const std::lock_guard lock(stuck_->mutex);
+  return stuck_->targets.find(target) != stuck_->targets.end();
+}
+
+void StepRunner::abandon_at(BootTime line) { abandon_at_ = line.time_since_epoch().count(); }
+
+Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
+                                                              const StepOwner& owner) const {
+  {
+    const std::lock_guard lock(stuck_->mutex);
+    if (stuck_->targets.size() >= options_.max_stuck) {
+      return Error(ErrorCode::exhausted,
+                   fmt::format("{} earlier steps hang; none is started any more", stuck_->targets.size()));
+    }
+  }
+  return std::make_shared<Job>(std::move(step), owner, paths_, options_, clock_, log_);
+}
+
+bool StepRunner::carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner) {
+  std::thread([job, stuck = stuck_, target = owner.target] {
+    ::pthread_setname_np(::pthread_self(), "step");
+    job->work(*job);
+    bool was_abandoned = false;
+    {
+      const std::lock_guard lock(job->mutex);
+      job->done = true;
+      was_abandoned = job->abandoned;
+      job->changed.notify_all();
+    }
+    if (!was_abandoned) return;
+    const std::lock_guard lock(stuck->mutex);
+    if (const auto found = stuck->targets.find(target);
+        found != stuck->targets.end() && --found->second == 0) {
+      stuck->targets.erase(found);
+    }
+  }).detach();
+
+  BootTime limit = job->context.deadline + options_.grace;
+  bool cancelled = false;
+  std::unique_lock lock(job->mutex);
+  while (!job->changed.wait_for(lock, kLook, [&job] { return job->done; })) {
+    if (!cancelled && job->context.cancel.cancelled()) {
+      cancelled = true;
+      limit = std::min(limit, clock_.boot() + options_.grace);
+    }
+    if (clock_.boot() < std::min(limit, BootTime(Duration(abandon_at_.load())))) continue;
+    job->abandoned = true;
+    const std::lock_guard stuck_lock(stuck_->mutex);
+    ++stuck_->targets[owner.target];
+    return false;
+  }
+  return true;
+}
+
+StepResult StepRunner::run(PreparedStep step, const StepOwner& owner) {
+  const BootTime started = clock_.boot();
+  const Duration timeout = step.timeout;
+  Result<std::shared_ptr<Job>> job = make_job(std::move(step), owner);
+  if (!job) return {"failed", job.error().to_string(), {}, {}};
+  (*job)->work = [](Job& self) {
+    try {
+      self.status = self.step.action->run(self.context, self.report);
+    } catch (const std::exception& fault) {
+      self.status = Error(ErrorCode::internal, fmt::format("the action threw: {}", fault.what()));
+    }
+  };
+  const bool returned = carry_out(*job, owner);
+  StepResult result;
+  result.took = clock_.boot() - started;
+  if (returned) {
+    result.outcome = outcome_of((*job)->status);
+    result.detail = detail_of((*job)->status, (*job)->report);
+    result.report = (*job)->report;
+    return result;
+  }
+  const bool cancelled = owner.cancel.cancelled();
+  result.outcome = cancelled ? "cancelled" : "timed_out";
+  result.detail = cancelled ? "did not stop when cancelled; left behind"
+                            : fmt::format("did not end within {} and {} of grace; left behind",
+                                          format_duration(timeout), format_duration(options_.grace));
+  log_.error("step left behind",
+             {{"run", owner.run_id}, {"target", owner.target}, {"detail", result.detail}});
+  return result;
+}
+
+Result<Plan> StepRunner::plan(PreparedStep step, const StepOwner& owner) {
+  Result<std::shared_ptr<Job>> job = make_job(std::move(step), owner);
+  if (!job) return std::move(job).error();
+  (*job)->work = [](Job& self) {
+    try {
+      self.planned = self.step.action->plan(self.context);
+    } catch (const std::exception& fault) {
+      self.planned = Error(ErrorCode::internal, fmt::format("the action threw: {}", fault.what()));
+    }
+  };
+  if (carry_out(*job, owner)) return std::move((*job)->planned);
+  return Error(ErrorCode::timed_out, "planning did not end in time");
+}
+
+}  // namespace chiron::remediation

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/event_log.h"
+#include "exporter/base/host_paths.h"
+#include "remediation/actions/action.h"
+#include "remediation/engine/remedy_file.h"
+#include "rules/engine/template.h"
+
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chiron::remediation {
+
+/// A step with its arguments expanded, bound and validated: ready to be planned or run once.
+struct PreparedStep {
+  const ActionInfo* info = nullptr;
+  std::unique_ptr<Action> action;
+  std::string arguments_json;
+  Duration timeout{};
+};
+/// `data` nothing: the arguments hold no templates and are taken as they are.
+Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
+/// {"unit":"nginx.service"}
+std::string arguments_to_json(const ArgumentValues& values);
+
+/// On whose behalf a step runs.
+struct StepOwner {
+  std::string run_id;
+  std::string target;
+  CancelToken cancel;
+  bool manual = false;
+};
+struct StepResult {
+  std::string outcome;  ///< succeeded, failed, timed_out, cancelled
+  std::string detail;   ///< summary, or the error chain
+  Report report;        ///< empty when the step was abandoned
+  Duration took{};
+};
+
+/// Runs the code of actions on threads of their own, so that one that hangs in a system call past its
+/// deadline is left behind instead of waited for. Its target stays stuck until the thread returns.
+/// Thread-safe.
+class StepRunner {
+ public:
+  struct Options {
+    DeletionPolicy deletion;
+    BusAddress bus;
+    std::vector<std::string> watched_services;
+    Duration grace =
+        std::chrono::seconds(10);  ///< beyond the deadline or the cancellation, before it is left behind
+    std::size_t max_stuck = 16;    ///< threads left behind before no step is started any more
+  };
+  StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log);
+
+  StepResult run(PreparedStep step, const StepOwner& owner);
+  Result<Plan> plan(PreparedStep step, const StepOwner& owner);
+  /// Whether an abandoned step of this target has not returned yet.
+  bool stuck(std::string_view target) const;
+  /// From then on nothing is waited for past `line`: the agent is stopping.
+  void abandon_at(BootTime line);
+
+ private:
+  struct Job;
+  struct Stuck {
+    std::mutex mutex;
+    std::map<std::string, std::size_t, std::less<>> targets;  // guarded by mutex
+  };
+  /// Carries the job out; false when it was left behind.
+  bool carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner);
+  Result<std::shared_ptr<Job>> make_job(PreparedStep step, const StepOwner& owner) const;
+
+  const Options options_;
+  const HostPaths paths_;
+  const Clock& clock_;
+  EventLog& log_;
+  const std::shared_ptr<Stuck> stuck_ = std::make_shared<Stuck>();
+  std::atomic<Duration::rep> abandon_at_{Duration::max().count()};
+};
+
+}  // namespace chiron::remediation

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "remediation/engine/remedy_file.h"
+#include "remediation/policy/policy.h"
+#include "rules/engine/template.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chiron::remediation {
+
+/// What a run would act on, or why it must not.
+struct Target {
+  std::string name;
+  Suppression reason = Suppression::none;  ///< target_not_allowed, target_denied
+  std::string detail;
+  bool ok() const { return reason == Suppression::none; }
+};
+
+/// Expands the remedy's target for an alert and checks it: labels are data from strangers.
+Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert);
+/// The same checks for a target that a person named; "" is the remedy's own when it is written out.
+Target target_named(const RemedySpec& remedy, std::string_view name);
+
+/// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.
+std::optional<std::string> unfit_target(std::string_view name);
+/// Units that no remedy touches, whatever its list says: the message bus, systemd's own, sshd, Chiron itself.
+bool is_denied_target(std::string_view name);
+
+}  // namespace chiron::remediation

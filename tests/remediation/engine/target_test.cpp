@@ -1,0 +1,34 @@
+#include "remediation/engine/target.h"
+
+namespace chiron::remediation {
+namespace {
+
+TEST(UnfitTarget, TakesOrdinaryNamesAndMountPoints) {
+  for (const char* name :
+       {"nginx.service", "web@1.service", "/var/lib/docker", "redis-1", "a..b", "/srv/..data"}) {
+    EXPECT_EQ(unfit_target(name), std::nullopt) << name;
+  }
+}
+
+TEST(UnfitTarget, RefusesWhatStrangersMayTry) {
+  for (const std::string& name :
+       {std::string(), std::string("../x"), std::string("/a/../b"), std::string("/a/.."), std::string(".."),
+        std::string("-rf"), std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f"),
+        std::string(5000, 'a')}) {
+    EXPECT_NE(unfit_target(name), std::nullopt) << name.substr(0, 20);
+  }
+}
+
+TEST(DeniedTarget, StandsAboveEveryList) {
+  for (const char* name :
+       {"dbus.service", "dbus.socket", "dbus-broker.service", "systemd-journald.service", "init.scope",
+        "ssh.service", "sshd.service", "sshd@1.service", "user@1000.service", "chiron.service"}) {
+    EXPECT_TRUE(is_denied_target(name)) << name;
+  }
+  for (const char* name : {"nginx.service", "my-dbus.service", "chirond.service", "sshguard.service"}) {
+    EXPECT_FALSE(is_denied_target(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace chiron::remediation
