@@ -104,9 +104,13 @@ Result<std::vector<RescueWork::Hunt>> RescueWork::gather(const RescueStage& stag
     result.notes.push_back(fmt::format("{} is locked by another process", stage.lock));
     return hunts;
   }
+  // Where a stage has several places, those that no root holds are left out without a word: /run/log/journal.
+  const bool elsewhere = std::ranges::any_of(
+      stage.places, [this](const RescuePlace& place) { return root_of(roots_, place.start); });
   for (const RescuePlace& place : stage.places) {
     const std::string* root = root_of(roots_, place.start);
     if (!root) {
+      if (elsewhere) continue;
       result.notes.push_back(fmt::format("{} is below none of deletion.roots", place.start));
       continue;
     }
