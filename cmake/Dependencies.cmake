@@ -12,7 +12,6 @@ pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
-pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 
 find_library(CIVETWEB_LIBRARY NAMES civetweb REQUIRED)
 find_path(CIVETWEB_INCLUDE civetweb.h REQUIRED)

@@ -1,0 +1,295 @@
+#include "agent/agent.h"
+
+#include "agent/api.h"
+#include "agent/control.h"
+#include "agent/control_commands.h"
+#include "agent/loop.h"
+#include "agent/rule_metrics.h"
+#include "agent/state_dir.h"
+#include "agent/state_saver.h"
+#include "agent/version.h"
+#include "agent/views.h"
+#include "exporter/base/systemd.h"
+#include "exporter/collectors/collector.h"
+#include "exporter/http/server.h"
+#include "exporter/sampling/sampler.h"
+#include "remediation/engine/remediator.h"
+#include "remediation/ledger/ledger.h"
+#include "rules/engine/engine.h"
+
+namespace chiron::agent {
+namespace {
+
+constexpr const char* kAlertStateKey = "alert-state";
+
+std::string findings(const DiagnosticSink& sink) {
+  std::string text;
+  for (const Diagnostic& diagnostic : sink.all()) {
+    if (diagnostic.severity == Severity::error) text += to_text(diagnostic) + '\n';
+  }
+  return text;
+}
+
+CollectorOptions options_of(const CollectorInfo& info, const Settings& settings) {
+  CollectorOptions options;
+  const std::string prefix = "collector." + std::string(info.name) + '.';
+  for (const CollectorOption& option : info.options) {
+    options.set(std::string(option.name), settings.list(prefix + std::string(option.name)));
+  }
+  return options;
+}
+
+}  // namespace
+
+/// In the order they are built; taken down the other way round.
+struct AgentParts {
+  AgentParts(Config c, const Clock& k, EventLog& l)
+      : config(std::move(c)),
+        clock(k),
+        log(l),
+        paths(config.paths()),
+        target(config.target_labels()),
+        catalogue(target),
+        metrics(catalogue),
+        store(catalogue, {.retention = config.settings.duration("history.retention"),
+                          .memory = config.settings.bytes("history.memory")}) {}
+
+  Config config;
+  const Clock& clock;
+  EventLog& log;
+  const HostPaths paths;
+  const Labels target;
+  std::optional<StateDir> state;
+  Catalogue catalogue;
+  SelfMetrics metrics;
+  Store store;
+  std::unique_ptr<remediation::Ledger> ledger;
+  std::unique_ptr<Sampler> sampler;
+  std::unique_ptr<rules::Engine> rules;
+  std::unique_ptr<remediation::Remediator> remediator;
+  std::unique_ptr<RuleMetrics> rule_metrics;
+  std::unique_ptr<StateSaver> saver;
+  std::unique_ptr<Loop> loop;
+  std::unique_ptr<Views> views;
+  std::unique_ptr<ControlCommands> commands;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<ControlServer> control;
+  std::mutex reload_mutex;
+  std::vector<rules::Alert> firing;  // loop thread only
+  SelfMetrics::Gauge* reload_successful = nullptr;
+  SelfMetrics::Gauge* reload_time = nullptr;
+  Duration watchdog{};
+  BootTime watchdog_at{};  // loop thread only
+
+  Status open_state();
+  Status make_sampler();
+  Status make_rules();
+  Status make_remediator();
+  Status load_policies_at_start();
+  void apply(Policies policies);
+  Status serve();
+  void after_pass(PassTime pass);
+  Status reload();
+};
+
+Status AgentParts::open_state() {
+  auto opened = StateDir::open(config.settings.text("storage.path"));
+  if (!opened.ok()) return opened.error();
+  state.emplace(*std::move(opened));
+  auto made = remediation::Ledger::open({.directory = state->path()}, clock, log);
+  if (!made.ok()) return std::move(made).error().wrap("cannot open the ledger in " + state->path());
+  ledger = *std::move(made);
+  return {};
+}
+
+Status AgentParts::make_sampler() {
+  sampler = std::make_unique<Sampler>(
+      catalogue, store, metrics, clock, log,
+      Sampler::Options{.interval = config.settings.duration("sampling.interval")}, target);
+  for (const CollectorInfo& info : all_collectors()) {
+    if (!config.settings.flag("collector." + std::string(info.name))) continue;
+    CollectorContext context{paths, clock,           catalogue,    log, options_of(info, config.settings),
+                             {},    config.services, config.probes};
+    auto collector = info.make(std::move(context));
+    if (!collector.ok()) {
+      return std::move(collector).error().wrap("cannot start the collector " + std::string(info.name));
+    }
+    sampler->add(std::string(info.name), info.can_hang, *std::move(collector));
+  }
+  auto& build = metrics.gauge("chiron_build_info", "Version of the agent; always 1.",
+                              {{"version", std::string(kVersion)}});
+  build.set(1);
+  return {};
+}
+
+Status AgentParts::make_rules() {
+  const Duration sampling = config.settings.duration("sampling.interval");
+  const bool own = !config.settings.text("evaluation.interval").empty();
+  rules = std::make_unique<rules::Engine>(
+      store, catalogue, clock, log,
+      rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
+                             .external_labels = config.external_labels,
+                             .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
+  const auto saved = ledger->get(kAlertStateKey);
+  if (!saved.ok()) {
+    log.warning("alert progress not restored", {{"error", saved.error().to_string()}});
+  } else if (!saved->empty()) {
+    if (const Status restored = rules->restore_state(*saved); !restored.ok()) {
+      log.warning("alert progress not restored", {{"error", restored.error().to_string()}});
+    }
+  }
+  rule_metrics = std::make_unique<RuleMetrics>(metrics, log);
+  saver = std::make_unique<StateSaver>(
+      [this](const std::string& text) { return ledger->put(kAlertStateKey, text); }, log);
+  return {};
+}
+
+Status AgentParts::make_remediator() {
+  remediation::Remediator::Options options;
+  options.deletion = config.deletion;
+  options.watched_services = config.services;
+  options.global_dry_run = config.settings.flag("remedies.dry-run");
+  remediator = std::make_unique<remediation::Remediator>(
+      remediation::Remediator::Services{
+          .ledger = *ledger,
+          .still_holds = [this](const rules::Alert& alert) { return rules->still_holds(alert); },
+          .store = store,
+          .metrics = metrics,
+          .paths = paths,
+          .clock = clock,
+          .log = log,
+          .want_frame = [this] { loop->want_frame(); }},
+      std::move(options));
+  return {};
+}
+
+Status AgentParts::load_policies_at_start() {
+  reload_successful =
+      &metrics.gauge("chiron_config_last_reload_successful",
+                     "Whether the last attempt to load configuration, rules and remedies went well.");
+  reload_time = &metrics.gauge("chiron_config_last_reload_success_timestamp_seconds",
+                               "When configuration, rules and remedies were last loaded.");
+  DiagnosticSink sink;
+  Policies policies = load_policies(config, sink);
+  if (!sink.ok()) return Error(ErrorCode::invalid_argument, findings(sink));
+  apply(std::move(policies));
+  return remediator->start();
+}
+
+void AgentParts::apply(Policies policies) {
+  rule_metrics->announce(policies.groups);
+  rules->load(std::move(policies.groups));
+  remediator->load(std::move(policies.remedies));
+  reload_successful->set(1);
+  reload_time->set(static_cast<double>(to_ms(clock.wall())) / 1000);
+}
+
+Status AgentParts::serve() {
+  const Duration interval = config.settings.duration("sampling.interval");
+  loop = std::make_unique<Loop>(*sampler, clock, interval, [this](PassTime pass) { after_pass(pass); });
+  views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
+                                                 interval, std::string(target.get("instance"))});
+  commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
+  http::Options options;
+  options.listen = config.settings.list("web.listen-address");
+  options.allowed_hosts = config.settings.list("web.allowed-host");
+  auto http_server = http::Server::start(std::move(options), make_routes(*views, *loop), log);
+  if (!http_server.ok()) return http_server.error();
+  server = *std::move(http_server);
+  auto control_server = ControlServer::start(
+      control_socket_path(state->path()),
+      [this](const std::string& request, const Peer& peer) { return commands->handle(request, peer); }, log);
+  if (!control_server.ok()) return control_server.error();
+  control = *std::move(control_server);
+  watchdog = watchdog_interval();
+  loop->start();
+  return {};
+}
+
+void AgentParts::after_pass(PassTime pass) {
+  const auto changes = rules->evaluate(pass.t, pass.boot);
+  firing.clear();
+  std::vector<rules::Alert> alerts = rules->alerts();
+  rule_metrics->update(*rules, alerts, store, catalogue);
+  for (rules::Alert& alert : alerts) {
+    if (alert.state == rules::AlertState::firing) firing.push_back(std::move(alert));
+  }
+  remediator->consider(firing);
+  remediator->frame_done(pass.boot);
+  for (const rules::AlertChange& change : changes) {
+    log.info(
+        "alert " + std::string(change.to == rules::AlertState::inactive ? "resolved" : to_string(change.to)),
+        {{"alert", change.alert.name},
+         {"labels", change.alert.labels.to_string()},
+         {"value", change.alert.value}});
+  }
+  if (!changes.empty()) saver->save(rules->save_state());
+  if (watchdog > Duration::zero() && pass.boot - watchdog_at >= watchdog / 4) {
+    watchdog_at = pass.boot;
+    notify_service_manager("WATCHDOG=1");
+  }
+}
+
+Status AgentParts::reload() {
+  const std::lock_guard lock(reload_mutex);
+  DiagnosticSink sink;
+  GivenOptions given;
+  for (const Setting& setting : all_settings()) {
+    const SettingValue& value = config.settings.value(setting.option);
+    if (value.source.starts_with("option ")) given.emplace_back(setting.option, value.values);
+  }
+  Config fresh = load_config(given, process_environment(), sink);
+  Policies policies = load_policies(fresh, sink);
+  if (!sink.ok()) {
+    reload_successful->set(0);
+    log.error("reload failed", {{"error", findings(sink)}, {"effect", "the old rules and remedies stay"}});
+    return Error(ErrorCode::invalid_argument,
+                 findings(sink) + "nothing was changed: the old rules and remedies stay");
+  }
+  std::string restart;
+  for (const Setting& setting : all_settings()) {
+    if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) {
+      restart += (restart.empty() ? "" : ", ") + setting.option;
+    }
+  }
+  if (fresh.services != config.services) restart += restart.empty() ? "services" : ", services";
+  if (!restart.empty()) log.warning("changed settings wait for a restart", {{"settings", restart}});
+  apply(std::move(policies));
+  log.info("reloaded", {{"file", fresh.file}});
+  return {};
+}
+
+Agent::Agent(std::unique_ptr<AgentParts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::start(Config config, const Clock& clock, EventLog& log) {
+  auto parts = std::make_unique<AgentParts>(std::move(config), clock, log);
+  using Step = Status (AgentParts::*)();
+  constexpr std::array<Step, 6> kSteps{
+      &AgentParts::open_state,      &AgentParts::make_sampler,           &AgentParts::make_rules,
+      &AgentParts::make_remediator, &AgentParts::load_policies_at_start, &AgentParts::serve};
+  for (const Step step : kSteps) {
+    if (Status status = (parts.get()->*step)(); !status.ok()) return status.error();
+  }
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+Status Agent::reload() { return parts_->reload(); }
+
+bool Agent::wait_ready(Duration wait) const { return parts_->loop->fresh_page(wait, wait) != nullptr; }
+
+bool Agent::healthy() const { return parts_->views->healthy(); }
+
+std::vector<std::string> Agent::addresses() const { return parts_->server->addresses(); }
+
+void Agent::stop(Duration wait) {
+  const BootTime deadline = parts_->clock.boot() + wait;
+  parts_->control.reset();
+  parts_->server->stop();
+  parts_->loop->stop();
+  parts_->remediator->stop(deadline - parts_->clock.boot());
+  parts_->saver->save(parts_->rules->save_state());
+  parts_->saver.reset();
+}
+
+}  // namespace chiron::agent

@@ -1,0 +1,108 @@
+#include "agent/api.h"
+
+#include "agent/version.h"
+#include "exporter/base/parse.h"
+
+namespace chiron::agent {
+namespace {
+
+constexpr const char* kJson = "application/json";
+constexpr Duration kMaxPageAge = std::chrono::seconds(1);
+constexpr Duration kPageWait = std::chrono::seconds(2);
+
+http::Response json(std::string body, int status = 200) { return {status, kJson, std::move(body), {}}; }
+
+http::Response from(Result<std::string> body) {
+  if (body.ok()) return json(*std::move(body));
+  const int status = body.error().code() == ErrorCode::not_found          ? 404
+                     : body.error().code() == ErrorCode::invalid_argument ? 400
+                                                                          : 503;
+  return json(error_envelope(status == 503 ? "unavailable" : "bad_data", body.error().to_string()), status);
+}
+
+http::Response metrics(Loop& loop) {
+  const auto page = loop.fresh_page(kMaxPageAge, kPageWait);
+  if (!page)
+    return {503, "text/plain; charset=utf-8", "the first pass is not done yet; try again in a second\n", {}};
+  return {200, "text/plain; version=0.0.4; charset=utf-8", page->text(), {}};
+}
+
+Result<std::string> runs(const Views& views, const http::Request& request) {
+  remediation::HistoryFilter filter;
+  filter.remedy = request.param("remedy");
+  filter.target = request.param("target");
+  filter.state = request.param("state");
+  if (!filter.state.empty() && !remediation::parse_run_state(filter.state)) {
+    return Error(ErrorCode::invalid_argument, "'" + filter.state + "' is no state of a run");
+  }
+  if (const std::string text = request.param("limit"); !text.empty()) {
+    const auto limit = parse_int<std::size_t>(text);
+    if (!limit || *limit == 0 || *limit > 1000) {
+      return Error(ErrorCode::invalid_argument, "limit must be a number from 1 to 1000");
+    }
+    filter.limit = *limit;
+  }
+  return views.runs(filter);
+}
+
+std::string landing_page(const std::vector<http::Route>& routes) {
+  std::string rows;
+  for (const http::Route& route : routes) {
+    if (route.path == "/") continue;
+    rows += "<tr><td><a href=\"" + route.path + "\">" + route.path + "</a></td><td>" + route.help +
+            "</td></tr>\n";
+  }
+  return "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Chiron</title>\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;"
+         "color-scheme:light dark}td{padding:.2rem 1.5rem .2rem 0;vertical-align:top}"
+         "table{border-collapse:collapse}</style></head>\n<body>\n<h1>Chiron</h1>\n"
+         "<p>A Prometheus exporter that heals the host it watches. Version " +
+         std::string(kVersion) + ".</p>\n<table>\n" + rows + "</table>\n</body>\n</html>\n";
+}
+
+}  // namespace
+
+std::vector<http::Route> make_routes(const Views& views, Loop& loop) {
+  using http::Request;
+  using http::Response;
+  std::vector<http::Route> routes{
+      {"GET", "/metrics", "Samples of this host in Prometheus' text format.",
+       [&loop](const Request&) { return metrics(loop); }},
+      {"GET", "/-/healthy", "200 while the sampling loop makes progress, else 503.",
+       [&views](const Request&) {
+         return views.healthy()
+                    ? Response{200, "text/plain; charset=utf-8", "Chiron is healthy.\n", {}}
+                    : Response{503, "text/plain; charset=utf-8", "The sampling loop stands still.\n", {}};
+       }},
+      {"GET", "/-/ready", "200 once the first pass is done, else 503.",
+       [&views](const Request&) {
+         return views.ready()
+                    ? Response{200, "text/plain; charset=utf-8", "Chiron is ready.\n", {}}
+                    : Response{503, "text/plain; charset=utf-8", "The first pass is not done yet.\n", {}};
+       }},
+      {"GET", "/api/v1/health", "What is wrong with the agent itself, as JSON.",
+       [&views](const Request&) { return json(views.health(), views.healthy() ? 200 : 503); }},
+      {"GET", "/api/v1/status", "Host, services, containers, alerts, remedies and runs, as JSON.",
+       [&views](const Request&) { return json(views.status()); }},
+      {"GET", "/api/v1/status-simple", "The same in a dozen plain values.",
+       [&views](const Request&) { return json(views.status_simple()); }},
+      {"GET", "/api/v1/runs", "Runs from the ledger, newest first; remedy, target, state, limit.",
+       [&views](const Request& request) { return from(runs(views, request)); }},
+      {"GET", "/api/v1/query", "Prometheus' instant query: query, time.",
+       [&views](const Request& request) {
+         int status = 200;
+         std::string body = views.query(request.param("query"), request.param("time"), status);
+         return json(std::move(body), status);
+       }},
+  };
+  routes.push_back(
+      {"POST", "/api/v1/query", "The same with the parameters in a form body.", routes.back().handler});
+  std::vector<http::Route> listed(routes.begin(), routes.end() - 1);
+  routes.push_back({"GET", "/", "This page.", [page = landing_page(listed)](const Request&) {
+                      return Response{200, "text/html; charset=utf-8", page, {}};
+                    }});
+  return routes;
+}
+
+}  // namespace chiron::agent

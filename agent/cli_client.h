@@ -1,0 +1,23 @@
+#pragma once
+
+#include "agent/cli_parts.h"
+#include "agent/json_views.h"
+
+namespace chiron::agent {
+
+// Talking to the running agent, for cli_*.cpp only.
+
+/// Sends a request to the agent whose state directory the options name; the reply's data, or the agent's
+/// error.
+Result<Json> ask_agent(const SettingOptions& options, Json request);
+/// The storage path the options, environment and file lead to.
+Result<std::string> storage_path(const SettingOptions& options);
+
+std::string text_of(const Json& json, const char* name);
+double number_of(const Json& json, const char* name);
+/// "-" when absent.
+std::string bytes_of(const Json& json, const char* name);
+std::string run_text(const Json& run);
+std::string runs_table(const Json& runs);
+
+}  // namespace chiron::agent

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "agent/config.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace chiron::agent {
+
+// The inside of the command line, for cli*.cpp only. Each add_* makes one subcommand; what was chosen is run
+// by run_command_line() once parsing is over.
+
+/// Settings given as options on the chosen subcommand.
+class SettingOptions {
+ public:
+  /// Which settings a command takes: all, or only what it needs to find a running agent.
+  enum class Scope { all, locate };
+  void add_to(CLI::App& command, Scope scope);
+  GivenOptions given() const;
+
+ private:
+  std::vector<std::pair<const Setting*, CLI::Option*>> options_;
+};
+
+struct Cli {
+  CLI::App app{"Chiron: a Prometheus exporter that heals the host it watches."};
+  std::vector<std::unique_ptr<SettingOptions>> setting_options;
+  std::function<int()> chosen;
+  bool json = false;
+
+  SettingOptions& add_settings(CLI::App& command, SettingOptions::Scope scope);
+  CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+                        std::function<int()> run);
+  void add_json_flag(CLI::App& command) { command.add_flag("--json", json, "Answer in JSON."); }
+};
+
+void add_run_command(Cli& cli);
+void add_check_commands(Cli& cli);
+void add_query_commands(Cli& cli);
+void add_remedy_commands(Cli& cli);
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+/// Prints "chiron: MESSAGE" to standard error; returns kExitFailed.
+int fail(const std::string& message);
+/// Loads the configuration; prints its faults. Nothing when there are any.
+std::optional<Config> load_or_complain(const SettingOptions& options);
+
+}  // namespace chiron::agent

@@ -1,0 +1,212 @@
+#include "agent/cli_client.h"
+#include "agent/offline_plan.h"
+#include "agent/status_text.h"
+#include "exporter/base/cancel.h"
+#include "exporter/base/parse.h"
+#include "remediation/ledger/ledger.h"
+
+#include <cstdio>
+
+#include <unistd.h>
+
+namespace chiron::agent {
+namespace {
+
+constexpr Duration kPoll = std::chrono::milliseconds(200);
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print_json(const Json& json) { print(json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'); }
+
+struct RemedyOptions {
+  std::string remedy;
+  std::string target;
+  std::string length;
+  bool force = false;
+  bool dry_run = false;
+  bool no_wait = false;
+};
+
+/// Follows a run to its end; 0 when it succeeded (or was a dry run).
+int follow(const SettingOptions& options, const std::string& id, bool json) {
+  std::string shown;
+  const CancelToken never;
+  for (;;) {
+    const auto run = ask_agent(options, {{"command", "run"}, {"id", id}});
+    if (!run.ok()) return fail(run.error().to_string() + "; `chiron history " + id + "` tells how it ended");
+    const std::string state = text_of(*run, "state");
+    const auto parsed = remediation::parse_run_state(state);
+    if (parsed && remediation::is_final(*parsed)) {
+      if (json) {
+        print_json(*run);
+      } else {
+        print(run_text(*run));
+      }
+      return state == "succeeded" || state == "planned" ? kExitOk : kExitFailed;
+    }
+    if (!json && state != shown) {
+      print("run " + id + ": " + state + '\n');
+      std::fflush(stdout);
+      shown = state;
+    }
+    never.wait_for(kPoll);
+  }
+}
+
+int start_run(const SettingOptions& options, Json request, bool no_wait, bool json) {
+  const auto id = ask_agent(options, std::move(request));
+  if (!id.ok()) return fail(id.error().to_string());
+  if (!id->is_string()) return fail("the agent gave the run no id");
+  if (no_wait) {
+    print(id->get<std::string>() + '\n');
+    return kExitOk;
+  }
+  return follow(options, id->get<std::string>(), json);
+}
+
+int show_plan(const Result<Json>& plan, bool json, std::string (*text)(const Json&)) {
+  if (!plan.ok()) return fail(plan.error().to_string());
+  if (json) {
+    print_json(*plan);
+  } else {
+    print(text(*plan));
+  }
+  return kExitOk;
+}
+
+int plan_remedy(const SettingOptions& options, const RemedyOptions& wanted, bool json) {
+  auto plan =
+      ask_agent(options, {{"command", "remedy.plan"}, {"remedy", wanted.remedy}, {"target", wanted.target}});
+  if (!plan.ok() && plan.error().code() == ErrorCode::unavailable) {
+    const auto config = load_or_complain(options);
+    if (!config) return kExitFailed;
+    const auto offline = plan_without_agent(*config, wanted.remedy, wanted.target);
+    if (!offline.ok()) return fail(offline.error().to_string());
+    plan = Json::parse(*offline);
+  }
+  return show_plan(plan, json, remedy_plan_text);
+}
+
+int list_remedies(const SettingOptions& options, bool json) {
+  const auto remedies = ask_agent(options, {{"command", "remedies"}});
+  return show_plan(remedies, json, remedies_text);
+}
+
+int pause(const SettingOptions& options, const RemedyOptions& wanted, bool resume) {
+  const auto done = ask_agent(options, {{"command", resume ? "remedy.resume" : "remedy.pause"},
+                                        {"remedy", wanted.remedy},
+                                        {"for", wanted.length}});
+  if (!done.ok()) return fail(done.error().to_string());
+  const std::string what = wanted.remedy.empty() ? "all remedies" : "remedy " + wanted.remedy;
+  const std::string until = wanted.length.empty() ? "until `chiron remedy resume`" : "for " + wanted.length;
+  print(resume ? what + " act again\n" : what + " paused " + until + "; sampling and alerts go on\n");
+  return kExitOk;
+}
+
+/// NAME=VALUE; a name given twice makes a list.
+Result<Json> parse_arguments(const std::vector<std::string>& given) {
+  Json arguments = Json::object();
+  for (const std::string& one : given) {
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error(ErrorCode::invalid_argument,
+                   "'" + one + "' is not NAME=VALUE; `chiron actions` lists the arguments");
+    }
+    const std::string name = one.substr(0, equals);
+    const std::string value = one.substr(equals + 1);
+    if (!arguments.contains(name)) {
+      arguments[name] = value;
+    } else if (arguments[name].is_array()) {
+      arguments[name].push_back(value);
+    } else {
+      arguments[name] = Json::array({arguments[name], value});
+    }
+  }
+  return arguments;
+}
+
+void add_remedy(Cli& cli, CLI::App& parent) {
+  auto wanted = std::make_shared<RemedyOptions>();
+  const auto add = [&](const char* name, const char* help, auto run) {
+    auto options = std::make_shared<SettingOptions*>(nullptr);
+    CLI::App* command = cli.add_command(
+        parent, name, help, [&cli, options, wanted, run] { return run(**options, *wanted, cli.json); });
+    *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
+    return command;
+  };
+  CLI::App* list =
+      add("list", "The remedies and their modes.",
+          [](const SettingOptions& o, const RemedyOptions&, bool json) { return list_remedies(o, json); });
+  cli.add_json_flag(*list);
+
+  CLI::App* plan = add("plan", "What a remedy would do now; changes nothing.", plan_remedy);
+  plan->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
+  plan->add_option("--target", wanted->target,
+                   "What to act on; needed when the remedy takes it from labels.");
+  cli.add_json_flag(*plan);
+
+  CLI::App* run = add("run", "Run a remedy now and follow it to its end.",
+                      [](const SettingOptions& o, const RemedyOptions& w, bool json) {
+                        return start_run(o,
+                                         {{"command", "remedy.run"},
+                                          {"remedy", w.remedy},
+                                          {"target", w.target},
+                                          {"force", w.force},
+                                          {"dry_run", w.dry_run}},
+                                         w.no_wait, json);
+                      });
+  run->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
+  run->add_option("--target", wanted->target, "What to act on; needed when the remedy takes it from labels.");
+  run->add_flag("--force", wanted->force,
+                "Despite cooldown, budget and pause. The allow-list and deny-list still hold.");
+  run->add_flag("--dry-run", wanted->dry_run, "Record what would be done and do nothing.");
+  run->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
+  cli.add_json_flag(*run);
+
+  CLI::App* stop =
+      add("pause", "Start no runs; sampling and alerts go on.",
+          [](const SettingOptions& o, const RemedyOptions& w, bool) { return pause(o, w, false); });
+  stop->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
+  stop->add_option("--for", wanted->length, "For so long: 2h, 30m. Until resumed when absent.");
+
+  CLI::App* resume = add("resume", "End a pause.", [](const SettingOptions& o, const RemedyOptions& w, bool) {
+    return pause(o, w, true);
+  });
+  resume->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
+}
+
+void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
+  auto action = std::make_shared<std::string>();
+  auto given = std::make_shared<std::vector<std::string>>();
+  auto no_wait = std::make_shared<bool>(false);
+  auto options = std::make_shared<SettingOptions*>(nullptr);
+  CLI::App* command =
+      cli.add_command(parent, is_plan ? "plan" : "run",
+                      is_plan ? "What an action would do now; changes nothing."
+                              : "Run one action now; recorded like a remedy's run.",
+                      [&cli, action, given, no_wait, options, is_plan] {
+                        const auto arguments = parse_arguments(*given);
+                        if (!arguments.ok()) return fail(arguments.error().to_string());
+                        const Json request{{"command", is_plan ? "action.plan" : "action.run"},
+                                           {"action", *action},
+                                           {"arguments", *arguments}};
+                        if (!is_plan) return start_run(**options, request, *no_wait, cli.json);
+                        return show_plan(ask_agent(**options, request), cli.json, plan_text);
+                      });
+  *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
+  command->add_option("ACTION", *action, "Name of the action: `chiron actions` lists them.")->required();
+  command->add_option("ARGUMENTS", *given, "NAME=VALUE; give a name several times for a list.");
+  if (!is_plan) command->add_flag("--no-wait", *no_wait, "Print the run's id and return.");
+  cli.add_json_flag(*command);
+}
+
+}  // namespace
+
+void add_remedy_commands(Cli& cli) {
+  add_remedy(cli,
+             *cli.add_command(cli.app, "remedy", "List, plan, run, pause and resume remedies.", nullptr));
+  CLI::App* action = cli.add_command(cli.app, "action", "Plan or run a single action.", nullptr);
+  add_action(cli, *action, true);
+  add_action(cli, *action, false);
+}
+
+}  // namespace chiron::agent

@@ -1,0 +1,297 @@
+#include "agent/config.h"
+
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+#include "exporter/base/systemd.h"
+#include "exporter/base/yaml_reader.h"
+
+#include <cstdlib>
+
+#include <unistd.h>
+
+namespace chiron::agent {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+/// Settings are looked up where their dotted key leads; each mapping on the way is read by one reader, so
+/// that what nothing asked for is unknown.
+class SettingReader {
+ public:
+  SettingReader(yaml::Reader& root, Settings& settings, DiagnosticSink& sink)
+      : root_(root), settings_(settings), sink_(sink) {}
+
+  void read_all() {
+    for (const Setting& setting : all_settings()) {
+      if (!setting.key.empty()) read(setting);
+    }
+    for (auto& [prefix, reader] : readers_) reader.finish();
+  }
+
+ private:
+  yaml::Reader& reader_of(const std::string& prefix) {
+    if (prefix.empty()) return root_;
+    if (const auto it = readers_.find(prefix); it != readers_.end()) return it->second;
+    const std::size_t dot = prefix.rfind('.');
+    yaml::Reader& parent = reader_of(dot == std::string::npos ? "" : prefix.substr(0, dot));
+    const std::string key = dot == std::string::npos ? prefix : prefix.substr(dot + 1);
+    return readers_.emplace(prefix, parent.mapping(key)).first->second;
+  }
+
+  /// collectors.NAME is either a boolean or a mapping of the collector's options.
+  bool is_collector_switch(const Setting& setting) const {
+    return setting.key.starts_with("collectors.") &&
+           std::count(setting.key.begin(), setting.key.end(), '.') == 1;
+  }
+
+  void read(const Setting& setting) {
+    const std::size_t dot = setting.key.rfind('.');
+    const std::string prefix = dot == std::string::npos ? "" : setting.key.substr(0, dot);
+    const std::string key = dot == std::string::npos ? setting.key : setting.key.substr(dot + 1);
+    if (prefix.starts_with("collectors.") && !options_are_given(prefix)) return;
+    yaml::Reader& reader = reader_of(prefix);
+    const yaml::Node node = reader.node(key);
+    if (!node) return;
+    if (is_collector_switch(setting) && node.is_mapping()) {
+      settings_.set(setting, {"true"}, node.file(), node.where(), sink_);
+      return;
+    }
+    std::vector<std::string> values;
+    if (setting.kind == SettingKind::list) {
+      const auto texts = reader.strings(key);
+      if (!texts) return;
+      values = *texts;
+    } else {
+      const auto text = reader.string(key);
+      if (!text) return;
+      values = {*text};
+    }
+    settings_.set(setting, std::move(values), node.file(), node.where(), sink_);
+  }
+
+  bool options_are_given(const std::string& prefix) {
+    return reader_of("collectors").node(prefix.substr(prefix.find('.') + 1)).is_mapping();
+  }
+
+  yaml::Reader& root_;
+  Settings& settings_;
+  DiagnosticSink& sink_;
+  std::map<std::string, yaml::Reader> readers_;
+};
+
+std::optional<ProbeSpec> read_probe(yaml::Reader& reader) {
+  ProbeSpec probe;
+  reader.require({"name"});
+  probe.name = reader.string("name").value_or("");
+  constexpr std::array<std::pair<std::string_view, ProbeModule>, 4> kModules{
+      {{"http", ProbeModule::http},
+       {"tcp", ProbeModule::tcp},
+       {"unix", ProbeModule::unix_socket},
+       {"redis", ProbeModule::redis}}};
+  int modules = 0;
+  for (const auto& [key, module] : kModules) {
+    const auto target = reader.string(key);
+    if (!target) continue;
+    probe.module = module;
+    probe.target = *target;
+    ++modules;
+  }
+  if (modules != 1) {
+    reader.fail_at(reader.self(), "probe-target", "a probe has exactly one of http, tcp, unix and redis",
+                   "for example  - {name: web, http: 'http://127.0.0.1/health'}");
+  }
+  probe.interval = reader.duration("interval").value_or(probe.interval);
+  probe.timeout = reader.duration("timeout").value_or(probe.timeout);
+  if (probe.timeout <= Duration::zero())
+    reader.fail("timeout", "bad-value", "a probe needs a timeout above zero");
+  if (probe.interval < std::chrono::seconds(1)) {
+    reader.fail("interval", "bad-value", "a probe runs at most once a second");
+  }
+  for (const std::string& status : reader.strings("valid_status").value_or(std::vector<std::string>{})) {
+    const auto code = parse_int<int>(status);
+    if (!code || *code < 100 || *code > 599) {
+      reader.fail("valid_status", "bad-value", "'" + status + "' is no HTTP status");
+      continue;
+    }
+    probe.valid_status.push_back(*code);
+  }
+  probe.body_regex = reader.string("body_regex").value_or("");
+  if (const auto pattern = Pattern::make(probe.body_regex); !pattern.ok()) {
+    reader.fail("body_regex", "bad-value", pattern.error().to_string());
+  }
+  probe.password_file = reader.string("password_file").value_or("");
+  reader.finish();
+  return probe;
+}
+
+void read_probes(yaml::Reader& root, Config& config) {
+  std::size_t number = 0;
+  for (const yaml::Node& node : root.list("probes")) {
+    yaml::Reader reader = root.child(node, "probe " + std::to_string(++number));
+    auto probe = read_probe(reader);
+    const bool twice = std::any_of(config.probes.begin(), config.probes.end(),
+                                   [&probe](const ProbeSpec& other) { return other.name == probe->name; });
+    if (twice) reader.fail("name", "duplicate", "there are two probes of the name '" + probe->name + "'");
+    config.probes.push_back(*std::move(probe));
+  }
+}
+
+void read_services(yaml::Reader& root, Config& config) {
+  for (std::string& unit : root.strings("services").value_or(std::vector<std::string>{})) {
+    if (unit.find('.') == std::string::npos) unit += ".service";
+    if (!is_valid_unit_name(unit)) {
+      root.fail("services", "bad-value", "'" + unit + "' is not a unit name", "for example nginx.service");
+    }
+    config.services.push_back(unit);
+  }
+}
+
+void read_overrides(yaml::Reader& root, Config& config) {
+  const yaml::Node all = root.node("remedies");
+  if (!all) return;
+  for (const auto& entry : root.mapping("remedies").self().entries()) {
+    yaml::Reader reader = root.child(entry.value, entry.key.text());
+    RemedyOverride tuned;
+    tuned.where = entry.key.where();
+    if (const auto mode = reader.one_of("mode", {"automatic", "dry-run", "approval"})) {
+      if (*mode == "approval") {
+        reader.fail("mode", "not-supported", "mode approval is not supported yet",
+                    "use automatic or dry-run");
+      } else {
+        tuned.mode = *mode == "automatic" ? remediation::Mode::automatic : remediation::Mode::dry_run;
+      }
+    }
+    tuned.targets = reader.strings("targets");
+    if (reader.has("policy")) {
+      yaml::Reader policy = reader.mapping("policy");
+      tuned.cooldown = policy.duration("cooldown");
+      if (policy.has("budget")) {
+        yaml::Reader budget = policy.mapping("budget");
+        if (const auto runs = budget.integer("runs", 1, 1000)) tuned.budget_runs = static_cast<int>(*runs);
+        tuned.budget_per = budget.duration("per");
+        budget.finish();
+      }
+      policy.not_supported({"backoff", "breaker", "window", "unless", "lock"});
+      policy.finish();
+    }
+    reader.not_supported({"for"});
+    reader.finish();
+    config.remedies.emplace(entry.key.text(), std::move(tuned));
+  }
+}
+
+void read_deletion(yaml::Reader& root, Config& config) {
+  yaml::Reader deletion = root.mapping("deletion");
+  if (auto roots = deletion.strings("roots")) config.deletion.roots = *std::move(roots);
+  if (auto protect = deletion.strings("protect")) config.deletion.protect = *std::move(protect);
+  for (const std::string& path : config.deletion.roots) {
+    if (path.size() < 2 || path.front() != '/') {
+      deletion.fail("roots", "bad-value", "'" + path + "' is not an absolute path below /");
+    }
+  }
+  for (const std::string& glob : config.deletion.protect) {
+    if (glob.empty() || (glob.front() != '/' && glob.front() != '*')) {
+      deletion.fail("protect", "bad-value", "'" + glob + "' must be a glob over absolute paths",
+                    "for example /var/log/audit/**");
+    }
+  }
+  deletion.finish();
+}
+
+void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
+  sink.add_source(config.file, text);
+  const std::size_t before = sink.errors();
+  const yaml::Node node = yaml::parse(config.file, std::move(text), sink);
+  if (sink.errors() != before) return;
+  yaml::Reader root(node, sink);
+  SettingReader settings(root, config.settings, sink);
+  read_services(root, config);
+  read_probes(root, config);
+  read_overrides(root, config);
+  read_deletion(root, config);
+  if (auto files = root.strings("rule_files")) config.rule_files = *std::move(files);
+  if (auto files = root.strings("remedy_files")) config.remedy_files = *std::move(files);
+  for (const auto& [name, value] : root.mapping("identity")
+                                       .string_map("external_labels")
+                                       .value_or(std::vector<std::pair<std::string, std::string>>{})) {
+    config.external_labels.set(name, value);
+  }
+  root.not_supported({"alertmanagers"});
+  settings.read_all();
+  root.finish();
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+}
+
+Config load_config(const GivenOptions& options, const Environment& environment, DiagnosticSink& sink) {
+  Config config;
+  // The file's name comes first, from the two sources that do not need the file.
+  Settings early;
+  early.read_environment(environment, sink);
+  for (const auto& [option, values] : options) {
+    if (option == "config.file") early.set(*find_setting(option), values, "option --" + option, {}, sink);
+  }
+  config.file = early.text("config.file");
+  const bool named = early.value("config.file").source != "default";
+  auto text = read_file(config.file, 4 << 20);
+  if (text.ok()) {
+    config.file_exists = true;
+    read_file_into(config, *std::move(text), sink);
+  } else if (named || text.error().code() != ErrorCode::not_found) {
+    Diagnostic diagnostic;
+    diagnostic.code = "unreadable";
+    diagnostic.message = text.error().to_string();
+    diagnostic.hint = "`chiron config init` prints a configuration to start from";
+    diagnostic.file = config.file;
+    sink.add(std::move(diagnostic));
+  }
+  DiagnosticSink repeated;  // the first look at the environment has reported it
+  config.settings.read_environment(environment, repeated);
+  for (const auto& [option, values] : options) {
+    config.settings.set(*find_setting(option), values, "option --" + option, {}, sink);
+  }
+  return config;
+}
+
+HostPaths Config::paths() const {
+  return HostPaths({.procfs = settings.text("path.procfs"),
+                    .sysfs = settings.text("path.sysfs"),
+                    .rootfs = settings.text("path.rootfs")});
+}
+
+LogOptions Config::log_options() const {
+  LogOptions options;
+  const std::string& level = settings.text("log.level");
+  options.level = level == "debug"     ? LogLevel::debug
+                  : level == "warning" ? LogLevel::warning
+                  : level == "error"   ? LogLevel::error
+                                       : LogLevel::info;
+  const std::string& format = settings.text("log.format");
+  const bool text = format == "text" || (format == "auto" && ::isatty(STDERR_FILENO) == 1);
+  options.format = text ? LogFormat::text : LogFormat::json;
+  return options;
+}
+
+Labels Config::target_labels() const {
+  std::string instance = settings.text("identity.instance");
+  if (instance.empty()) {
+    const std::vector<std::string>& listen = settings.list("web.listen-address");
+    const std::string address = listen.empty() ? std::string(":10071") : listen.front();
+    instance = host_name() + address.substr(address.rfind(':'));
+  }
+  return Labels{{"job", settings.text("identity.job")}, {"instance", instance}};
+}
+
+}  // namespace chiron::agent

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "agent/settings.h"
+#include "exporter/base/diagnostics.h"
+#include "exporter/base/event_log.h"
+#include "exporter/base/host_paths.h"
+#include "exporter/collectors/probe_spec.h"
+#include "exporter/series/labels.h"
+#include "remediation/actions/action.h"
+#include "remediation/engine/remedy_file.h"
+#include "remediation/policy/policy.h"
+#include "rules/engine/rule_file.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chiron::agent {
+
+/// remedies.NAME: in the configuration file: arms or tunes a remedy without copying its file.
+struct RemedyOverride {
+  std::optional<remediation::Mode> mode;
+  std::optional<std::vector<std::string>> targets;
+  std::optional<Duration> cooldown;
+  std::optional<int> budget_runs;
+  std::optional<Duration> budget_per;
+  Position where;
+};
+
+/// Everything the agent is told, resolved and checked (design.md, section 9). Immutable once loaded.
+struct Config {
+  Settings settings;
+  std::string file;  ///< the configuration file looked at
+  bool file_exists = false;
+  Labels external_labels;
+  std::vector<std::string> services;
+  std::vector<ProbeSpec> probes;
+  std::vector<std::string> rule_files = {"packs:*"};
+  std::vector<std::string> remedy_files = {"shipped:*"};
+  std::map<std::string, RemedyOverride> remedies;
+  remediation::DeletionPolicy deletion;
+
+  HostPaths paths() const;
+  LogOptions log_options() const;
+  /// Labels job and instance of local series; `port` is the one listened on.
+  Labels target_labels() const;
+};
+
+/// Options of the command line: option name and values, in the order given.
+using GivenOptions = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+/// Resolves option over environment over file over default. Every fault is in the sink.
+Config load_config(const GivenOptions& options, const Environment& environment, DiagnosticSink& sink);
+/// getenv(3).
+Environment process_environment();
+
+/// The rules and remedies that a configuration names: embedded ones (packs:NAME, shipped:NAME) and files by
+/// glob.
+struct Policies {
+  std::vector<rules::GroupSpec> groups;
+  std::vector<remediation::RemedySpec> remedies;
+};
+Policies load_policies(const Config& config, DiagnosticSink& sink);
+
+/// A commented configuration file with every default, for `config init`.
+std::string example_config();
+/// Every setting with its value and where it came from, for `config show`.
+std::string show_config(const Config& config);
+
+}  // namespace chiron::agent

@@ -1,0 +1,247 @@
+#include "agent/control.h"
+
+#include "exporter/base/file.h"
+
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace chiron::agent {
+namespace {
+
+constexpr int kIdleMs = 30'000;
+constexpr const char* kGroup = "chiron";
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return Error(ErrorCode::invalid_argument, "the control socket's path is longer than the " +
+                                                  std::to_string(sizeof(address.sun_path) - 1) +
+                                                  " bytes of unix(7): " + path +
+                                                  "; choose a shorter --storage.path");
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+std::optional<gid_t> control_group() {
+  std::array<char, 4096> buffer;
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
+  return found->gr_gid;
+}
+
+Peer peer_of(int fd, gid_t& gid) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  Peer peer;
+  peer.uid = ~0U;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return peer;
+  peer.uid = credentials.uid;
+  peer.pid = credentials.pid;
+  gid = credentials.gid;
+  std::array<char, 4096> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(peer.uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    peer.user = found->pw_name;
+  } else {
+    peer.user = "uid " + std::to_string(peer.uid);
+  }
+  return peer;
+}
+
+bool in_group(const Peer& peer, gid_t primary, gid_t wanted) {
+  if (primary == wanted) return true;
+  std::array<gid_t, 256> groups;
+  int count = static_cast<int>(groups.size());
+  if (::getgrouplist(peer.user.c_str(), primary, groups.data(), &count) < 0) return false;
+  return std::find(groups.begin(), groups.begin() + count, wanted) != groups.begin() + count;
+}
+
+bool may_ask(const Peer& peer, gid_t primary) {
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return true;
+  const auto group = control_group();
+  return group && in_group(peer, primary, *group);
+}
+
+Status write_all(int fd, std::string_view text, int timeout_ms) {
+  while (!text.empty()) {
+    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      text.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+      return Error::from_errno(errno, "write to the control socket");
+    pollfd waiting{fd, POLLOUT, 0};
+    if (::poll(&waiting, 1, timeout_ms) == 0)
+      return Error(ErrorCode::timed_out, "the other end takes nothing");
+  }
+  return {};
+}
+
+enum class ReadOutcome { line, closed, too_long, timed_out, stopped };
+
+/// Reads up to the next newline; keeps what came after it in `pending`.
+ReadOutcome read_line(int fd, int stop_fd, std::string& pending, std::string& line, int timeout_ms) {
+  std::array<char, 16384> buffer;
+  for (;;) {
+    if (const std::size_t end = pending.find('\n'); end != std::string::npos) {
+      line = pending.substr(0, end);
+      pending.erase(0, end + 1);
+      return ReadOutcome::line;
+    }
+    if (pending.size() > ControlServer::kMaxRequest * 16) return ReadOutcome::too_long;
+    std::array<pollfd, 2> waiting{{{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+    const int ready = ::poll(waiting.data(), stop_fd >= 0 ? 2 : 1, timeout_ms);
+    if (ready == 0) return ReadOutcome::timed_out;
+    if (ready < 0 && errno != EINTR) return ReadOutcome::closed;
+    if (waiting[1].revents != 0) return ReadOutcome::stopped;
+    const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (size <= 0) return ReadOutcome::closed;
+    pending.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+}
+
+}  // namespace
+
+struct ControlServer::Impl {
+  std::string path;
+  Handler handler;
+  EventLog* log = nullptr;
+  FileDescriptor listener, stop_event;
+  std::thread acceptor;
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::size_t connections = 0;  // guarded by mutex
+
+  void accept_loop() {
+    for (;;) {
+      std::array<pollfd, 2> waiting{{{listener.get(), POLLIN, 0}, {stop_event.get(), POLLIN, 0}}};
+      if (::poll(waiting.data(), 2, -1) < 0 && errno != EINTR) return;
+      if (waiting[1].revents != 0) return;
+      FileDescriptor connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!connection) continue;
+      {
+        const std::lock_guard lock(mutex);
+        if (connections >= kMaxConnections) {
+          const Status ignored =
+              write_all(connection.get(),
+                        R"({"ok":false,"error":"too many connections to the control socket"})"
+                        "\n",
+                        100);
+          static_cast<void>(ignored);
+          continue;
+        }
+        ++connections;
+      }
+      std::thread([this, fd = connection.release()] {
+        serve(FileDescriptor(fd));
+        const std::lock_guard lock(mutex);
+        --connections;
+        ended.notify_all();
+      }).detach();
+    }
+  }
+
+  void serve(FileDescriptor connection) {
+    gid_t gid = 0;
+    const Peer peer = peer_of(connection.get(), gid);
+    std::string pending;
+    std::string line;
+    while (read_line(connection.get(), stop_event.get(), pending, line, kIdleMs) == ReadOutcome::line) {
+      std::string reply;
+      if (!may_ask(peer, gid)) {
+        log->warning("control request refused", {{"user", peer.user}, {"pid", peer.pid}});
+        reply = R"({"ok":false,"error":"only root, the agent's user and members of group chiron may ask"})";
+      } else if (line.size() > kMaxRequest) {
+        reply = R"({"ok":false,"error":"the request is longer than 1 MiB"})";
+      } else {
+        reply = handler(line, peer);
+      }
+      if (!write_all(connection.get(), reply + '\n', 5000).ok()) return;
+    }
+  }
+};
+
+ControlServer::ControlServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Handler handler,
+                                                            EventLog& log) {
+  const auto address = address_of(path);
+  if (!address.ok()) return address.error();
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->handler = std::move(handler);
+  impl->log = &log;
+  impl->stop_event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!impl->listener || !impl->stop_event) return Error::from_errno(errno, "socket for " + path);
+  // The state directory is locked by this agent, so what lies there is a leftover of a killed one.
+  ::unlink(path.c_str());
+  if (::bind(impl->listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    return Error::from_errno(errno, "bind " + path);
+  }
+  ::chmod(path.c_str(), 0660);
+  if (const auto group = control_group()) {
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+      log.warning("control socket keeps its group", {{"path", path}, {"wanted", kGroup}});
+    }
+  }
+  if (::listen(impl->listener.get(), 16) != 0) return Error::from_errno(errno, "listen " + path);
+  impl->acceptor = std::thread([raw = impl.get()] { raw->accept_loop(); });
+  return std::unique_ptr<ControlServer>(new ControlServer(std::move(impl)));
+}
+
+ControlServer::~ControlServer() {
+  const std::uint64_t one = 1;
+  if (::write(impl_->stop_event.get(), &one, sizeof one) < 0) {
+    impl_->log->error("control socket cannot be stopped");
+  }
+  impl_->acceptor.join();
+  ::unlink(impl_->path.c_str());
+  std::unique_lock lock(impl_->mutex);
+  impl_->ended.wait(lock, [this] { return impl_->connections == 0; });
+}
+
+Result<std::string> control_request(const std::string& path, const std::string& request, Duration timeout) {
+  const auto address = address_of(path);
+  if (!address.ok()) return address.error();
+  const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return Error::from_errno(errno, "socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    if (errno == EACCES) {
+      return Error(ErrorCode::permission_denied,
+                   path + ": permission denied; run as root or as a member of group chiron");
+    }
+    return Error(ErrorCode::unavailable, "no agent answers at " + path + " (" +
+                                             std::generic_category().message(errno) +
+                                             "); is it running, and with this --storage.path?");
+  }
+  const int timeout_ms =
+      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+  if (Status sent = write_all(fd.get(), request + '\n', timeout_ms); !sent.ok()) return sent.error();
+  std::string pending;
+  std::string line;
+  switch (read_line(fd.get(), -1, pending, line, timeout_ms)) {
+    case ReadOutcome::line:
+      return line;
+    case ReadOutcome::timed_out:
+      return Error(ErrorCode::timed_out, "the agent did not answer within its time");
+    default:
+      return Error(ErrorCode::unavailable, "the agent closed the connection without an answer");
+  }
+}
+
+std::string control_socket_path(const std::string& storage_path) { return storage_path + "/control.sock"; }
+
+}  // namespace chiron::agent

@@ -1,0 +1,158 @@
+#include "agent/control_commands.h"
+
+#include "agent/json_views.h"
+#include "agent/plan_json.h"
+#include "exporter/base/parse.h"
+
+namespace chiron::agent {
+
+struct ControlCommands::Call {
+  std::string command;
+  Json arguments;
+  const Peer* peer = nullptr;
+
+  std::string text(const char* name) const {
+    const auto it = arguments.find(name);
+    return it != arguments.end() && it->is_string() ? it->get<std::string>() : std::string();
+  }
+  bool flag(const char* name) const {
+    const auto it = arguments.find(name);
+    return it != arguments.end() && it->is_boolean() && it->get<bool>();
+  }
+};
+
+namespace {
+
+std::string reply(const Result<std::string>& result) {
+  if (result.ok()) return "{\"ok\":true,\"data\":" + (result->empty() ? "null" : *result) + '}';
+  return dump(
+      {{"ok", false}, {"code", to_string(result.error().code())}, {"error", result.error().to_string()}});
+}
+
+Result<std::string> done(const Status& status) {
+  if (!status.ok()) return status.error();
+  return std::string("null");
+}
+
+/// {"unit": "x", "globs": ["a", "b"], "env": {"A": "1"}} as the command line sends them.
+Result<remediation::ArgumentValues> arguments_of(const Json& json) {
+  remediation::ArgumentValues values;
+  if (!json.is_object()) return Error(ErrorCode::invalid_argument, "arguments must be an object");
+  for (const auto& [name, value] : json.items()) {
+    remediation::ArgumentValue one;
+    if (value.is_string()) {
+      one.texts = {value.get<std::string>()};
+    } else if (value.is_array()) {
+      one.shape = remediation::ArgumentValue::Shape::list;
+      for (const Json& item : value) {
+        if (!item.is_string())
+          return Error(ErrorCode::invalid_argument, "argument '" + name + "': lists hold texts");
+        one.texts.push_back(item.get<std::string>());
+      }
+    } else {
+      return Error(ErrorCode::invalid_argument, "argument '" + name + "' must be a text or a list of texts");
+    }
+    values.emplace_back(name, std::move(one));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::string ControlCommands::handle(const std::string& request, const Peer& peer) {
+  try {
+    Call call;
+    call.arguments = Json::parse(request, nullptr, false);
+    call.peer = &peer;
+    if (!call.arguments.is_object()) {
+      return reply(Error(ErrorCode::invalid_argument, "a request is one JSON object on one line"));
+    }
+    call.command = call.text("command");
+    return reply(dispatch(call));
+  } catch (const std::exception& fault) {
+    log_.error("control request failed", {{"error", fault.what()}});
+    return R"({"ok":false,"code":"internal","error":"the agent failed at this request; its log says more"})";
+  }
+}
+
+Result<std::string> ControlCommands::dispatch(const Call& call) {
+  static constexpr std::array<std::string_view, 6> kChanges{"remedy.run", "remedy.pause", "remedy.resume",
+                                                            "action.run", "run.cancel",   "reload"};
+  if (std::find(kChanges.begin(), kChanges.end(), call.command) == kChanges.end()) return read(call);
+  auto result = change(call);
+  log_.info("control request", {{"command", call.command},
+                                {"user", call.peer->user},
+                                {"pid", call.peer->pid},
+                                {"remedy", call.text("remedy")},
+                                {"target", call.text("target")},
+                                {"outcome", result.ok() ? "done" : result.error().to_string()}});
+  return result;
+}
+
+Result<std::string> ControlCommands::read(const Call& call) {
+  const std::string& command = call.command;
+  if (command == "status") return views_.status();
+  if (command == "health") return views_.health();
+  if (command == "remedies") return views_.remedies();
+  if (command == "collectors") return views_.collectors();
+  if (command == "why") return views_.why(call.text("name"));
+  if (command == "run") return views_.run(call.text("id"));
+  if (command == "query") {
+    int ignored = 0;
+    return views_.query(call.text("query"), call.text("time"), ignored);
+  }
+  if (command == "remedy.plan") {
+    const auto plan = remediator_.plan(call.text("remedy"), call.text("target"));
+    if (!plan.ok()) return plan.error();
+    return plan_json(*plan);
+  }
+  if (command == "action.plan") {
+    const auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
+    if (!arguments.ok()) return arguments.error();
+    const auto plan = remediator_.plan_action(call.text("action"), *arguments);
+    if (!plan.ok()) return plan.error();
+    return plan_json(*plan);
+  }
+  return Error(ErrorCode::invalid_argument,
+               "unknown command '" + command + "'; the agent may be older than this client");
+}
+
+Result<std::string> ControlCommands::change(const Call& call) {
+  const std::string& command = call.command;
+  if (command == "reload") return done(reload_());
+  if (command == "remedy.run") {
+    remediation::RunRequest request;
+    request.remedy = call.text("remedy");
+    request.target = call.text("target");
+    request.trigger = "manual";
+    request.requested_by = call.peer->user;
+    request.dry_run = call.flag("dry_run");
+    const auto id = remediator_.request(std::move(request), call.flag("force"));
+    if (!id.ok()) return id.error();
+    return dump(Json(*id));
+  }
+  if (command == "action.run") {
+    auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
+    if (!arguments.ok()) return arguments.error();
+    const auto id = remediator_.run_action(call.text("action"), *std::move(arguments), call.peer->user);
+    if (!id.ok()) return id.error();
+    return dump(Json(*id));
+  }
+  if (command == "remedy.pause") {
+    std::optional<Duration> length;
+    if (const std::string text = call.text("for"); !text.empty()) {
+      const auto parsed = parse_duration(text);
+      if (!parsed.ok()) return parsed.error();
+      length = *parsed;
+    }
+    return done(remediator_.pause(call.text("remedy"), length));
+  }
+  if (command == "remedy.resume") return done(remediator_.resume(call.text("remedy")));
+  if (command == "run.cancel") {
+    if (remediator_.cancel(call.text("id"))) return std::string("null");
+    return Error(ErrorCode::not_found, "no run '" + call.text("id") + "' is active");
+  }
+  return Error(ErrorCode::internal, "command without a handler");
+}
+
+}  // namespace chiron::agent

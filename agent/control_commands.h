@@ -1,0 +1,35 @@
+#pragma once
+
+#include "agent/control.h"
+#include "agent/views.h"
+#include "remediation/engine/remediator.h"
+
+#include <functional>
+#include <string>
+
+namespace chiron::agent {
+
+/// Answers the requests of the control socket: {"command": NAME, ...arguments} -> {"ok":true,"data":...} or
+/// {"ok":false,"code":...,"error":...}. Those that change something are recorded with the peer's user name.
+class ControlCommands {
+ public:
+  ControlCommands(const Views& views, remediation::Remediator& remediator, EventLog& log,
+                  std::function<Status()> reload)
+      : views_(views), remediator_(remediator), log_(log), reload_(std::move(reload)) {}
+
+  /// Never throws.
+  std::string handle(const std::string& request, const Peer& peer);
+
+ private:
+  struct Call;
+  Result<std::string> dispatch(const Call& call);
+  Result<std::string> read(const Call& call);
+  Result<std::string> change(const Call& call);
+
+  const Views& views_;
+  remediation::Remediator& remediator_;
+  EventLog& log_;
+  const std::function<Status()> reload_;
+};
+
+}  // namespace chiron::agent

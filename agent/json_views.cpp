@@ -1,0 +1,193 @@
+#include "agent/json_views.h"
+
+#include "rules/promql/promql.h"
+
+namespace chiron::agent {
+namespace {
+
+Json labels_json(const Labels& labels) {
+  Json json = Json::object();
+  for (const Label& label : labels) json[label.name] = label.value;
+  return json;
+}
+
+Json number_or_null(std::optional<double> value) {
+  if (!value || !std::isfinite(*value)) return nullptr;
+  return *value;
+}
+
+std::string matchers_text(const std::vector<std::vector<Matcher>>& any_of) {
+  std::string text;
+  for (const auto& all_of : any_of) {
+    if (!text.empty()) text += " or ";
+    std::string inner;
+    for (const Matcher& matcher : all_of) inner += (inner.empty() ? "" : ", ") + matcher.to_string();
+    text += '{' + inner + '}';
+  }
+  return text;
+}
+
+}  // namespace
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json alert_json(const rules::Alert& alert, const Clock& clock) {
+  Json json{{"name", alert.name},
+            {"state", rules::to_string(alert.state)},
+            {"labels", labels_json(alert.labels)},
+            {"annotations", Json::object()},
+            {"value", number_or_null(alert.value)},
+            {"active_at", to_rfc3339(alert.active_at)},
+            {"active_seconds", seconds(clock.wall() - alert.active_at)},
+            {"held", alert.held},
+            {"expr", alert.expr},
+            {"group", alert.group}};
+  for (const auto& [name, text] : alert.annotations) json["annotations"][name] = text;
+  return json;
+}
+
+Json run_json(const remediation::RunRecord& run) {
+  Json json{{"id", run.id},
+            {"remedy", run.remedy},
+            {"target", run.target},
+            {"state", remediation::to_string(run.state)},
+            {"reason", run.reason},
+            {"mode", run.mode},
+            {"trigger", run.trigger},
+            {"requested_by", run.requested_by},
+            {"alert", run.alertname},
+            {"alert_labels", labels_json(run.alert_labels)},
+            {"started", to_rfc3339(run.started.wall)},
+            {"finished", nullptr},
+            {"duration_seconds", nullptr},
+            {"freed_bytes", run.freed_bytes},
+            {"removed_objects", run.removed_objects},
+            {"steps", Json::array()}};
+  if (run.finished) {
+    json["finished"] = to_rfc3339(run.finished->wall);
+    const bool same_boot = run.finished->boot_id == run.started.boot_id;
+    json["duration_seconds"] = same_boot ? seconds(run.finished->boot - run.started.boot)
+                                         : seconds(run.finished->wall - run.started.wall);
+  }
+  for (const remediation::StepRecord& step : run.steps) {
+    json["steps"].push_back({{"action", step.action},
+                             {"arguments", Json::parse(step.arguments, nullptr, false)},
+                             {"outcome", step.outcome},
+                             {"detail", step.detail},
+                             {"started", to_rfc3339(step.started.wall)},
+                             {"duration_seconds", seconds(step.took)},
+                             {"freed_bytes", step.freed_bytes},
+                             {"removed_objects", step.removed_objects}});
+  }
+  return json;
+}
+
+Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remediator& remediator) {
+  const remediation::Decision paused = remediator.decision(remedy.name, "");
+  Json json{
+      {"name", remedy.name},
+      {"description", remedy.description},
+      {"mode", remediation::to_string(remedy.policy.mode)},
+      {"paused", paused.reason == remediation::Suppression::paused},
+      {"alerts", matchers_text(remedy.alerts)},
+      {"target", remedy.target.text()},
+      {"targets", nullptr},
+      {"steps", Json::array()},
+      {"cooldown_seconds", seconds(remedy.policy.cooldown)},
+      {"budget", {{"runs", remedy.policy.budget_runs}, {"per_seconds", seconds(remedy.policy.budget_per)}}},
+      {"file", remedy.file}};
+  if (remedy.targets) json["targets"] = *remedy.targets;
+  for (const remediation::StepSpec& step : remedy.steps) json["steps"].push_back(step.action->name);
+  return json;
+}
+
+promql::Vector Asker::vector(std::string_view expr) const {
+  const promql::Parsed parsed = promql::parse(expr);
+  if (!parsed.ok()) return {};
+  promql::Query query(parsed.expr, store_);
+  auto value = query.instant(store_.newest());
+  if (!value.ok()) return {};
+  if (auto* vector = std::get_if<promql::Vector>(&*value)) return std::move(*vector);
+  return {};
+}
+
+std::optional<double> Asker::number(std::string_view expr) const {
+  const promql::Vector found = vector(expr);
+  if (found.size() != 1) return std::nullopt;
+  return found.front().v;
+}
+
+Json host_json(const Asker& ask) {
+  Json host{{"name", nullptr},
+            {"kernel", nullptr},
+            {"uptime_seconds", number_or_null(ask.number("time() - node_boot_time_seconds"))},
+            {"load1", number_or_null(ask.number("node_load1"))},
+            {"cpus", number_or_null(ask.number("count(node_cpu_seconds_total{mode=\"idle\"})"))},
+            {"cpu_used_ratio",
+             number_or_null(ask.number("1 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[1m]))"))},
+            {"memory_total_bytes", number_or_null(ask.number("node_memory_MemTotal_bytes"))},
+            {"memory_available_bytes", number_or_null(ask.number("node_memory_MemAvailable_bytes"))},
+            {"filesystems", Json::array()}};
+  for (const auto& sample : ask.vector("node_uname_info")) {
+    host["name"] = sample.labels.get("nodename");
+    host["kernel"] = sample.labels.get("release");
+  }
+  const auto inodes = ask.vector("node_filesystem_files_free / node_filesystem_files");
+  for (const auto& sample : ask.vector("node_filesystem_avail_bytes")) {
+    const std::string selector = "{mountpoint=\"" + escape_label_value(sample.labels.get("mountpoint")) +
+                                 "\",device=\"" + escape_label_value(sample.labels.get("device")) + "\"}";
+    Json one{{"mountpoint", sample.labels.get("mountpoint")},
+             {"device", sample.labels.get("device")},
+             {"fstype", sample.labels.get("fstype")},
+             {"size_bytes", number_or_null(ask.number("node_filesystem_size_bytes" + selector))},
+             {"avail_bytes", number_or_null(sample.v)},
+             {"inodes_free_ratio", nullptr}};
+    for (const auto& free : inodes) {
+      if (free.labels.get("mountpoint") == sample.labels.get("mountpoint") &&
+          free.labels.get("device") == sample.labels.get("device")) {
+        one["inodes_free_ratio"] = number_or_null(free.v);
+      }
+    }
+    host["filesystems"].push_back(std::move(one));
+  }
+  return host;
+}
+
+Json services_json(const Asker& ask) {
+  Json services{{"watched", Json::array()}, {"failed", Json::array()}, {"units", Json::object()}};
+  for (const auto& sample : ask.vector("chiron_service_up")) {
+    services["watched"].push_back({{"name", sample.labels.get("name")}, {"up", sample.v == 1}});
+  }
+  for (const auto& sample : ask.vector("node_systemd_unit_state{state=\"failed\"} == 1")) {
+    services["failed"].push_back(sample.labels.get("name"));
+  }
+  for (const auto& sample : ask.vector("node_systemd_units")) {
+    services["units"][std::string(sample.labels.get("state"))] = sample.v;
+  }
+  return services;
+}
+
+Json containers_json(const Asker& ask) {
+  Json containers = Json::array();
+  for (const auto& sample : ask.vector("chiron_container_state == 1")) {
+    containers.push_back({{"name", sample.labels.get("name")},
+                          {"image", sample.labels.get("image")},
+                          {"state", sample.labels.get("state")}});
+  }
+  return containers;
+}
+
+Json probes_json(const Asker& ask) {
+  Json probes = Json::array();
+  for (const auto& sample : ask.vector("probe_success")) {
+    probes.push_back({{"probe", sample.labels.get("probe")},
+                      {"module", sample.labels.get("module")},
+                      {"target", sample.labels.get("target")},
+                      {"success", sample.v == 1}});
+  }
+  return probes;
+}
+
+}  // namespace chiron::agent

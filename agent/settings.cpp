@@ -1,0 +1,238 @@
+#include "agent/settings.h"
+
+#include "exporter/base/parse.h"
+#include "exporter/collectors/collector.h"
+#include "exporter/series/labels.h"
+
+#include <unistd.h>
+
+namespace chiron::agent {
+namespace {
+
+std::string home_directory(const char* variable, const char* below_home) {
+  if (const char* set = std::getenv(variable); set != nullptr && *set == '/') return set;
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr ? home : "") + below_home;
+}
+
+std::string default_config_file() {
+  if (::geteuid() == 0) return "/etc/chiron/chiron.yml";
+  return home_directory("XDG_CONFIG_HOME", "/.config") + "/chiron/chiron.yml";
+}
+
+std::string default_storage() {
+  if (::geteuid() == 0) return "/var/lib/chiron";
+  return home_directory("XDG_STATE_HOME", "/.local/state") + "/chiron";
+}
+
+void add_collectors(std::vector<Setting>& settings) {
+  for (const CollectorInfo& info : all_collectors()) {
+    const std::string base = "collector." + std::string(info.name);
+    const std::string key = "collectors." + std::string(info.name);
+    settings.push_back(
+        {base, key, SettingKind::flag, info.on_by_default ? "true" : "false", std::string(info.help), {}});
+    for (const CollectorOption& option : info.options) {
+      const SettingKind kind = option.is_flag      ? SettingKind::flag
+                               : option.is_pattern ? SettingKind::pattern
+                               : option.repeatable ? SettingKind::list
+                                                   : SettingKind::text;
+      settings.push_back({base + '.' + std::string(option.name),
+                          key + '.' + std::string(option.name),
+                          kind,
+                          std::string(option.default_value),
+                          std::string(option.help),
+                          {}});
+    }
+  }
+}
+
+std::vector<Setting> make_settings() {
+  std::vector<Setting> settings{
+      {"config.file", "", SettingKind::text, default_config_file(), "The configuration file.", {}},
+      {"storage.path",
+       "storage.path",
+       SettingKind::text,
+       default_storage(),
+       "State: ledger, lock and control socket.",
+       {}},
+      {"web.listen-address",
+       "http.listen",
+       SettingKind::list,
+       "127.0.0.1:10071",
+       "Address of /metrics and the API, HOST:PORT or :PORT; may be given several times.",
+       {}},
+      {"web.allowed-host",
+       "http.allowed_hosts",
+       SettingKind::list,
+       "",
+       "Host header answered besides the listen address and localhost; '*' turns the check off. May repeat.",
+       {}},
+      {"sampling.interval", "sampling.interval", SettingKind::duration, "5s", "Time between two passes.", {}},
+      {"evaluation.interval",
+       "evaluation.interval",
+       SettingKind::duration,
+       "",
+       "Interval of rule groups that name none; the sampling interval when empty.",
+       {}},
+      {"history.retention",
+       "history.retention",
+       SettingKind::duration,
+       "30m",
+       "Age of the oldest sample kept.",
+       {}},
+      {"history.memory",
+       "history.memory",
+       SettingKind::bytes,
+       "16MB",
+       "Most memory that samples may take.",
+       {}},
+      {"identity.job",
+       "identity.job",
+       SettingKind::text,
+       "node",
+       "Label job of local series, in queries and alerts.",
+       {}},
+      {"identity.instance",
+       "identity.instance",
+       SettingKind::text,
+       "",
+       "Label instance of local series; HOSTNAME:PORT when empty.",
+       {}},
+      {"path.procfs", "path.procfs", SettingKind::text, "/proc", "Where the host's procfs is mounted.", {}},
+      {"path.sysfs", "path.sysfs", SettingKind::text, "/sys", "Where the host's sysfs is mounted.", {}},
+      {"path.rootfs",
+       "path.rootfs",
+       SettingKind::text,
+       "/",
+       "Where the host's root file system is mounted.",
+       {}},
+      {"remedies.dry-run",
+       "dry_run",
+       SettingKind::flag,
+       "false",
+       "Run no remedy, whatever its mode; say what would have been done.",
+       {}},
+      {"log.level", "log.level", SettingKind::choice, "info", "Least severity that is logged.",
+       "debug|info|warning|error"},
+      {"log.format", "log.format", SettingKind::choice, "auto", "auto: text on a terminal, JSON otherwise.",
+       "auto|json|text"},
+  };
+  add_collectors(settings);
+  return settings;
+}
+
+bool is_choice(std::string_view choices, std::string_view value) {
+  std::string_view choice;
+  while (next_field(choices, '|', choice)) {
+    if (choice == value) return true;
+  }
+  return false;
+}
+
+/// Why `text` is no value of the setting; "" when it is one.
+std::string fault(const Setting& setting, const std::string& text) {
+  switch (setting.kind) {
+    case SettingKind::text:
+    case SettingKind::list:
+      return {};
+    case SettingKind::flag:
+      return parse_bool(text) ? "" : "'" + text + "' is neither true nor false";
+    case SettingKind::duration: {
+      if (text.empty() && setting.default_value.empty()) return {};
+      const auto duration = parse_duration(text);
+      if (!duration.ok()) return duration.error().to_string();
+      return *duration < std::chrono::milliseconds(100) ? "'" + text + "' is too short: at least 100ms" : "";
+    }
+    case SettingKind::bytes: {
+      const auto bytes = parse_bytes(text);
+      return bytes.ok() ? "" : bytes.error().to_string();
+    }
+    case SettingKind::pattern: {
+      const auto pattern = Pattern::make(text);
+      return pattern.ok() ? "" : pattern.error().to_string();
+    }
+    case SettingKind::choice:
+      return is_choice(setting.choices, text) ? "" : "'" + text + "' is none of " + setting.choices;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Setting::environment_name() const {
+  std::string name = "CHIRON_";
+  for (const char c : option) {
+    const bool letter = (c >= 'a' && c <= 'z');
+    name += letter ? static_cast<char>(c - 'a' + 'A') : (c >= '0' && c <= '9') ? c : '_';
+  }
+  return name;
+}
+
+const std::vector<Setting>& all_settings() {
+  static const std::vector<Setting> settings = make_settings();
+  return settings;
+}
+
+const Setting* find_setting(std::string_view option) {
+  for (const Setting& setting : all_settings()) {
+    if (setting.option == option) return &setting;
+  }
+  return nullptr;
+}
+
+Settings::Settings() {
+  for (const Setting& setting : all_settings()) {
+    SettingValue value;
+    if (!setting.default_value.empty() || setting.kind != SettingKind::list)
+      value.values = {setting.default_value};
+    values_.emplace(setting.option, std::move(value));
+  }
+}
+
+void Settings::set(const Setting& setting, std::vector<std::string> values, std::string source,
+                   Position where, DiagnosticSink& sink) {
+  for (const std::string& value : values) {
+    if (const std::string why = fault(setting, value); !why.empty()) {
+      Diagnostic diagnostic;
+      diagnostic.code = "bad-value";
+      diagnostic.message = why;
+      diagnostic.hint = setting.help;
+      diagnostic.file = source;
+      diagnostic.path = {setting.key.empty() ? setting.option : setting.key};
+      diagnostic.where = where;
+      diagnostic.length = std::max<std::size_t>(1, value.size());
+      sink.add(std::move(diagnostic));
+      return;
+    }
+  }
+  if (where.line != 0) source += ':' + std::to_string(where.line) + ':' + std::to_string(where.column);
+  values_[setting.option] = {std::move(values), std::move(source)};
+}
+
+void Settings::read_environment(const Environment& environment, DiagnosticSink& sink) {
+  for (const Setting& setting : all_settings()) {
+    const std::string name = setting.environment_name();
+    const auto text = environment(name);
+    if (!text) continue;
+    std::vector<std::string> values;
+    if (setting.kind == SettingKind::list) {
+      std::string_view rest = *text;
+      std::string_view item;
+      while (next_field(rest, ',', item)) values.emplace_back(trim(item));
+    } else {
+      values.push_back(*text);
+    }
+    set(setting, std::move(values), "environment " + name, {}, sink);
+  }
+}
+
+const SettingValue& Settings::value(std::string_view option) const { return values_.find(option)->second; }
+const std::vector<std::string>& Settings::list(std::string_view option) const { return value(option).values; }
+const std::string& Settings::text(std::string_view option) const { return value(option).values.front(); }
+bool Settings::flag(std::string_view option) const { return parse_bool(text(option)).value_or(false); }
+Duration Settings::duration(std::string_view option) const {
+  return parse_duration(text(option)).value_or(Duration::zero());
+}
+std::size_t Settings::bytes(std::string_view option) const { return parse_bytes(text(option)).value_or(0); }
+
+}  // namespace chiron::agent

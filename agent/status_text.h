@@ -1,0 +1,16 @@
+#pragma once
+
+#include "agent/json_views.h"
+
+#include <string>
+
+namespace chiron::agent {
+
+// The JSON of views.h as text for a person, for cli_*.cpp only.
+std::string status_text(const Json& status);
+std::string why_text(const Json& why);
+std::string remedies_text(const Json& remedies);
+std::string plan_text(const Json& plan);
+std::string remedy_plan_text(const Json& plan);
+
+}  // namespace chiron::agent

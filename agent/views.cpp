@@ -1,0 +1,243 @@
+#include "agent/views.h"
+
+#include "agent/json_views.h"
+#include "exporter/base/parse.h"
+#include "rules/promql/json.h"
+
+namespace chiron::agent {
+namespace {
+
+Json problem(std::string_view what, std::string_view detail) { return {{"what", what}, {"detail", detail}}; }
+
+Json collector_json(const Sampler::CollectorStatus& status) {
+  return {{"name", status.name},
+          {"success", status.success},
+          {"no_data", status.no_data},
+          {"error", status.error},
+          {"series", status.series},
+          {"duration_seconds", seconds(status.duration)},
+          {"age_seconds", seconds(status.age)}};
+}
+
+Json decision_json(const remediation::Decision& decision) {
+  Json json{{"would_act", decision.reason == remediation::Suppression::none},
+            {"reason", remediation::to_string(decision.reason)},
+            {"detail", decision.detail},
+            {"retry_in_seconds", nullptr}};
+  if (decision.retry_in) json["retry_in_seconds"] = seconds(*decision.retry_in);
+  return json;
+}
+
+/// A time parameter: RFC 3339 is left to a later version; Unix seconds with a fraction as Prometheus takes
+/// them.
+std::optional<TimestampMs> parse_time(std::string_view text) {
+  const auto value = parse_double(text);
+  if (!value || !std::isfinite(*value) || std::abs(*value) > 9e12) return std::nullopt;
+  return static_cast<TimestampMs>(std::llround(*value * 1000));
+}
+
+}  // namespace
+
+std::string error_envelope(std::string_view type, std::string_view message) {
+  return dump({{"status", "error"}, {"errorType", type}, {"error", message}});
+}
+
+bool Views::ready() const { return sources_.loop.passes() > 0; }
+bool Views::healthy() const {
+  return ready() && sources_.loop.age() <= 3 * sources_.interval + std::chrono::seconds(2);
+}
+
+std::string Views::health() const {
+  Json problems = Json::array();
+  if (!healthy()) problems.push_back(problem("sampling", "the sampling loop makes no progress"));
+  if (const Status writable = sources_.ledger.writable(); !writable.ok()) {
+    problems.push_back(problem("ledger", writable.error().to_string()));
+  }
+  for (const auto& status : sources_.sampler.status()) {
+    if (!status.success && !status.no_data)
+      problems.push_back(problem("collector " + status.name, status.error));
+  }
+  for (const auto& rule : sources_.rules.health()) {
+    if (!rule.last_error.empty()) problems.push_back(problem("rule " + rule.name, rule.last_error));
+  }
+  const std::string_view status = !healthy() ? "failing" : problems.empty() ? "ok" : "degraded";
+  return dump({{"status", status},
+               {"problems", problems},
+               {"last_pass_age_seconds", seconds(sources_.loop.age())},
+               {"passes", sources_.loop.passes()}});
+}
+
+std::string Views::status() const {
+  const Asker ask(sources_.store);
+  Json alerts = Json::array();
+  for (const rules::Alert& alert : sources_.rules.alerts())
+    alerts.push_back(alert_json(alert, sources_.clock));
+  Json remedies = Json::array();
+  for (const auto& remedy : sources_.remediator.remedies()) {
+    remedies.push_back(remedy_json(remedy, sources_.remediator));
+  }
+  Json active = Json::array();
+  for (const auto& run : sources_.remediator.active()) active.push_back(run_json(run));
+  Json recent = Json::array();
+  if (const auto history = sources_.ledger.history({.limit = 5, .suppressed = false}); history.ok()) {
+    for (const auto& run : *history) recent.push_back(run_json(run));
+  }
+  Json collectors = Json::array();
+  for (const auto& status : sources_.sampler.status()) collectors.push_back(collector_json(status));
+  Json host = host_json(ask);
+  host["instance"] = sources_.instance;
+  return dump({{"time", to_rfc3339(sources_.clock.wall())},
+               {"health", Json::parse(health())},
+               {"host", host},
+               {"services", services_json(ask)},
+               {"containers", containers_json(ask)},
+               {"probes", probes_json(ask)},
+               {"alerts", alerts},
+               {"remedies", remedies},
+               {"active_runs", active},
+               {"recent_runs", recent},
+               {"collectors", collectors},
+               {"store",
+                {{"series", sources_.store.samples() == 0 ? 0 : sources_.sampler.page()->series()},
+                 {"samples", sources_.store.samples()},
+                 {"bytes", sources_.store.bytes()}}}});
+}
+
+std::string Views::status_simple() const {
+  const Asker ask(sources_.store);
+  const Json host = host_json(ask);
+  std::size_t firing = 0;
+  std::size_t pending = 0;
+  for (const auto& alert : sources_.rules.alerts()) {
+    (alert.state == rules::AlertState::firing ? firing : pending) += 1;
+  }
+  double fullest = 0;
+  for (const Json& filesystem : host["filesystems"]) {
+    if (!filesystem["size_bytes"].is_number() || !filesystem["avail_bytes"].is_number()) continue;
+    const double size = filesystem["size_bytes"];
+    if (size > 0) fullest = std::max(fullest, 1 - filesystem["avail_bytes"].get<double>() / size);
+  }
+  const Json health = Json::parse(this->health());
+  return dump({{"status", health["status"]},
+               {"host", host["name"]},
+               {"uptime_seconds", host["uptime_seconds"]},
+               {"load1", host["load1"]},
+               {"cpu_used_ratio", host["cpu_used_ratio"]},
+               {"memory_available_bytes", host["memory_available_bytes"]},
+               {"fullest_filesystem_used_ratio", fullest},
+               {"failed_units", services_json(ask)["failed"].size()},
+               {"alerts_firing", firing},
+               {"alerts_pending", pending},
+               {"remedies", sources_.remediator.remedies().size()},
+               {"runs_active", sources_.remediator.active().size()}});
+}
+
+Result<std::string> Views::runs(const remediation::HistoryFilter& filter) const {
+  const auto history = sources_.ledger.history(filter);
+  if (!history.ok()) return history.error();
+  Json runs = Json::array();
+  for (const auto& run : *history) runs.push_back(run_json(run));
+  return dump(runs);
+}
+
+Result<std::string> Views::run(std::string_view id) const {
+  const auto found = sources_.ledger.run(id);
+  if (!found.ok()) return found.error();
+  if (!*found) return Error(ErrorCode::not_found, "the ledger has no run '" + std::string(id) + "'");
+  return dump(run_json(**found));
+}
+
+std::string Views::remedies() const {
+  Json remedies = Json::array();
+  for (const auto& remedy : sources_.remediator.remedies()) {
+    remedies.push_back(remedy_json(remedy, sources_.remediator));
+  }
+  return dump(remedies);
+}
+
+std::string Views::collectors() const {
+  Json collectors = Json::array();
+  for (const auto& status : sources_.sampler.status()) collectors.push_back(collector_json(status));
+  return dump(collectors);
+}
+
+Result<std::string> Views::why(std::string_view name) const {
+  const auto remedies = sources_.remediator.remedies();
+  const auto alerts = sources_.rules.alerts();
+  Json json{{"name", name},
+            {"rules", Json::array()},
+            {"alerts", Json::array()},
+            {"remedies", Json::array()},
+            {"runs", Json::array()}};
+  for (const auto& rule : sources_.rules.health()) {
+    if (rule.name != name) continue;
+    json["rules"].push_back({{"expr", rule.expr},
+                             {"group", rule.group},
+                             {"file", rule.file},
+                             {"error", rule.last_error},
+                             {"evaluated", to_rfc3339(rule.last_evaluation)}});
+  }
+  for (const auto& remedy : remedies) {
+    Json entry = remedy_json(remedy, sources_.remediator);
+    entry["decisions"] = Json::array();
+    bool concerned = remedy.name == name;
+    for (const auto& alert : alerts) {
+      if (!remedy.matches(alert.labels) || (alert.name != name && remedy.name != name)) continue;
+      concerned = true;
+      const auto target = remedy.target.expand({.labels = &alert.labels, .value = alert.value});
+      Json one{{"alert", alert_json(alert, sources_.clock)}, {"target", target.ok() ? *target : ""}};
+      one["decision"] = decision_json(sources_.remediator.decision(remedy.name, target.ok() ? *target : ""));
+      entry["decisions"].push_back(std::move(one));
+    }
+    if (concerned) json["remedies"].push_back(std::move(entry));
+  }
+  for (const auto& alert : alerts) {
+    if (alert.name == name) json["alerts"].push_back(alert_json(alert, sources_.clock));
+  }
+  if (const auto history = sources_.ledger.history({.limit = 200}); history.ok()) {
+    for (const auto& run : *history) {
+      if ((run.remedy == name || run.alertname == name) && json["runs"].size() < 5)
+        json["runs"].push_back(run_json(run));
+    }
+  }
+  if (json["rules"].empty() && json["remedies"].empty()) {
+    std::vector<std::string> names;
+    for (const auto& rule : sources_.rules.health()) names.push_back(rule.name);
+    for (const auto& remedy : remedies) names.push_back(remedy.name);
+    const std::string near = closest(name, {names.begin(), names.end()});
+    return Error(ErrorCode::not_found, "no rule and no remedy is called '" + std::string(name) + "'" +
+                                           (near.empty() ? "" : "; did you mean " + near + "?"));
+  }
+  return dump(json);
+}
+
+std::string Views::query(std::string_view expr, std::string_view time, int& status) const {
+  status = 400;
+  if (expr.empty()) return error_envelope("bad_data", "invalid parameter \"query\": it is missing");
+  TimestampMs at = sources_.store.newest();
+  if (!time.empty()) {
+    const auto given = parse_time(time);
+    if (!given) return error_envelope("bad_data", "invalid parameter \"time\": not Unix seconds");
+    at = *given;
+  }
+  const promql::Parsed parsed = promql::parse(expr);
+  if (!parsed.ok()) {
+    const promql::ParseError& first = parsed.errors.front();
+    const std::string_view before = expr.substr(0, std::min(first.range.begin, expr.size()));
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
+    return error_envelope("bad_data", "invalid parameter \"query\": " + std::to_string(line) + ":" +
+                                          std::to_string(column) + ": parse error: " + first.message);
+  }
+  promql::Query query(parsed.expr, sources_.store);
+  const auto value = query.instant(at);
+  if (!value.ok()) {
+    const bool timeout = value.error().code() == ErrorCode::timed_out;
+    status = timeout ? 503 : 422;
+    return error_envelope(timeout ? "timeout" : "execution", value.error().to_string());
+  }
+  status = 200;
+  return "{\"status\":\"success\",\"data\":" + promql::to_json(*value) + "}";
+}
+
+}  // namespace chiron::agent

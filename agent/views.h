@@ -1,0 +1,59 @@
+#pragma once
+
+#include "agent/loop.h"
+#include "exporter/base/result.h"
+#include "exporter/sampling/sampler.h"
+#include "exporter/series/store.h"
+#include "remediation/engine/remediator.h"
+#include "remediation/ledger/ledger.h"
+#include "rules/engine/engine.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chiron::agent {
+
+/// What the agent tells of itself, as JSON text: the same for HTTP and for the control socket. Reads only;
+/// any thread.
+class Views {
+ public:
+  struct Sources {
+    const Clock& clock;
+    const Loop& loop;
+    const Sampler& sampler;
+    const Store& store;
+    const rules::Engine& rules;
+    const remediation::Remediator& remediator;
+    remediation::Ledger& ledger;
+    Duration interval;
+    std::string instance;
+  };
+  explicit Views(Sources sources) : sources_(std::move(sources)) {}
+
+  bool healthy() const;
+  bool ready() const;
+  /// {"status":"ok|degraded|failing","problems":[...],...}
+  std::string health() const;
+  /// Host, services, containers, probes, alerts, remedies, runs, collectors.
+  std::string status() const;
+  /// A dozen plain values for scripts and small displays.
+  std::string status_simple() const;
+  Result<std::string> runs(const remediation::HistoryFilter& filter) const;
+  Result<std::string> run(std::string_view id) const;
+  std::string remedies() const;
+  std::string collectors() const;
+  /// Why an alert or a remedy of this name did or did not act.
+  Result<std::string> why(std::string_view name) const;
+
+  /// Prometheus' envelope for an instant query; `status` is the HTTP status that belongs to it.
+  std::string query(std::string_view expr, std::string_view time, int& status) const;
+
+ private:
+  Sources sources_;
+};
+
+/// {"status":"error","errorType":...,"error":...} as Prometheus' API has it.
+std::string error_envelope(std::string_view type, std::string_view message);
+
+}  // namespace chiron::agent

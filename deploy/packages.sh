@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The Debian 12 packages, in one place: `deploy/packages.sh build|test` installs a set, when something of it is missing.
+set -euo pipefail
+
+build=(
+  ca-certificates ccache cmake g++ git mold ninja-build pkg-config
+  libboost-dev libcivetweb-dev libcli11-dev libfmt-dev libhiredis-dev libre2-dev libspdlog-dev libsqlite3-dev
+  libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+)
+test=(
+  clang-16 libclang-rt-16-dev libbenchmark-dev libgmock-dev libgtest-dev libfuse3-dev
+  busybox-static curl dbus docker.io e2fsprogs fuse3 iproute2 jq procps prometheus prometheus-alertmanager
+  prometheus-node-exporter python3 python3-yaml redis-server sqlite3 systemd util-linux
+)
+
+case "${1:-}" in
+  build) wanted=("${build[@]}") ;;
+  test) wanted=("${build[@]}" "${test[@]}") ;;
+  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+done
+((${#missing[@]} == 0)) && exit 0
+
+as_root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null || { echo "$0: needs root (or sudo) to install: ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
+# Servers among them must not start: a policy-rc.d that says no while dpkg works, then what was there before.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+fi
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,155 @@
+#include "agent/config.h"
+
+#include "tests/support/temp_dir.h"
+
+namespace chiron::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  Config load(const std::string& text, GivenOptions options = {},
+              std::map<std::string, std::string> environment = {}) {
+    const std::string file = dir_.write("chiron.yml", text);
+    options.insert(options.begin(), {"config.file", {file}});
+    return load_config(
+        options,
+        [environment](const std::string& name) -> std::optional<std::string> {
+          const auto it = environment.find(name);
+          if (it == environment.end()) return std::nullopt;
+          return it->second;
+        },
+        sink_);
+  }
+  std::string findings() const {
+    std::string text;
+    for (const Diagnostic& diagnostic : sink_.all()) text += to_text(diagnostic) + '\n';
+    return text;
+  }
+
+  testing::TempDir dir_;
+  DiagnosticSink sink_;
+};
+
+TEST_F(ConfigTest, AnOptionBeatsTheEnvironmentBeatsTheFileBeatsTheDefault) {
+  const Config config = load("sampling: {interval: 10s}\nidentity: {job: file}\nlog: {level: debug}\n",
+                             {{"sampling.interval", {"30s"}}},
+                             {{"CHIRON_SAMPLING_INTERVAL", "20s"}, {"CHIRON_IDENTITY_JOB", "env"}});
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(config.settings.duration("sampling.interval"), 30s);
+  EXPECT_EQ(config.settings.value("sampling.interval").source, "option --sampling.interval");
+  EXPECT_EQ(config.settings.text("identity.job"), "env");
+  EXPECT_EQ(config.settings.value("identity.job").source, "environment CHIRON_IDENTITY_JOB");
+  EXPECT_EQ(config.settings.text("log.level"), "debug");
+  EXPECT_THAT(config.settings.value("log.level").source, ::testing::EndsWith("chiron.yml:3:14"));
+  EXPECT_EQ(config.settings.text("path.procfs"), "/proc");
+  EXPECT_EQ(config.settings.value("path.procfs").source, "default");
+}
+
+TEST_F(ConfigTest, CollectorsAreSwitchesOrMappingsOfTheirOptions) {
+  const Config config =
+      load("collectors:\n  loadavg: false\n  filesystem: {mount-points-exclude: '^/snap/'}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_FALSE(config.settings.flag("collector.loadavg"));
+  EXPECT_TRUE(config.settings.flag("collector.filesystem"));
+  EXPECT_EQ(config.settings.text("collector.filesystem.mount-points-exclude"), "^/snap/");
+}
+
+TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
+  load(
+      "sampling: {intervall: 5s}\n"
+      "evaluation: {interval: 5 parsecs}\n"
+      "collectors: {filesystm: true}\n"
+      "log: {level: loud}\n"
+      "services: ['../../etc']\n"
+      "probes:\n"
+      "  - {name: web, http: 'http://x', tcp: 'y:1'}\n"
+      "deletion: {roots: [/]}\n"
+      "remedies: {rescue-disk: {mode: approval}}\n"
+      "alertmanagers: []\n"
+      "frobnicate: 1\n");
+  EXPECT_EQ(sink_.errors(), 10u) << findings();
+  const std::string all = findings();
+  for (const char* place :
+       {":1:12:", ":2:24:", ":3:14:", ":4:14:", ":5:", ":7:5:", ":8:", ":9:32:", ":10:1:", ":11:1:"}) {
+    EXPECT_THAT(all, ::testing::HasSubstr(place));
+  }
+  EXPECT_THAT(all, ::testing::HasSubstr("interval"));
+  EXPECT_THAT(all, ::testing::HasSubstr("not supported yet"));
+}
+
+TEST_F(ConfigTest, ANamedFileMustExist) {
+  load_config(
+      {{"config.file", {dir_ / "absent.yml"}}}, [](const std::string&) { return std::nullopt; }, sink_);
+  ASSERT_EQ(sink_.errors(), 1u);
+  EXPECT_THAT(findings(), ::testing::HasSubstr("chiron config init"));
+}
+
+TEST_F(ConfigTest, ABadOptionNamesItself) {
+  load("", {{"sampling.interval", {"soon"}}});
+  ASSERT_EQ(sink_.errors(), 1u);
+  EXPECT_THAT(findings(), ::testing::HasSubstr("option --sampling.interval"));
+}
+
+TEST_F(ConfigTest, ReadsProbesServicesAndOverrides) {
+  const Config config = load(
+      "services: [nginx, db.service]\n"
+      "probes:\n"
+      "  - {name: web, http: 'http://127.0.0.1/h', interval: 30s, timeout: 2s, valid_status: [200, 204]}\n"
+      "  - {name: cache, redis: /run/redis.sock}\n"
+      "remedies:\n"
+      "  rescue-disk: {mode: automatic, policy: {cooldown: 1m, budget: {runs: 9, per: 2h}}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(config.services, (std::vector<std::string>{"nginx.service", "db.service"}));
+  ASSERT_EQ(config.probes.size(), 2u);
+  EXPECT_EQ(config.probes[0].valid_status, (std::vector<int>{200, 204}));
+  EXPECT_EQ(config.probes[0].interval, 30s);
+  EXPECT_EQ(config.probes[1].module, ProbeModule::redis);
+  const RemedyOverride& tuned = config.remedies.at("rescue-disk");
+  EXPECT_EQ(tuned.mode, remediation::Mode::automatic);
+  EXPECT_EQ(tuned.cooldown, 1min);
+  EXPECT_EQ(tuned.budget_runs, 9);
+}
+
+TEST_F(ConfigTest, TheExampleIsAValidConfigurationWithEveryLineUncommentedOrNot) {
+  const std::string example = example_config();
+  load(example);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  std::string uncommented;
+  std::string_view rest = example;
+  for (std::size_t end; !rest.empty(); rest.remove_prefix(std::min(rest.size(), end + 1))) {
+    end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    if (line.size() > 1 && line[0] == '#' && line[1] != ' ') line.remove_prefix(1);
+    if (line.starts_with("#  ")) line.remove_prefix(1);
+    uncommented += std::string(line) + '\n';
+  }
+  load(uncommented);
+  EXPECT_TRUE(sink_.ok()) << findings() << uncommented;
+}
+
+TEST_F(ConfigTest, ShippedPoliciesLoadAndATunedRemedyChanges) {
+  const Config config = load("remedies: {rescue-disk: {mode: automatic}}\n");
+  const Policies policies = load_policies(config, sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_FALSE(policies.groups.empty());
+  for (const auto& remedy : policies.remedies) {
+    const bool armed = remedy.name == "rescue-disk";
+    EXPECT_EQ(remedy.policy.mode, armed ? remediation::Mode::automatic : remediation::Mode::dry_run)
+        << remedy.name;
+  }
+}
+
+TEST_F(ConfigTest, UnknownPacksRemediesAndFilesAreRefusedWithAHint) {
+  const Config config = load(
+      "rule_files: ['packs:hots', '/no/such.yml', '/no/*.yml']\nremedy_files: ['shipped:*']\n"
+      "remedies: {rescue-dsk: {mode: automatic}}\n");
+  load_policies(config, sink_);
+  EXPECT_EQ(sink_.errors(), 3u) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr("did you mean packs:host?"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("did you mean rescue-disk?"));
+}
+
+}  // namespace
+}  // namespace chiron::agent

@@ -1,0 +1,100 @@
+#include "agent/control.h"
+
+#include "exporter/base/file.h"
+#include "tests/support/recording_log.h"
+#include "tests/support/temp_dir.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace chiron::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ControlTest : public ::testing::Test {
+ protected:
+  void start(ControlServer::Handler handler) {
+    auto server = ControlServer::start(path_, std::move(handler), log_);
+    ASSERT_TRUE(server.ok()) << server.error().to_string();
+    server_ = *std::move(server);
+  }
+  FileDescriptor connect() const {
+    FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  testing::TempDir dir_;
+  testing::RecordingLog log_;
+  const std::string path_ = dir_ / "control.sock";
+  std::unique_ptr<ControlServer> server_;
+};
+
+TEST_F(ControlTest, AnswersALineWithALineAndKnowsItsPeer) {
+  start([](const std::string& request, const Peer& peer) {
+    return request + " from " + std::to_string(peer.uid) + " " + std::to_string(peer.pid);
+  });
+  const auto reply = control_request(path_, "{}", 5s);
+  ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+  EXPECT_EQ(*reply, "{} from " + std::to_string(::getuid()) + " " + std::to_string(::getpid()));
+}
+
+TEST_F(ControlTest, ManyAskAtOnce) {
+  start([](const std::string& request, const Peer&) { return request; });
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const auto reply = control_request(path_, std::to_string(i), 5s);
+      right += reply.ok() && *reply == std::to_string(i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 8);
+}
+
+TEST_F(ControlTest, AnIdleConnectionDoesNotKeepItFromStopping) {
+  start([](const std::string& request, const Peer&) { return request; });
+  const FileDescriptor idle = connect();
+  server_.reset();
+  EXPECT_NE(::access(path_.c_str(), F_OK), 0);
+}
+
+TEST_F(ControlTest, RefusesAnEndlessLine) {
+  start([](const std::string&, const Peer&) { return std::string("handled"); });
+  const auto reply = control_request(path_, std::string(ControlServer::kMaxRequest + 1, 'x'), 5s);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_THAT(*reply, ::testing::HasSubstr("longer than 1 MiB"));
+}
+
+TEST_F(ControlTest, SaysThatNoAgentAnswers) {
+  const auto reply = control_request(path_, "{}", 1s);
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code(), ErrorCode::unavailable);
+  EXPECT_THAT(reply.error().message(), ::testing::HasSubstr("is it running"));
+}
+
+TEST_F(ControlTest, TimesOutOnAHandlerThatIsSlow) {
+  std::mutex mutex;
+  std::unique_lock hold(mutex);
+  start([&mutex](const std::string&, const Peer&) {
+    const std::lock_guard wait(mutex);
+    return std::string();
+  });
+  const auto reply = control_request(path_, "{}", 50ms);
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code(), ErrorCode::timed_out);
+  hold.unlock();
+}
+
+TEST_F(ControlTest, RefusesAPathThatIsTooLong) {
+  EXPECT_FALSE(ControlServer::start(dir_ / std::string(200, 'x'), nullptr, log_).ok());
+}
+
+}  // namespace
+}  // namespace chiron::agent
