@@ -54,7 +54,7 @@ std::string Views::health() const {
     problems.push_back(problem("ledger", writable.error().to_string()));
   }
   for (const auto& status : sources_.sampler.status()) {
-    if (!status.success && !status.no_data)
+    if (!status.success)
       problems.push_back(problem("collector " + status.name, status.error));
   }
   for (const auto& rule : sources_.rules.health()) {

@@ -51,9 +51,11 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
       duration_family_(catalogue.declare("node_scrape_collector_duration_seconds",
                                          "Time one collector took for its last collection.",
                                          MetricType::gauge)),
-      success_family_(catalogue.declare("node_scrape_collector_success",
-                                        "Whether the last collection of a collector went well.",
-                                        MetricType::gauge)),
+      success_family_(
+          catalogue.declare("node_scrape_collector_success",
+                            "Whether the last collection of a collector went well; finding nothing to "
+                            "report is no failure.",
+                            MetricType::gauge)),
       age_family_(catalogue.declare("chiron_sample_age_seconds",
                                     "Age of a collector's published values when the last pass ended.",
                                     MetricType::gauge)),
@@ -134,15 +136,15 @@ void Sampler::take(Entry& entry, PassTime pass) {
 void Sampler::note(Entry& entry) {
   CollectorStatus& status = entry.status;
   const Status& result = entry.incoming.status;
-  status.success = result.ok();
   status.no_data = !result.ok() && result.error().code() == ErrorCode::no_data;
+  status.success = result.ok() || status.no_data;
   status.error = result.ok() ? std::string() : result.error().to_string();
   status.duration = entry.incoming.duration;
   if (status.error == entry.logged) return;
-  if (status.success) {
-    log_.info("collector recovered", {{"collector", entry.name}});
-  } else if (status.no_data) {
+  if (status.no_data) {
     log_.debug("collector has nothing to report", {{"collector", entry.name}, {"reason", status.error}});
+  } else if (status.success) {
+    log_.info("collector recovered", {{"collector", entry.name}});
   } else {
     log_.warning("collector failed", {{"collector", entry.name}, {"error", status.error}});
   }
@@ -203,7 +205,7 @@ bool Sampler::failing(SeriesId id) const {
   if (!stream) return false;
   const auto entry = std::find_if(entries_.begin(), entries_.end(),
                                   [&stream](const auto& candidate) { return candidate->stream == *stream; });
-  return entry != entries_.end() && !(*entry)->status.success && !(*entry)->status.no_data;
+  return entry != entries_.end() && !(*entry)->status.success;
 }
 
 }  // namespace chiron

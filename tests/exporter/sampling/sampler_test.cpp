@@ -99,6 +99,14 @@ TEST_F(SamplerTest, WhatACollectorGaveBeforeItFailedIsUsed) {
   EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"c\"} 0\n"));
 }
 
+TEST_F(SamplerTest, NothingToReportIsNoFailure) {
+  add("c", [](Frame&) { return Status(Error(ErrorCode::no_data, "no such hardware")); });
+  pass_after(5s);
+  EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"c\"} 1\n"));
+  EXPECT_TRUE(sampler_.status()[0].no_data);
+  EXPECT_EQ(log_.count("warning"), 0u);
+}
+
 TEST_F(SamplerTest, AThrowingCollectorIsAFailedOne) {
   add("c", [](Frame&) -> Status { throw std::runtime_error("boom"); });
   pass_after(5s);
