@@ -57,6 +57,22 @@ Result<remediation::ArgumentValues> arguments_of(const Json& json) {
   return values;
 }
 
+/// NAME=VALUE on a command line does not tell a text from a list of one; the action's declaration does.
+remediation::ArgumentValues fit_shapes(const std::string& action, remediation::ArgumentValues values) {
+  const remediation::ActionInfo* info = remediation::find_action(action);
+  if (info == nullptr) return values;
+  const auto instance = info->make();
+  remediation::Arguments arguments;
+  instance->declare(arguments);
+  for (auto& [name, value] : values) {
+    for (const auto& declared : arguments.declared()) {
+      const bool is_list = std::holds_alternative<std::vector<std::string>*>(declared.member);
+      if (declared.name == name && is_list) value.shape = remediation::ArgumentValue::Shape::list;
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 std::string ControlCommands::handle(const std::string& request, const Peer& peer) {
@@ -109,7 +125,8 @@ Result<std::string> ControlCommands::read(const Call& call) {
   if (command == "action.plan") {
     const auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
     if (!arguments.ok()) return arguments.error();
-    const auto plan = remediator_.plan_action(call.text("action"), *arguments);
+    const auto plan =
+        remediator_.plan_action(call.text("action"), fit_shapes(call.text("action"), *arguments));
     if (!plan.ok()) return plan.error();
     return plan_json(*plan);
   }
@@ -134,7 +151,8 @@ Result<std::string> ControlCommands::change(const Call& call) {
   if (command == "action.run") {
     auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
     if (!arguments.ok()) return arguments.error();
-    const auto id = remediator_.run_action(call.text("action"), *std::move(arguments), call.peer->user);
+    const auto id = remediator_.run_action(
+        call.text("action"), fit_shapes(call.text("action"), *std::move(arguments)), call.peer->user);
     if (!id.ok()) return id.error();
     return dump(Json(*id));
   }
