@@ -166,7 +166,7 @@ def rescue_works_under_the_sandbox():
     inside("touch", "-d", "10 days ago", *[f"/mnt/disk/old/{i}.gz" for i in range(30)])
     inside("chown", "-R", "nobody", "/mnt/disk/old")
     inside("chmod", "-R", "go-rwx", "/mnt/disk/old")
-    out = chiron("action", "run", "disk.rescue", "path=/mnt/disk", "target_free=50%", "stages=globs",
+    out = chiron("action", "run", "disk.rescue", "path=/mnt/disk", "target_free=50%", "stages=globs", "min_age=0s",
                  "globs=/mnt/disk/old/*.gz", check=False)
     assert "succeeded" in out, out + open(f"{ROOT}/run/chiron.log").read()[-3000:]
     free = os.statvfs(f"{ROOT}/mnt/disk")
