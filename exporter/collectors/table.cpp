@@ -1,4 +1,5 @@
 #include "exporter/collectors/collector.h"
+#include "exporter/collectors/containers.h"
 #include "exporter/collectors/cpu.h"
 #include "exporter/collectors/diskstats.h"
 #include "exporter/collectors/filesystem.h"
@@ -7,6 +8,7 @@
 #include "exporter/collectors/netdev.h"
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/pressure.h"
+#include "exporter/collectors/probes.h"
 #include "exporter/collectors/self.h"
 #include "exporter/collectors/stat.h"
 #include "exporter/collectors/systemd.h"
@@ -18,6 +20,8 @@ namespace chiron {
 namespace {
 
 constexpr CollectorInfo kCollectors[] = {
+    {"containers", "State, health, CPU and memory of Docker's or Podman's containers", true, true,
+     kContainersOptions, make_containers_collector},
     {"cpu", "Time that each CPU spent in each mode", true, false, kCpuOptions, make_cpu_collector},
     {"diskstats", "Reads, writes and identity of block devices", true, false, kDiskstatsOptions,
      make_diskstats_collector},
@@ -29,6 +33,7 @@ constexpr CollectorInfo kCollectors[] = {
      make_netdev_collector},
     {"os", "Name and version of the operating system", true, false, {}, make_os_collector},
     {"pressure", "Time lost to waiting for CPU, memory and I/O", true, false, {}, make_pressure_collector},
+    {"probes", "Scheduled probes: HTTP, TCP, Unix sockets, Redis", true, true, {}, make_probes_collector},
     {"self", "CPU, memory and descriptors of this process", true, false, {}, make_self_collector},
     {"stat", "Interrupts, context switches, forks, boot time", true, false, kStatOptions,
      make_stat_collector},
