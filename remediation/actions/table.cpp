@@ -1,5 +1,6 @@
 #include "remediation/actions/action.h"
 #include "remediation/actions/cache_prune.h"
+#include "remediation/actions/command_run.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/service.h"
 
@@ -20,6 +21,7 @@ std::unique_ptr<Action> make() {
 const ActionInfo kActions[] = {
     {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
      make<CachePrune>},
+    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
