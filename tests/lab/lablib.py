@@ -163,6 +163,8 @@ def shipped_rules(*packs, hasten):
 class Agent:
     """A chiron of its own state directory, configuration and port."""
 
+    running = []
+
     def __init__(self, binary, name, config, *, port=10071, state=None, log=None):
         self.binary = binary
         self.directory = f'{SCRATCH}/{name}'
@@ -183,6 +185,7 @@ class Agent:
             self.process = subprocess.Popen(
                 [self.binary, 'run', *self.options(), '--web.listen-address', self.address, '--log.format', 'json'],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        Agent.running.append(self)
         wait_for('the agent to be ready', self._ready)
         return self
 
@@ -197,14 +200,17 @@ class Agent:
     def kill(self):
         """kill -9."""
         self.process.kill()
-        self.process.wait()
-        self.process = None
+        self._ended()
 
     def stop(self):
         """Asks it to stop; returns its exit code."""
         self.process.terminate()
+        return self._ended()
+
+    def _ended(self):
         code = self.process.wait(timeout=PATIENCE)
         self.process = None
+        Agent.running.remove(self)
         return code
 
     def cli(self, *arguments, check=True):
@@ -305,6 +311,9 @@ def main(cases):
             failed += 1
             print(f'FAILED  {name}:')
             traceback.print_exc()
+        # What a failed case left would answer on the port of the next.
+        for agent in list(Agent.running):
+            agent.kill()
     sys.stdout.flush()
     # Not sys.exit: processes that a failed case left behind end with the namespace.
     os._exit(1 if failed else 0)
