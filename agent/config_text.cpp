@@ -91,10 +91,10 @@ std::string example_config() {
 }
 
 std::string show_config(const Config& config) {
-  Table table({"SETTING", "VALUE", "FROM"});
+  Table table({"SETTING", "FROM", "VALUE"});
   for (const Setting& setting : all_settings()) {
     const SettingValue& value = config.settings.value(setting.option);
-    table.add({setting.option, yaml_value(setting, value.values), value.source});
+    table.add({setting.option, value.source, yaml_value(setting, value.values)});
   }
   const auto listed = [](const std::vector<std::string>& values) {
     std::string text;
@@ -102,13 +102,13 @@ std::string show_config(const Config& config) {
     return '[' + text + ']';
   };
   const std::string from = config.file_exists ? config.file : "default";
-  table.add({"services", listed(config.services), from});
-  table.add({"probes", fmt::format("{} probes", config.probes.size()), from});
-  table.add({"rule_files", listed(config.rule_files), from});
-  table.add({"remedy_files", listed(config.remedy_files), from});
-  table.add({"remedies", fmt::format("{} tuned", config.remedies.size()), from});
-  table.add({"deletion.roots", listed(config.deletion.roots), from});
-  table.add({"deletion.protect", listed(config.deletion.protect), from});
+  table.add({"services", from, listed(config.services)});
+  table.add({"probes", from, fmt::format("{} probes", config.probes.size())});
+  table.add({"rule_files", from, listed(config.rule_files)});
+  table.add({"remedy_files", from, listed(config.remedy_files)});
+  table.add({"remedies", from, fmt::format("{} tuned", config.remedies.size())});
+  table.add({"deletion.roots", from, listed(config.deletion.roots)});
+  table.add({"deletion.protect", from, listed(config.deletion.protect)});
   return table.to_string();
 }
 

@@ -184,7 +184,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Ha
   impl->handler = std::move(handler);
   impl->log = &log;
   impl->stop_event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!impl->listener || !impl->stop_event) return Error::from_errno(errno, "socket for " + path);
   // The state directory is locked by this agent, so what lies there is a leftover of a killed one.
   ::unlink(path.c_str());

@@ -22,13 +22,14 @@ else
   "$chiron" status >/dev/null 2>&1 || { tail -20 build/chiron.log >&2; echo "the agent did not come up" >&2; exit 1; }
 fi
 
-address=$("$chiron" config show | awk '$1 == "web.listen-address" {gsub(/[][\x27,]/, "", $2); print $2}')
+address=$(grep -ohE 'http://[^/" ]+' build/chiron.log 2>/dev/null | head -1 || true)
+address=${address:-http://127.0.0.1:10071}
 "$chiron" status
 cat <<EOF
 
 Chiron is serving.
-  metrics   http://$address/metrics       (point Prometheus here)
-  pages     http://$address/
+  metrics   $address/metrics       (point Prometheus here)
+  pages     $address/
   status    $chiron status
   remedies  $chiron remedy list            (all dry-run until you arm them)
   log       $PWD/build/chiron.log

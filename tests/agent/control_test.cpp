@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <future>
+
 namespace chiron::agent {
 namespace {
 
@@ -80,16 +82,15 @@ TEST_F(ControlTest, SaysThatNoAgentAnswers) {
 }
 
 TEST_F(ControlTest, TimesOutOnAHandlerThatIsSlow) {
-  std::mutex mutex;
-  std::unique_lock hold(mutex);
-  start([&mutex](const std::string&, const Peer&) {
-    const std::lock_guard wait(mutex);
+  std::promise<void> go_on;
+  start([gone_on = go_on.get_future().share()](const std::string&, const Peer&) {
+    gone_on.wait();
     return std::string();
   });
   const auto reply = control_request(path_, "{}", 50ms);
+  go_on.set_value();
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().code(), ErrorCode::timed_out);
-  hold.unlock();
 }
 
 TEST_F(ControlTest, RefusesAPathThatIsTooLong) {
