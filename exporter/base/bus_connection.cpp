@@ -12,6 +12,8 @@ namespace {
 
 constexpr const char* kDefaultAddress = "unix:path=/run/dbus/system_bus_socket";
 
+constexpr int kMostBacklog = 1000;
+
 struct SlotDeleter {
   void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
 };
@@ -97,11 +99,11 @@ Error BusConnection::broken(int errnum, const char* doing) {
 
 Status BusConnection::open() {
   if (bus_ != nullptr) {
-    // What came in meanwhile; a bus that went away shows here, before a call is lost on it.
-    int handled = 0;
-    while ((handled = sd_bus_process(bus_, nullptr)) > 0) {
-    }
-    if (handled == 0 && sd_bus_is_open(bus_) > 0) return {};
+    // What came in meanwhile; a bus that went away shows here, before a call is lost on it. Bounded: a bus
+    // may talk without end, and what is left is worked on with the call.
+    int handled = 1;
+    for (int i = 0; i < kMostBacklog && handled > 0; ++i) handled = sd_bus_process(bus_, nullptr);
+    if (handled >= 0 && sd_bus_is_open(bus_) > 0) return {};
     close();
   }
   const char* environment = ::getenv("DBUS_SYSTEM_BUS_ADDRESS");
@@ -182,6 +184,8 @@ Status BusConnection::process_until(const std::function<bool()>& done, BootTime 
                                     const CancelToken* cancel) {
   while (!done()) {
     if (bus_ == nullptr) return Error(ErrorCode::unavailable, "the bus connection is closed");
+    if (system_clock().boot() >= deadline) return Error(ErrorCode::timed_out, "no answer in time");
+    if (cancel != nullptr && cancel->cancelled()) return Error(ErrorCode::cancelled, "cancelled");
     const int handled = sd_bus_process(bus_, nullptr);
     if (handled < 0) return broken(-handled, "talk");
     if (handled > 0) continue;
@@ -192,8 +196,7 @@ Status BusConnection::process_until(const std::function<bool()>& done, BootTime 
 }
 
 Status BusConnection::poll_once(BootTime deadline, const CancelToken* cancel) {
-  Duration wait = deadline - system_clock().boot();
-  if (wait <= Duration::zero()) return Error(ErrorCode::timed_out, "no answer in time");
+  Duration wait = std::max(deadline - system_clock().boot(), Duration::zero());
   std::uint64_t own_us = 0;
   const int events = sd_bus_get_events(bus_);
   if (events < 0) return broken(-events, "talk");
@@ -209,7 +212,6 @@ Status BusConnection::poll_once(BootTime deadline, const CancelToken* cancel) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
   const int ready = ::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(ms, 3'600'000)));
   if (ready < 0 && errno != EINTR) return broken(errno, "poll");
-  if (cancel != nullptr && cancel->cancelled()) return Error(ErrorCode::cancelled, "cancelled");
   return {};
 }
 
