@@ -7,6 +7,8 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tls_server.h"
 
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -139,12 +141,10 @@ TEST(HttpClientTest, AHangingServerIsLeftAtTheDeadline) {
 }
 
 TEST(HttpClientTest, AServerThatDoesNotReadIsLeftAtTheDeadline) {
-  std::atomic<bool> finished = false;
-  const RawServer deaf([&finished](RawSocket&) {
-    while (!finished) std::this_thread::yield();
-  });
-  const auto answer = get(deaf, {.method = "POST", .body = std::string(32 << 20, 'x'), .timeout = 300ms});
-  finished = true;
+  std::promise<void> finished;
+  const RawServer deaf([&finished](RawSocket&) { finished.get_future().wait(); });
+  const auto answer = get(deaf, {.method = "POST", .body = std::string(16 << 20, 'x'), .timeout = 1s});
+  finished.set_value();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code(), ErrorCode::timed_out);
   EXPECT_THAT(answer.error().to_string(), HasSubstr("write to "));
