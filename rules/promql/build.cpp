@@ -139,6 +139,11 @@ class Builder {
       ScalarPtr q = scalar(*arguments[0]);
       return make_histogram_quantile(std::move(q), vector(*arguments[1]));
     }
+    if (name == "histogram_fraction") {
+      ScalarPtr lower = scalar(*arguments[0]);
+      ScalarPtr upper = scalar(*arguments[1]);
+      return make_histogram_fraction(std::move(lower), std::move(upper), vector(*arguments[2]));
+    }
     return label_call(call);
   }
 

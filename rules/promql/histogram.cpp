@@ -27,15 +27,12 @@ void make_monotonic(std::vector<Bucket>& buckets) {
   }
 }
 
-// The q-quantile, assuming that observations are spread evenly within a bucket.
-double bucket_quantile(double q, std::vector<Bucket>& buckets) {
-  if (std::isnan(q)) return kNaN;
-  if (q < 0) return -kInfinity;
-  if (q > 1) return kInfinity;
+// Sorts the buckets and merges those whose bounds are written differently but equal, as 0.2 and 2e-1. False
+// when there is none for all observations.
+bool put_in_order(std::vector<Bucket>& buckets) {
   std::sort(buckets.begin(), buckets.end(),
             [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; });
-  if (buckets.back().bound != kInfinity) return kNaN;
-  // Bounds written differently but equal, as 0.2 and 2e-1, are one bucket.
+  if (buckets.back().bound != kInfinity) return false;
   std::size_t last = 0;
   for (std::size_t i = 1; i < buckets.size(); ++i) {
     if (buckets[i].bound == buckets[last].bound) {
@@ -45,6 +42,15 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets) {
     }
   }
   buckets.resize(last + 1);
+  return true;
+}
+
+// Observations are taken to be spread evenly within a bucket; the first one starts at 0 if it ends above.
+double bucket_quantile(double q, double, std::vector<Bucket>& buckets) {
+  if (std::isnan(q)) return kNaN;
+  if (q < 0) return -kInfinity;
+  if (q > 1) return kInfinity;
+  if (!put_in_order(buckets)) return kNaN;
   make_monotonic(buckets);
   if (buckets.size() < 2) return kNaN;
   const double observations = buckets.back().count;
@@ -59,17 +65,51 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets) {
   return start + (at->bound - start) * ((rank - below) / (at->count - below));
 }
 
-class HistogramQuantileNode final : public VectorNode {
+// How many observations lie below `value`. A bucket without an end counts as a whole on its finite side.
+double rank_of(double value, const std::vector<Bucket>& buckets) {
+  double below = 0;
+  double start = buckets.front().bound > 0 ? 0 : -kInfinity;
+  for (const Bucket& bucket : buckets) {
+    if (start >= value) return below;
+    if (value < bucket.bound) {
+      if (std::isinf(start)) return bucket.count;
+      if (std::isinf(bucket.bound)) return below;
+      return below + (bucket.count - below) * ((value - start) / (bucket.bound - start));
+    }
+    below = bucket.count;
+    start = bucket.bound;
+  }
+  return below;
+}
+
+double bucket_fraction(double lower, double upper, std::vector<Bucket>& buckets) {
+  if (!put_in_order(buckets)) return kNaN;
+  make_monotonic(buckets);
+  const double observations = buckets.back().count;
+  if (observations == 0 || std::isnan(observations) || std::isnan(lower) || std::isnan(upper)) return kNaN;
+  if (lower >= upper) return 0;
+  return (rank_of(upper, buckets) - rank_of(lower, buckets)) / observations;
+}
+
+using BucketFunction = double (*)(double first, double second, std::vector<Bucket>& buckets);
+
+class BucketNode final : public VectorNode {
  public:
-  HistogramQuantileNode(ScalarPtr quantile, VectorPtr buckets)
-      : quantile_(std::move(quantile)), buckets_(std::move(buckets)) {}
+  /// `second` may be null.
+  BucketNode(BucketFunction function, ScalarPtr first, ScalarPtr second, VectorPtr buckets)
+      : function_(function),
+        first_(std::move(first)),
+        second_(std::move(second)),
+        buckets_(std::move(buckets)) {}
 
   const Elements& eval(Context& context, TimestampMs t) override {
     out_.clear();
-    const double q = quantile_->eval(context, t);
+    const double first = first_->eval(context, t);
+    const double second = second_ ? second_->eval(context, t) : 0;
     sort(context, buckets_->eval(context, t));
-    for (std::size_t i = 0; i < used_; ++i)
-      out_.push_back({groups_[i].labels, bucket_quantile(q, groups_[i].buckets)});
+    for (std::size_t i = 0; i < used_; ++i) {
+      out_.push_back({groups_[i].labels, function_(first, second, groups_[i].buckets)});
+    }
     context.check_unique(out_);
     context.hold(charge_, out_.size());
     return out_;
@@ -112,7 +152,8 @@ class HistogramQuantileNode final : public VectorNode {
     return bounds_[index];
   }
 
-  ScalarPtr quantile_;
+  const BucketFunction function_;
+  ScalarPtr first_, second_;
   VectorPtr buckets_;
   SetMap map_, bound_index_;
   std::vector<double> bounds_;
@@ -127,7 +168,12 @@ class HistogramQuantileNode final : public VectorNode {
 }  // namespace
 
 VectorPtr make_histogram_quantile(ScalarPtr quantile, VectorPtr buckets) {
-  return std::make_unique<HistogramQuantileNode>(std::move(quantile), std::move(buckets));
+  return std::make_unique<BucketNode>(bucket_quantile, std::move(quantile), nullptr, std::move(buckets));
+}
+
+VectorPtr make_histogram_fraction(ScalarPtr lower, ScalarPtr upper, VectorPtr buckets) {
+  return std::make_unique<BucketNode>(bucket_fraction, std::move(lower), std::move(upper),
+                                      std::move(buckets));
 }
 
 }  // namespace chiron::promql
