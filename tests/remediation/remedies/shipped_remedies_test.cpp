@@ -1,0 +1,89 @@
+#include "exporter/base/file.h"
+#include "remediation/engine/remedy_check.h"
+
+#include <filesystem>
+
+namespace chiron::remediation {
+namespace {
+
+const std::filesystem::path kRoot = CHIRON_SOURCE_DIR;
+
+std::vector<rules::GroupSpec> packs(DiagnosticSink& sink) {
+  std::vector<rules::GroupSpec> out;
+  for (const auto& entry : std::filesystem::directory_iterator(kRoot / "rules/packs")) {
+    if (!entry.path().string().ends_with(".rules.yml")) continue;
+    for (rules::GroupSpec& group : rules::parse_rule_file(entry.path(), *read_file(entry.path()), sink))
+      out.push_back(std::move(group));
+  }
+  return out;
+}
+
+std::map<std::string, RemedySpec> remedies(DiagnosticSink& sink) {
+  std::map<std::string, RemedySpec> out;
+  for (const auto& entry : std::filesystem::directory_iterator(kRoot / "remediation/remedies")) {
+    if (entry.path().extension() != ".yml") continue;
+    for (RemedySpec& one : parse_remedy_file(entry.path(), *read_file(entry.path()), sink))
+      out.emplace(one.name, std::move(one));
+  }
+  return out;
+}
+
+TEST(ShippedRemedies, FitTheShippedRulesWithoutAFinding) {
+  DiagnosticSink sink;
+  const std::vector<rules::GroupSpec> groups = packs(sink);
+  std::vector<RemedySpec> all;
+  for (auto& [name, remedy] : remedies(sink)) all.push_back(remedy);
+  EXPECT_EQ(all.size(), 3U);
+  check_against_rules(all, groups, sink);
+  for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
+}
+
+TEST(ShippedRemedies, OnlySayWhatTheyWouldDo) {
+  DiagnosticSink sink;
+  for (const auto& [name, remedy] : remedies(sink)) EXPECT_EQ(remedy.policy.mode, Mode::dry_run) << name;
+}
+
+TEST(ShippedRemedies, KeepToTheirTargets) {
+  DiagnosticSink sink;
+  const auto all = remedies(sink);
+  EXPECT_TRUE(all.at("restart-unit").allows("nginx.service"));
+  EXPECT_FALSE(all.at("restart-unit").allows("var.mount"));
+  EXPECT_FALSE(all.at("restart-unit").allows("../../etc"));
+  EXPECT_TRUE(all.at("rescue-disk").allows("/"));
+  EXPECT_TRUE(all.at("rescue-disk").allows("/var/log"));
+  EXPECT_FALSE(all.at("rescue-disk").allows("var"));
+  EXPECT_TRUE(all.at("prune-redis").allows("127.0.0.1:6379"));
+  EXPECT_TRUE(all.at("prune-redis").allows("/run/redis/redis.sock"));
+  EXPECT_FALSE(all.at("prune-redis").allows("db.example.org:6379"));
+}
+
+/// What check() leaves to the moment when the templates are filled in.
+TEST(ShippedRemedies, TheirStepsAreValidForATarget) {
+  const std::map<std::string, std::string> kTargets = {
+      {"restart-unit", "nginx.service"}, {"rescue-disk", "/"}, {"prune-redis", "127.0.0.1:6379"}};
+  DiagnosticSink sink;
+  for (const auto& [name, remedy] : remedies(sink)) {
+    for (const StepSpec& step : remedy.steps) {
+      ArgumentValues values = step.arguments;
+      for (auto& [key, value] : values)
+        for (std::string& text : value.texts)
+          text = rules::Template::compile(text)->expand({.target = kTargets.at(name)}).value_or("");
+      const std::unique_ptr<Action> action = step.action->make();
+      Arguments arguments;
+      action->declare(arguments);
+      const Status bound = arguments.bind(values);
+      EXPECT_TRUE(bound.ok()) << name << ": " << bound.error().to_string();
+      const Status valid = action->validate();
+      EXPECT_TRUE(valid.ok()) << name << ": " << valid.error().to_string();
+    }
+    if (remedy.verify.expr) {
+      const Result<std::string> expr = remedy.verify.expr->expand({.target = "dev-disk-by\\x2duuid.service"});
+      ASSERT_TRUE(expr.ok());
+      EXPECT_TRUE(promql::parse(*expr).ok()) << *expr;
+      EXPECT_THAT(*expr, ::testing::HasSubstr("by\\\\x2duuid"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chiron::remediation
