@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -79,10 +80,14 @@ struct DeletionTest : ::testing::Test {
 TEST_F(DeletionTest, ARootIsNoLinkAndNotEverything) {
   fs::create_directory_symlink(host.path() / "data", host.path() / "link");
   fs::create_directory(host.path() / "data/sub");
-  EXPECT_EQ(SafeTree::open(paths, "/link").error().code(), ErrorCode::failed_precondition);
-  EXPECT_EQ(SafeTree::open(paths, "/link/sub").error().code(), ErrorCode::failed_precondition);
-  EXPECT_EQ(SafeTree::open(paths, "/missing").error().code(), ErrorCode::not_found);
-  EXPECT_EQ(SafeTree::open(paths, "/").error().code(), ErrorCode::invalid_argument);
+  const auto refused = [this](const std::string& root, ErrorCode code) {
+    const Result<SafeTree> opened = SafeTree::open(paths, root);
+    return !opened && opened.error().code() == code;
+  };
+  EXPECT_TRUE(refused("/link", ErrorCode::failed_precondition));
+  EXPECT_TRUE(refused("/link/sub", ErrorCode::failed_precondition));
+  EXPECT_TRUE(refused("/missing", ErrorCode::not_found));
+  EXPECT_TRUE(refused("/", ErrorCode::invalid_argument));
   EXPECT_TRUE(SafeTree::open(paths, "/data/sub").ok());
 }
 
@@ -252,6 +257,14 @@ TEST_F(DeletionTest, WhatChangedSinceItWasFoundStays) {
   };
   EXPECT_EQ(after(move_away), Removal::Outcome::gone);
   EXPECT_TRUE(fs::exists(host / "data/dir-moved/file"));
+  fs::remove_all(host / "data/dir-moved");
+  const std::string outside = host.write("outside/file", "12345678");
+  const auto link_instead = [this](const std::string& p) {
+    fs::remove_all(fs::path(p).parent_path());
+    fs::create_directory_symlink(host.path() / "outside", fs::path(p).parent_path());
+  };
+  EXPECT_EQ(after(link_instead), Removal::Outcome::kept);
+  EXPECT_TRUE(fs::exists(outside));
 }
 
 TEST_F(DeletionTest, WhatAProcessHasOpenStays) {
@@ -307,7 +320,12 @@ TEST_F(DeletionTest, BreakingOurLeaseDoesNotEndUs) {
 TEST_F(DeletionTest, NoSwapLeadsOutside) {
   constexpr int kRounds = 3000;
   const std::vector<std::string> outside = {"outside/f", "outside/b/f", "outside/b/c/f", "outside/only"};
-  for (const std::string& file : outside) host.write(file, "precious");
+  std::set<ino_t> outside_inodes;
+  for (const std::string& file : outside) {
+    struct stat info {};
+    ASSERT_EQ(::stat(host.write(file, "precious").c_str(), &info), 0);
+    outside_inodes.insert(info.st_ino);
+  }
   host.write("data/a/b/c/f", "x");
   host.write("data/d/f", "x");
   const std::string top = host.path().string();
@@ -317,6 +335,10 @@ TEST_F(DeletionTest, NoSwapLeadsOutside) {
   fs::create_directory(top + "/data/d/dir-d");
   fs::create_symlink(top + "/outside/f", top + "/data/d/link-f");
   fs::create_hard_link(top + "/outside/only", top + "/data/d/hard");
+  // What is listed before it is opened gives the adversary time.
+  for (int i = 0; i < 100; ++i) host.write("data/decoy" + std::to_string(i), "");
+  Selection selection{.globs = {}, .age = everything().age};
+  selection.globs.push_back(*PathGlob::compile("/data/**/f", PathGlob::Hidden::matched));
   std::uint64_t removed = 0;
   {
     const Swapper swapper({{top + "/data/a", top + "/data/link-a"},
@@ -334,8 +356,9 @@ TEST_F(DeletionTest, NoSwapLeadsOutside) {
         if (!directory) continue;
         FileDescriptor(::openat(directory->get(), "f", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
       }
-      const FoundFiles found = find(data, everything());
+      const FoundFiles found = find(data, selection);
       for (const Candidate& file : found.files) {
+        ASSERT_FALSE(outside_inodes.contains(file.inode)) << "found " << file.name << " by way of a link";
         removed += remove_file(data, found, file, everything().age, clock, false, kept).outcome ==
                    Removal::Outcome::removed;
       }
