@@ -44,6 +44,7 @@ struct Reason {
 constexpr Reason kReasons[] = {
     {"kept_young", "too young", &Kept::young},
     {"kept_in_use", "in use", &Kept::in_use},
+    {"kept_untold", "of unknown use (leases need CAP_LEASE)", &Kept::untold},
     {"kept_protected", "protected", &Kept::is_protected},
     {"kept_linked", "hard-linked", &Kept::linked},
     {"kept_changed", "changed meanwhile", &Kept::changed},

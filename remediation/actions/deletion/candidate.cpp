@@ -214,6 +214,7 @@ Kept& Kept::operator+=(const Kept& other) {
   linked += other.linked;
   is_protected += other.is_protected;
   in_use += other.in_use;
+  untold += other.untold;
   changed += other.changed;
   refused += other.refused;
   other_mount += other.other_mount;

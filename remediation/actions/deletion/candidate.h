@@ -33,7 +33,8 @@ struct Kept {
   std::uint64_t young = 0;
   std::uint64_t linked = 0;        ///< has other hard links: removing it would free nothing
   std::uint64_t is_protected = 0;  ///< and directories that are
-  std::uint64_t in_use = 0;        ///< open or mapped, or that cannot be told
+  std::uint64_t in_use = 0;        ///< open or mapped by a process, or in a directory that is locked
+  std::uint64_t untold = 0;        ///< who has it open cannot be told: no leases here, or no CAP_LEASE
   std::uint64_t changed = 0;       ///< not any more what was found
   std::uint64_t refused = 0;       ///< the kernel said no
   std::uint64_t other_mount = 0;   ///< directories

@@ -66,7 +66,9 @@ Removal remove_file(const SafeTree& tree, const FoundFiles& found, const Candida
   if (::fstat(opened->get(), &info) != 0 || !same_file(file, info)) return keep(kept.changed);
   if (info.st_nlink != 1) return keep(kept.linked);
   if (!old_enough(age_stamp(info, age), age, clock)) return keep(kept.young);
-  if (file_use(opened->get()) != FileUse::nobody) return keep(kept.in_use);
+  if (const FileUse use = file_use(opened->get()); use != FileUse::nobody) {
+    return keep(use == FileUse::unknown ? kept.untold : kept.in_use);
+  }
   const auto bytes = static_cast<std::uint64_t>(info.st_blocks) * 512;
   if (only_look)
     return {.outcome = Removal::Outcome::removed, .bytes = bytes, .last_link = true, .error = {}};
