@@ -275,8 +275,8 @@ Result<std::string> Remediator::run_action(std::string action, ArgumentValues ar
   // A mistake in an argument is told to who made it, not to the ledger.
   if (Result<PreparedStep> sound = prepare_step(step, nullptr); !sound) return std::move(sound).error();
   const std::string target = target_of(action, step.arguments);
-  if (is_denied_target(target)) {
-    return Error(ErrorCode::permission_denied, fmt::format("{} is never acted on", target));
+  if (std::optional<std::string> denied = denied_target(target)) {
+    return Error(ErrorCode::permission_denied, *std::move(denied));
   }
   RunRecord record = intent_of("", target, nullptr, impl_->options.global_dry_run);
   record.trigger = "manual";

@@ -78,8 +78,9 @@ std::string arguments_to_json(const ArgumentValues& values) {
         json[name] = value.texts;
         break;
       case ArgumentValue::Shape::pairs:
+        // Pairs are variables of an environment, where secrets live: the ledger is no place for those.
         json[name] = nlohmann::json::object();
-        for (const auto& [key, text] : value.pairs) json[name][key] = text;
+        for (const auto& [key, text] : value.pairs) json[name][key] = "(not recorded)";
     }
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

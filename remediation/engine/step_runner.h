@@ -28,7 +28,7 @@ struct PreparedStep {
 };
 /// `data` nothing: the arguments hold no templates and are taken as they are.
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
-/// {"unit":"nginx.service"}
+/// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);
 
 /// On whose behalf a step runs.

@@ -1,5 +1,8 @@
 #include "remediation/engine/target.h"
 
+#include "exporter/base/systemd.h"
+#include "remediation/actions/unit_policy.h"
+
 #include <fmt/format.h>
 
 namespace chiron::remediation {
@@ -8,11 +11,6 @@ namespace {
 // PATH_MAX: a target may be a mount point.
 constexpr std::size_t kMaxLength = 4096;
 constexpr std::size_t kShownLength = 200;
-
-constexpr std::array<std::string_view, 13> kDenied{
-    "dbus.*", "dbus-broker.*", "systemd-*.*", "systemd-*", "init.scope", "-.slice",  "-.mount",
-    "ssh.*",  "sshd.*",        "ssh@*",       "sshd@*",    "user@*",     "chiron.*",
-};
 
 /// Whether a step would act on a label directly rather than on the target.
 bool acts_on_labels(const RemedySpec& remedy) {
@@ -44,8 +42,8 @@ Target check(const RemedySpec& remedy, std::string name) {
   if (std::optional<std::string> fault = unfit_target(target.name)) {
     return refuse(Suppression::target_not_allowed, fmt::format("the target {}", *fault));
   }
-  if (is_denied_target(target.name)) {
-    return refuse(Suppression::target_denied, fmt::format("{} is never acted on", target.name));
+  if (std::optional<std::string> denied = denied_target(target.name)) {
+    return refuse(Suppression::target_denied, *std::move(denied));
   }
   if (!remedy.allows(target.name)) {
     return refuse(Suppression::target_not_allowed,
@@ -78,9 +76,12 @@ std::optional<std::string> unfit_target(std::string_view name) {
   return std::nullopt;
 }
 
-bool is_denied_target(std::string_view name) {
-  return std::any_of(kDenied.begin(), kDenied.end(),
-                     [name](std::string_view pattern) { return glob_match(pattern, name); });
+std::optional<std::string> denied_target(std::string_view name) {
+  // Whether it is a unit at all only the action knows: what looks like one is judged as one.
+  if (!is_valid_unit_name(name)) return std::nullopt;
+  Status status = check_not_denied(name);
+  if (status) return std::nullopt;
+  return status.error().to_string();
 }
 
 Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert) {

@@ -25,7 +25,8 @@ Target target_named(const RemedySpec& remedy, std::string_view name);
 
 /// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.
 std::optional<std::string> unfit_target(std::string_view name);
-/// Units that no remedy touches, whatever its list says: the message bus, systemd's own, sshd, Chiron itself.
-bool is_denied_target(std::string_view name);
+/// Why a unit is one that no remedy touches, whatever its list says; nothing for other units and other
+/// things.
+std::optional<std::string> denied_target(std::string_view name);
 
 }  // namespace chiron::remediation

@@ -235,6 +235,35 @@ TEST_F(Operation, APlanSaysWhatWouldBeDoneAndWhetherItMay) {
   EXPECT_TRUE(history().empty());
 }
 
+TEST_F(Operation, AnActionByHandIsRecordedWithoutARemedy) {
+  start({remedy()});
+  ArgumentValue argv;
+  argv.shape = ArgumentValue::Shape::list;
+  argv.texts = {"/bin/echo", "{{ not a template }}"};
+  ArgumentValue environment;
+  environment.shape = ArgumentValue::Shape::pairs;
+  environment.pairs = {{"TOKEN", "secret"}};
+  const Result<std::string> id =
+      remediator_->run_action("command.run", {{"argv", argv}, {"environment", environment}}, "alice");
+  ASSERT_TRUE(id.ok()) << id.error().to_string();
+  ASSERT_TRUE(eventually([&] { return ended("succeeded"); }));
+  const RunRecord run = **ledger_->run(*id);
+  EXPECT_EQ(run.remedy, "");
+  EXPECT_EQ(run.target, "command.run");
+  EXPECT_EQ(run.requested_by, "alice");
+  EXPECT_EQ(run.steps.at(0).arguments,
+            R"x({"argv":["/bin/echo","{{ not a template }}"],"environment":{"TOKEN":"(not recorded)"}})x");
+  EXPECT_EQ(counter("chiron_action_runs_total", {{"action", "command.run"}, {"outcome", "succeeded"}}), 1);
+  argv.texts = {};
+  EXPECT_FALSE(remediator_->run_action("command.run", {{"argv", argv}}, "alice").ok());
+  EXPECT_EQ(remediator_->run_action("service.restart", {{"unit", testing::text("sshd.service")}}, "alice")
+                .error()
+                .code(),
+            ErrorCode::permission_denied);
+  EXPECT_TRUE(remediator_->plan_action("command.run", {{"argv", testing::text("x")}}).error().code() ==
+              ErrorCode::invalid_argument);
+}
+
 TEST_F(Operation, AnUnknownActionByHandIsRefused) {
   start({remedy()});
   EXPECT_EQ(remediator_->run_action("no.such", {}, "alice").error().code(), ErrorCode::not_found);

@@ -129,7 +129,11 @@ TEST_F(Remediation, AHeldAlertAPendingOneAndOneThatIsOverStartNothing) {
   ASSERT_TRUE(eventually([&] { return history("suppressed").size() == 1; }));
   EXPECT_EQ(suppressed("held"), 1);
   holds_ = false;
-  pass({alert("c.service", 3), held});
+  // Looked at in order: when the second is told, the first has been passed over.
+  rules::Alert also_held = alert("e.service", 5);
+  also_held.held = true;
+  pass({alert("c.service", 3), also_held});
+  ASSERT_TRUE(eventually([&] { return suppressed("held") == 2; }));
   holds_ = true;
   pass({alert("d.service", 4)});
   ASSERT_TRUE(eventually([&] { return Stage::get().count() >= 1; }));
