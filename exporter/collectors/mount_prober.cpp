@@ -134,17 +134,18 @@ void MountProber::probe_slow(std::size_t index, Duration& budget) {
     }
   }
   // A batch of its own, under a name of its own: the worker of the last one may still be on its way out.
-  target.own = make_batch({index});
+  const std::shared_ptr<Batch> batch = make_batch({index});
+  target.own = batch;
   target.place = 0;
   const Duration wait = std::min(budget, kSecondChance);
-  const Isolation::Outcome outcome = run(target.own, wait);
+  const Isolation::Outcome outcome = run(batch, wait);
   target.running = outcome == Isolation::Outcome::late;
   if (target.running) {
     target.asked = clock_.boot();
     budget -= wait;
   } else if (outcome == Isolation::Outcome::done) {
-    const std::lock_guard lock(target.own->mutex);
-    take(*target.own, 0);
+    const std::lock_guard lock(batch->mutex);
+    take(*batch, 0);
     target.own.reset();
     quick_.reset();
   } else {
