@@ -5,8 +5,6 @@
 #include "exporter/collectors/kernel_text.h"
 #include "exporter/collectors/series_map.h"
 
-#include <cctype>
-
 namespace chiron {
 namespace {
 
@@ -16,7 +14,8 @@ std::string metric_part(std::string_view key) {
   std::string out;
   for (const char c : key) {
     if (c == ')') continue;
-    out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    out += fits ? c : '_';
   }
   return out;
 }
