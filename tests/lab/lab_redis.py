@@ -66,13 +66,18 @@ def exactly_the_idle_ones():
     before = redis.keys()
     expect_equal(len(before), 100000, 'keys')
     agent = make_agent('idle', redis, write(f'{lablib.SCRATCH}/remedy.yml', REMEDY), 'prune-cache').start()
+    used_before = int(redis.info('used_memory'))
     runs = ended_run(agent, redis)
+    seen = used_before - int(redis.info('used_memory'))
     left = redis.keys()
     expect(left == before - set(idle),
            f'{len(before - set(idle) - left)} keys too many are gone, {len(left & set(idle))} too few')
     expect_equal(runs[0]['removed_objects'], 40000, 'removed objects in the ledger')
     lablib.expect_agreement(agent, 'prune-cache', 'succeeded', runs)
-    expect(runs[0]['freed_bytes'] > 40000 * 200, f'freed only {runs[0]["freed_bytes"]} bytes')
+    expect(seen > 40000 * 200, f'the server gave back only {seen} bytes')
+    # Buffers of connections and the hash table that shrinks move meanwhile.
+    expect(abs(runs[0]['freed_bytes'] - seen) < seen / 10,
+           f'freed {runs[0]["freed_bytes"]} bytes by the ledger, {seen} by used_memory')
     print(f'        40,000 of 100,000 keys, {runs[0]["freed_bytes"]} bytes, {runs[0]["duration_seconds"]:.2f} s')
     expect_equal(agent.stop(), 0, 'exit code')
     redis.stop()
