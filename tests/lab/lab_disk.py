@@ -12,6 +12,7 @@ import lablib
 from lablib import expect, expect_equal, wait_for, write
 
 lablib.enter_lab('mkfs.ext4')
+lablib.need_loop_devices()
 CHIRON = sys.argv[1]
 DAY = 86400.0
 LOG_BYTES = 512 << 10

@@ -9,6 +9,7 @@ import lablib
 from lablib import expect, expect_equal, wait_for, write
 
 lablib.enter_lab()
+lablib.need_loop_devices()
 CHIRON = sys.argv[1]
 
 # The command counts its calls, says that it is at work, and ends when it may.

@@ -12,6 +12,7 @@ import labredis
 from lablib import expect, expect_equal, wait_for, write
 
 lablib.enter_lab('prometheus', 'promtool', 'redis-server', 'mkfs.ext4')
+lablib.need_loop_devices()
 CHIRON = sys.argv[1]
 PROMETHEUS = 'http://127.0.0.1:9190'
 DIRECTORY = f'{lablib.SCRATCH}/both'
