@@ -73,14 +73,14 @@ for stage in "${stages[@]}"; do
     fuzz)
       note "fuzzers, a short run each"
       build fuzz || continue
-      for fuzzer in build-fuzz/bin/*_fuzz; do
-        name=$(basename "$fuzzer")
+      for fuzzer in build-fuzz/bin/chiron_fuzz_*; do
+        name=${fuzzer##*chiron_fuzz_}
         corpus=$(mktemp -d)
         if "$fuzzer" -max_total_time="${CHIRON_FUZZ_SECONDS:-15}" -rss_limit_mb=2048 -timeout=10 \
-          -artifact_prefix="$out/" "$corpus" "tests/fuzz/corpus/${name%_fuzz}" >"$out/$name.log" 2>&1; then
+          -artifact_prefix="$out/" "$corpus" "tests/fuzz/corpus/$name" >"$out/fuzz-$name.log" 2>&1; then
           passed=$((passed + 1))
         else
-          tail -30 "$out/$name.log"
+          tail -30 "$out/fuzz-$name.log"
           failed=$((failed + 1)) failures+=("fuzz: $name")
         fi
         rm -rf "$corpus"
