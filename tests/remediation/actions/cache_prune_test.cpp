@@ -85,6 +85,10 @@ class Keys {
   }
 
   RedisReply ask(const RedisCommand& command) {
+    if (!client_.ok()) {
+      ADD_FAILURE() << client_.error().to_string();
+      return {};
+    }
     const auto reply = client_->command(command, seconds(60));
     EXPECT_TRUE(reply.ok()) << (reply.ok() ? "" : reply.error().to_string());
     return reply.ok() ? *reply : RedisReply{};
@@ -99,6 +103,7 @@ class Keys {
       commands.push_back(
           {"RESTORE", prefix + std::to_string(i), "0", payload, "IDLETIME", std::to_string(idle.count())});
     }
+    ASSERT_TRUE(client_.ok());
     const auto replies = client_->pipeline(commands, seconds(60));
     ASSERT_TRUE(replies.ok());
     for (const RedisReply& reply : *replies) ASSERT_EQ(reply.text, "OK");
@@ -222,7 +227,7 @@ TEST_F(CachePruneTest, WorksOnANodeOfACluster) {
   const testing::RedisServer server({"--cluster-enabled", "yes", "--port", "0"});
   Keys keys(server);
   keys.ask({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
-  for (BootTime end = system_clock().boot() + seconds(30); system_clock().boot() < end;) {
+  for (BootTime end = system_clock().boot() + seconds(30); system_clock().boot() < end && !HasFailure();) {
     if (keys.ask({"CLUSTER", "INFO"}).text.starts_with("cluster_state:ok")) break;
   }
   keys.make("k:", 300, seconds(7200));
