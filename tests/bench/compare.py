@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Chiron beside Debian's node_exporter with the same collectors, in one run.
+
+Usage: compare.py [CHIRON]        (default build/bin/chiron; build it with `cmake --build --preset release`)
+
+One scrape every 1.1 s of each in turn, so that every scrape of Chiron finds its last frame older than a second and takes a
+fresh one: both read the kernel for every scrape. Chiron samples by itself every 10 minutes here, so that its own passes
+are not counted. CPU is what the scheduler counted for all threads of the process around each scrape.
+"""
+import calendar
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+CHIRON = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/bin/chiron")
+COLLECTORS = ["cpu", "stat", "loadavg", "meminfo", "filesystem", "diskstats", "netdev", "pressure", "uname", "os", "time",
+              "textfile"]
+SCRAPES = int(os.environ.get("SCRAPES", "60"))
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read()
+
+
+def first_answer(command, url):
+    """The process, and the seconds from exec until its first scrape is answered."""
+    begin = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while True:
+        try:
+            get(url)
+            return process, time.monotonic() - begin
+        except OSError:
+            if time.monotonic() - begin > 10 or process.poll() is not None:
+                raise SystemExit(f"{command[0]} did not come up")
+            time.sleep(0.0005)
+
+
+def cpu_seconds(pid):
+    """From the scheduler's own count, in nanoseconds, over all threads: ticks would be too coarse."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            total += int(open(f"/proc/{pid}/task/{thread}/schedstat").read().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
+
+
+def resident_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1))
+
+
+def exporters(state):
+    off = ["self", "systemd", "containers", "probes"]
+    chiron = [CHIRON, "run", "--storage.path", state, "--web.listen-address", "127.0.0.1:10981", "--sampling.interval", "10m",
+              "--config.file", f"{state}.yml", "--log.level", "error", *[f"--no-collector.{name}" for name in off]]
+    node = ["prometheus-node-exporter", "--web.listen-address=127.0.0.1:10982", "--collector.disable-defaults",
+            "--web.disable-exporter-metrics", "--log.level=error", *[f"--collector.{name}" for name in COLLECTORS]]
+    return {"chiron": (chiron, "http://127.0.0.1:10981/metrics"), "node_exporter": (node, "http://127.0.0.1:10982/metrics")}
+
+
+def starts(state):
+    """Median seconds to the first answered scrape, of five starts."""
+    taken = {"chiron": [], "node_exporter": []}
+    for turn in range(5):
+        for name, (command, url) in exporters(f"{state}/{turn}").items():
+            open(f"{state}/{turn}.yml", "w").close()
+            process, seconds = first_answer(command, url)
+            taken[name].append(seconds)
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=10)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def scrapes(state):
+    open(f"{state}/run.yml", "w").close()
+    running = {name: (first_answer(command, url)[0], url) for name, (command, url) in exporters(f"{state}/run").items()}
+    series, cpu = {}, {name: 0.0 for name in running}
+    try:
+        for turn in range(SCRAPES + 5):
+            time.sleep(1.1)
+            for name, (process, url) in running.items():
+                before = cpu_seconds(process.pid)
+                page = get(url)
+                if turn >= 5:  # the first few warm caches and descriptors
+                    cpu[name] += cpu_seconds(process.pid) - before
+                series[name] = sum(1 for line in page.splitlines() if not line.startswith(b"#"))
+        memory = {name: resident_kib(process.pid) for name, (process, _) in running.items()}
+    finally:
+        for process, _ in running.values():
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=10)
+    return {name: seconds / SCRAPES for name, seconds in cpu.items()}, memory, series
+
+
+def sample_to_action(state):
+    """Milliseconds from the pass whose sample crosses the threshold to the start of the action, of ten runs."""
+    text, flag = f"{state}/text", f"{state}/text/flag.prom"
+    os.makedirs(text)
+    open(f"{state}/rules.yml", "w").write(
+        "groups: [{name: g, rules: [{alert: Flag, expr: 'bench_flag > bench_seen'}]}]\n")
+    open(f"{state}/remedies.yml", "w").write(
+        "remedies: [{name: touch, on: {alerts: ['alertname=\"Flag\"']}, target: flag, "
+        "steps: [{command.run: {argv: [/bin/true]}}], verify: {expr: 'vector(1)', within: 5s}, "
+        "policy: {mode: automatic, cooldown: 1ms, budget: {runs: 1000, per: 1h}}}]\n")
+    open(f"{state}/action.yml", "w").write(f"rule_files: [{state}/rules.yml]\nremedy_files: [{state}/remedies.yml]\n")
+    url = "http://127.0.0.1:10983"
+    agent, _ = first_answer([CHIRON, "run", "--storage.path", f"{state}/a", "--web.listen-address", "127.0.0.1:10983",
+                             "--sampling.interval", "200ms", "--config.file", f"{state}/action.yml", "--log.level", "error",
+                             "--collector.textfile.directory", text], url + "/metrics")
+    taken = []
+    try:
+        for turn in range(10):
+            with open(f"{text}/tmp", "w") as file:
+                file.write(f"bench_flag {turn + 1}\nbench_seen {turn}\n")
+            os.rename(f"{text}/tmp", flag)
+            deadline = time.monotonic() + 20
+            runs = []
+            while time.monotonic() < deadline:
+                runs = json.loads(get(url + "/api/v1/runs?state=succeeded&limit=100"))
+                if len(runs) > turn:
+                    break
+                time.sleep(0.05)
+            started = runs[0]["steps"][0]["started"]
+            began = time.strptime(started[:19], "%Y-%m-%dT%H:%M:%S")
+            wall = calendar.timegm(began) + float("0." + started[20:23])
+            fired = json.loads(get(url + "/api/v1/query?query=ALERTS_FOR_STATE"))["data"]["result"]
+            if fired:
+                taken.append((wall - float(fired[0]["value"][1])) * 1000)
+            with open(f"{text}/tmp", "w") as file:
+                file.write(f"bench_flag {turn + 1}\nbench_seen {turn + 1}\n")
+            os.rename(f"{text}/tmp", flag)
+            while json.loads(get(url + "/api/v1/query?query=ALERTS"))["data"]["result"] and time.monotonic() < deadline:
+                time.sleep(0.05)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        agent.wait(timeout=10)
+    return taken
+
+
+def main():
+    with tempfile.TemporaryDirectory() as state:
+        start = starts(state)
+        cpu, memory, series = scrapes(state)
+        action = sample_to_action(state)
+    print(f"{'':34}{'chiron':>12}{'node_exporter':>15}{'ratio':>8}   must")
+    print(f"{'series on the page':34}{series['chiron']:12}{series['node_exporter']:15}")
+    rows = [("CPU of a scrape, ms", cpu["chiron"] * 1e3, cpu["node_exporter"] * 1e3, "1/4 (0.25)"),
+            ("start to first scrape, ms", start["chiron"] * 1e3, start["node_exporter"] * 1e3, ""),
+            ("VmRSS, MiB", memory["chiron"] / 1024, memory["node_exporter"] / 1024, "")]
+    for name, ours, theirs, must in rows:
+        print(f"{name:34}{ours:12.2f}{theirs:15.2f}{ours / theirs:8.2f}   {must}")
+    if action:
+        print(f"{'sample to action started, ms':34}{statistics.median(action):12.1f}   (median of {len(action)}, worst "
+              f"{max(action):.1f}; must 20)")
+
+
+main()
