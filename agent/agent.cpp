@@ -147,6 +147,9 @@ Status AgentParts::make_rules() {
 Status AgentParts::make_remediator() {
   remediation::Remediator::Options options;
   options.deletion = config.deletion;
+  // Whatever the roots are: a rescue does not delete the record of itself.
+  options.deletion.protect.push_back(state->path());
+  options.deletion.protect.push_back(state->path() + "/**");
   options.watched_services = config.services;
   options.global_dry_run = config.settings.flag("remedies.dry-run");
   remediator = std::make_unique<remediation::Remediator>(
