@@ -123,6 +123,7 @@ def sample_to_action(state):
             with open(f"{text}/tmp", "w") as file:
                 file.write(f"bench_flag {turn + 1}\nbench_seen {turn}\n")
             os.rename(f"{text}/tmp", flag)
+            written = time.time()
             deadline = time.monotonic() + 20
             runs = []
             while time.monotonic() < deadline:
@@ -133,9 +134,11 @@ def sample_to_action(state):
             started = runs[0]["steps"][0]["started"]
             began = time.strptime(started[:19], "%Y-%m-%dT%H:%M:%S")
             wall = calendar.timegm(began) + float("0." + started[20:23])
-            fired = json.loads(get(url + "/api/v1/query?query=ALERTS_FOR_STATE"))["data"]["result"]
-            if fired:
-                taken.append((wall - float(fired[0]["value"][1])) * 1000)
+            # The first firing sample of this turn carries the time of the pass that saw the flag.
+            fired = json.loads(get(url + "/api/v1/query?query=ALERTS%7Balertstate=%22firing%22%7D%5B20s%5D"))
+            times = [float(at) for one in fired["data"]["result"] for at, _ in one["values"] if float(at) >= written]
+            if times:
+                taken.append((wall - min(times)) * 1000)
             with open(f"{text}/tmp", "w") as file:
                 file.write(f"bench_flag {turn + 1}\nbench_seen {turn + 1}\n")
             os.rename(f"{text}/tmp", flag)
