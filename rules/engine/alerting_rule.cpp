@@ -257,6 +257,11 @@ bool AlertingRule::has_restored() const {
   return std::any_of(active_.begin(), active_.end(), [](const auto& one) { return one.second.restored; });
 }
 
+bool AlertingRule::holds(const Labels& alert) const {
+  const auto found = active_.find(alert);
+  return found != active_.end() && found->second.held;
+}
+
 void AlertingRule::restore(const SavedAlert& saved, BootTime now, Duration since_saved) {
   const auto [it, fresh] = active_.try_emplace(saved.labels);
   if (!fresh) return;

@@ -68,6 +68,8 @@ class AlertingRule {
 
   bool has_alerts() const { return !active_.empty(); }
   bool has_restored() const;
+  /// Whether the alert with these labels is held now.
+  bool holds(const Labels& alert) const;
   void alerts(std::vector<Alert>& out);
   /// The alert's labels for an element, without the labels whose template reads the value.
   Labels steady_labels(const Labels& sample, double value) const;

@@ -128,8 +128,13 @@ void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<
     status = apply(rule, value, evaluation, changes);
     note_health(rule, status, started);
   }
-  // A failed recording rule leaves its series to the lookback; alerts that are active stay so on an error.
-  if (status.ok() || rule.alerting) write(rule, evaluation.t);
+  if (status.ok() || rule.alerting) {
+    // Alerts that are active stay so on an error.
+    write(rule, evaluation.t);
+  } else {
+    // The series are left to the lookback; should it last, the store forgets them and their ids.
+    rule.recording->forget_series();
+  }
 }
 
 Status Engine::Impl::apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
@@ -286,6 +291,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
   promql::ExprPtr expr;
   GroupSpec group;
   RuleSpec spec;
+  bool held = false;
   {
     const std::lock_guard lock(impl_->mutex);
     for (const Group& candidate : impl_->groups) {
@@ -295,6 +301,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
         expr = rule->spec.expr;
         group = candidate.spec;
         spec = rule->spec;
+        held = held || rule->alerting->holds(alert.labels);
       }
     }
   }
@@ -310,9 +317,13 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
   if (!vector) return std::move(vector).error();
   const AlertingRule labeller(spec, group, impl_->options.external_labels);
   const Labels wanted = labeller.without_value_labels(alert.labels);
-  return std::any_of(vector->begin(), vector->end(), [&](const promql::VectorSample& element) {
+  const bool there = std::any_of(vector->begin(), vector->end(), [&](const promql::VectorSample& element) {
     return labeller.steady_labels(element.labels, element.v) == wanted;
   });
+  if (!there && held)
+    return Error(ErrorCode::unavailable,
+                 fmt::format("the source of {} fails: nobody can tell whether it still holds", alert.name));
+  return there;
 }
 
 std::string Engine::save_state() const {

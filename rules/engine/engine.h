@@ -72,7 +72,9 @@ class Engine {
   std::vector<RuleHealth> health() const;
   std::vector<GroupSpec> groups() const;
 
-  /// Whether the alert's own expression still yields its labels at the newest frame. Any thread.
+  /// Whether the alert's own expression still yields its labels at the newest frame. Any thread. Errors:
+  /// not_found, its rule is gone; unavailable, it is held and its data are missing, which is no sign that it
+  /// is over.
   Result<bool> still_holds(const Alert& alert) const;
 
   /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with boot id and both

@@ -60,6 +60,18 @@ TEST_F(EngineHold, AnAlertWhoseSourceFailsIsHeldAndNotResolved) {
   EXPECT_EQ(states(), "Fulla:firing Total:firing ");
 }
 
+TEST_F(EngineHold, MissingDataIsNoSignThatAnAlertIsOver) {
+  const Alert alert = bench_.engine->alerts().at(0);
+  failing_ = {"/a"};
+  bench_.unset("used", {{"mount", "/a"}, {"name", "a"}});
+  bench_.tick(5s);
+  EXPECT_EQ(bench_.engine->still_holds(alert).error().code(), ErrorCode::unavailable);
+  failing_.clear();
+  bench_.set("used", {{"mount", "/a"}, {"name", "a"}}, 20);
+  bench_.tick(5s);
+  EXPECT_FALSE(bench_.engine->still_holds(alert).value_or(true));
+}
+
 TEST_F(EngineHold, AValueThatOnlyStandsInIsHeldToo) {
   failing_ = {"/a"};
   bench_.tick(5s);
