@@ -41,7 +41,8 @@ class SystemClock final : public Clock {
 }  // namespace
 
 const Clock& system_clock() {
-  static const SystemClock clock;
+  // Never destroyed: a thread left behind in a hung call may look at it while the process exits.
+  static const SystemClock& clock = *new SystemClock;
   return clock;
 }
 
