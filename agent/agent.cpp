@@ -217,8 +217,8 @@ void AgentParts::after_pass(PassTime pass) {
   for (rules::Alert& alert : alerts) {
     if (alert.state == rules::AlertState::firing) firing.push_back(std::move(alert));
   }
-  remediator->consider(firing);
   remediator->frame_done(pass.boot);
+  remediator->consider(firing);
   for (const rules::AlertChange& change : changes) {
     log.info(
         "alert " + std::string(change.to == rules::AlertState::inactive ? "resolved" : to_string(change.to)),
