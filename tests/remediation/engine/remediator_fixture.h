@@ -90,7 +90,10 @@ class RemediatorTest : public ::testing::Test {
     Stage::get().run = nullptr;
     Stage::get().ran.clear();
   }
-  void TearDown() override {
+  void TearDown() override { end(); }
+  /// The workers end first: they ask for frames through remediator_.
+  void end() {
+    if (remediator_) remediator_->stop(5s);
     remediator_.reset();
     ledger_.reset();
   }
@@ -121,8 +124,7 @@ class RemediatorTest : public ::testing::Test {
     ASSERT_TRUE(started.ok()) << started.error().to_string();
   }
   void restart(std::vector<RemedySpec> remedies, Remediator::Options options = {}) {
-    remediator_.reset();
-    ledger_.reset();
+    end();
     start(std::move(remedies), std::move(options));
   }
   void frame() {
