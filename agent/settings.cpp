@@ -1,5 +1,6 @@
 #include "agent/settings.h"
 
+#include "exporter/base/host_paths.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/series/labels.h"
@@ -98,8 +99,8 @@ std::vector<Setting> make_settings() {
        "",
        "Label instance of local series; HOSTNAME:PORT when empty.",
        {}},
-      {"path.procfs", "path.procfs", SettingKind::text, "/proc", "Where the host's procfs is mounted.", {}},
-      {"path.sysfs", "path.sysfs", SettingKind::text, "/sys", "Where the host's sysfs is mounted.", {}},
+      {"path.procfs", "path.procfs", SettingKind::text, HostPaths::Roots{}.procfs, "Where the host's procfs is mounted.", {}},
+      {"path.sysfs", "path.sysfs", SettingKind::text, HostPaths::Roots{}.sysfs, "Where the host's sysfs is mounted.", {}},
       {"path.rootfs",
        "path.rootfs",
        SettingKind::text,
