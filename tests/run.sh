@@ -20,24 +20,24 @@ build() {
   if cmake --preset "$1" >"$out/cmake-$1.log" 2>&1 && cmake --build --preset "$1" >"$out/build-$1.log" 2>&1; then
     return 0
   fi
-  tail -40 "$out/cmake-$1.log" "$out/build-$1.log" 2>/dev/null
+  for log in "$out/cmake-$1.log" "$out/build-$1.log"; do
+    [[ -e $log ]] && tail -n 40 "$log"
+  done
   failed=$((failed + 1)) failures+=("build of preset $1")
   return 1
 }
 
-# count FILE NAME: adds a JUnit file's tests to the totals.
+# count FILE NAME: adds a JUnit file's tests to the totals; skipped ones are said, and are no pass.
 count() {
-  local line tests fails
-  line=$(grep -m1 -A6 '<testsuite ' "$1" 2>/dev/null | tr '\n' ' ')
-  tests=$(sed -nE 's/.* tests="([0-9]+)".*/\1/p' <<<"$line")
-  fails=$(sed -nE 's/.* failures="([0-9]+)".*/\1/p' <<<"$line")
-  if [[ -z $tests || $tests == 0 ]]; then
+  local totals pass fail skip
+  if ! totals=$(tests/junit_totals.py "$1"); then
     failed=$((failed + 1)) failures+=("$2: no test ran")
     return
   fi
-  passed=$((passed + tests - fails)) failed=$((failed + fails))
-  while read -r name; do failures+=("$2: $name"); done < <(
-    grep -oE '<testcase name="[^"]+" [^>]*status="fail"' "$1" | sed -E 's/<testcase name="([^"]+)".*/\1/')
+  read -r pass fail skip <<<"$totals"
+  passed=$((passed + pass)) failed=$((failed + fail))
+  echo "$2: $pass passed, $fail failed, $skip skipped"
+  while read -r name; do failures+=("$2: $name"); done < <(sed -n '2,$p' <<<"$totals" | grep .)
 }
 
 # suite NAME DIRECTORY CTEST-OPTIONS...
@@ -45,7 +45,7 @@ suite() {
   local name=$1 dir=$2
   shift 2
   ctest --test-dir "$dir" "$@" --output-on-failure --output-junit "$out/$name.xml" >"$out/$name.log" 2>&1 ||
-    grep -vE '^ *[0-9]+/[0-9]+ Test|Passed|^ +Start ' "$out/$name.log" | head -120
+    grep -vE '^ *[0-9]+/[0-9]+ Test|Passed|^ +Start ' "$out/$name.log" | tail -n 200
   count "$out/$name.xml" "$name"
 }
 

@@ -11,7 +11,6 @@ namespace chiron::promql {
 namespace {
 
 using Parameters = std::array<double, 2>;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 template <double (*Function)(double)>
