@@ -15,7 +15,7 @@ CancelToken::State::~State() {
 }
 
 void CancelToken::cancel() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   if (state_->cancelled) return;
   state_->cancelled = true;
   if (state_->descriptor >= 0) ::eventfd_write(state_->descriptor, 1);
@@ -23,15 +23,16 @@ void CancelToken::cancel() {
 }
 
 bool CancelToken::cancelled() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->cancelled;
 }
 
 bool CancelToken::wait_for(Duration duration) const {
   // Durations near the maximum would overflow when added to now.
   const Duration bounded = std::min<Duration>(duration, std::chrono::hours(24 * 365));
-  std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, bounded, [this] { return state_->cancelled; });
+  MutexLock lock(state_->mutex);
+  return state_->changed.wait_for(lock, bounded,
+                                  [this]() CHIRON_REQUIRES(state_->mutex) { return state_->cancelled; });
 }
 
 int CancelToken::descriptor() const { return state_->descriptor; }

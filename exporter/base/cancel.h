@@ -1,10 +1,9 @@
 #pragma once
 
-#include <condition_variable>
-#include <memory>
-#include <mutex>
-
 #include "exporter/base/clock.h"
+#include "exporter/base/thread_annotations.h"
+
+#include <memory>
 
 namespace chiron {
 
@@ -24,10 +23,10 @@ class CancelToken {
   struct State {
     State();
     ~State();
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool cancelled = false;  // guarded by mutex
-    int descriptor = -1;     // an eventfd(2)
+    int descriptor = -1;  // an eventfd(2), constant
+    Mutex mutex;
+    CondVar changed;
+    bool cancelled CHIRON_GUARDED_BY(mutex) = false;
   };
   std::shared_ptr<State> state_;
 };
