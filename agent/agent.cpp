@@ -3,6 +3,7 @@
 #include "agent/api.h"
 #include "agent/control.h"
 #include "agent/control_commands.h"
+#include "agent/findings.h"
 #include "agent/loop.h"
 #include "agent/rule_metrics.h"
 #include "agent/state_dir.h"
@@ -21,14 +22,6 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kAlertStateKey = "alert-state";
-
-std::string findings(const DiagnosticSink& sink) {
-  std::string text;
-  for (const Diagnostic& diagnostic : sink.all()) {
-    if (diagnostic.severity == Severity::error) text += to_text(diagnostic) + '\n';
-  }
-  return text;
-}
 
 CollectorOptions options_of(const CollectorInfo& info, const Settings& settings) {
   CollectorOptions options;
@@ -174,7 +167,8 @@ Status AgentParts::load_policies_at_start() {
                                "When configuration, rules and remedies were last loaded.");
   DiagnosticSink sink;
   Policies policies = load_policies(config, sink);
-  if (!sink.ok()) return Error(ErrorCode::invalid_argument, findings(sink));
+  if (!sink.ok())
+    return Error(ErrorCode::invalid_argument, "the rules and remedies have faults\n" + errors_text(sink));
   apply(std::move(policies));
   return remediator->start();
 }
@@ -245,9 +239,9 @@ Status AgentParts::reload() {
   Policies policies = load_policies(fresh, sink);
   if (!sink.ok()) {
     reload_successful->set(0);
-    log.error("reload failed", {{"error", findings(sink)}, {"effect", "the old rules and remedies stay"}});
+    log.error("reload failed", {{"error", errors_text(sink)}, {"effect", "the old rules and remedies stay"}});
     return Error(ErrorCode::invalid_argument,
-                 findings(sink) + "nothing was changed: the old rules and remedies stay");
+                 errors_text(sink) + "nothing was changed: the old rules and remedies stay");
   }
   std::string restart;
   for (const Setting& setting : all_settings()) {

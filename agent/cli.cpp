@@ -1,12 +1,39 @@
 #include "agent/cli.h"
 
 #include "agent/cli_parts.h"
+#include "agent/cli_print.h"
+#include "agent/findings.h"
 #include "agent/version.h"
 
 #include <cstdio>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace chiron::agent {
 namespace {
+
+/// Options as their users know them from node_exporter: --[no-]collector.cpu, and no type where the help
+/// tells it.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    column_width(34);
+    label("OPTIONS", "OPTION...");
+    label("SUBCOMMAND", "COMMAND");
+    label("Positionals", "Arguments");
+  }
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    if (is_positional || option->get_fnames().empty())
+      return CLI::Formatter::make_option_name(option, is_positional);
+    return "--[no-]" + option->get_lnames().front();
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    if (option->get_positional()) return option->get_expected_max() > 1 ? "..." : "";
+    return type.empty() || option->get_items_expected_max() == 0 ? "" : ' ' + type;
+  }
+};
 
 void gather_names(const CLI::App& app, std::vector<std::string>& options,
                   std::vector<std::string>& commands) {
@@ -23,42 +50,124 @@ const CLI::App& innermost(const CLI::App& app) {
   return parsed.empty() ? app : innermost(*parsed.front());
 }
 
-/// "did you mean --x?" for the first argument that nothing expected.
-std::string suggestion(const CLI::App& app) {
-  const auto extras = app.remaining(true);
-  if (extras.empty()) return {};
+/// "chiron remedy plan"
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + ' ' + app.get_name();
+}
+
+/// "remedy plan: ", or nothing for chiron itself.
+std::string prefix(const CLI::App& command) {
+  return command.get_parent() == nullptr ? "" : full_name(command).substr(sizeof("chiron")) + ": ";
+}
+
+struct Complaint {
+  std::string message;
+  std::string hint;
+};
+
+/// About the first argument that nothing expected.
+Complaint unexpected(const std::string& argument, const CLI::App& command) {
   std::vector<std::string> options;
   std::vector<std::string> commands;
-  gather_names(innermost(app), options, commands);
-  const std::string word = extras.front().substr(0, extras.front().find('='));
-  const auto& candidates = word.starts_with("-") ? options : commands;
+  gather_names(command, options, commands);
+  const std::string word = argument.substr(0, argument.find('='));
+  const bool is_option = word.starts_with("-");
+  const auto& candidates = is_option ? options : commands;
+  Complaint complaint;
+  if (is_option) {
+    complaint.message = prefix(command) + "there is no option " + word;
+  } else if (commands.empty()) {
+    complaint.message = prefix(command) + "nothing takes the argument '" + argument + "'";
+  } else {
+    complaint.message = prefix(command) + "there is no command '" + word + "'";
+  }
   const std::string near = closest(word, {candidates.begin(), candidates.end()});
-  return near.empty() ? std::string() : "did you mean " + near + "?";
+  if (!near.empty()) complaint.hint = "did you mean " + near + "?";
+  return complaint;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+Complaint complaint_about(const CLI::App& app, const CLI::ParseError& fault) {
+  const CLI::App& command = innermost(app);
+  Complaint complaint;
+  if (const auto extras = app.remaining(true); !extras.empty()) {
+    complaint = unexpected(extras.front(), command);
+  } else if (fault.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+    std::vector<std::string> options;
+    std::vector<std::string> commands;
+    gather_names(command, options, commands);
+    const std::string text = fault.what();
+    complaint.message =
+        prefix(command) + (!commands.empty() ? "a command is missing: " + list_of(commands)
+                                             : text.substr(0, text.find(' ')) + " is missing");
+  } else if (fault.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
+    const std::string text = fault.what();
+    complaint.message = prefix(command) + text.substr(0, text.find(':')) + " needs a value";
+  } else {
+    complaint.message = prefix(command) + fault.what();
+  }
+  if (complaint.hint.empty()) complaint.hint = '`' + full_name(command) + " --help` tells what it takes";
+  return complaint;
+}
+
+std::string type_of(const Setting& setting) {
+  switch (setting.kind) {
+    case SettingKind::flag:
+      return "";
+    case SettingKind::duration:
+      return "DURATION";
+    case SettingKind::bytes:
+      return "SIZE";
+    case SettingKind::pattern:
+      return "REGEX";
+    case SettingKind::choice:
+      return setting.choices;
+    case SettingKind::path:
+      return "PATH";
+    case SettingKind::addresses:
+      return "HOST:PORT";
+    case SettingKind::text:
+    case SettingKind::list:
+      return "VALUE";
+  }
+  return {};
 }
 
 }  // namespace
 
 void SettingOptions::add_to(CLI::App& command, Scope scope) {
   for (const Setting& setting : all_settings()) {
-    if (scope == Scope::locate && setting.option != "config.file" && setting.option != "storage.path")
-      continue;
-    const bool collector = setting.option.starts_with("collector.");
+    const bool locates = setting.option == "config.file" || setting.option == "storage.path";
+    if (scope == Scope::locate && !locates) continue;
     CLI::Option* option = nullptr;
     if (setting.kind == SettingKind::flag) {
       option = command.add_flag("--" + setting.option + ",!--no-" + setting.option, setting.help);
     } else {
       option = command.add_option("--" + setting.option, setting.help);
-      if (setting.kind == SettingKind::list) {
+      if (setting.is_list()) {
         option->type_size(1)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       } else {
         option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
       }
+      option->type_name(type_of(setting));
     }
     if (!setting.default_value.empty()) {
       option->description(setting.help + " [" + setting.default_value + "]");
     }
-    option->group(collector ? "Collectors" : "Settings (file and environment too: see `chiron config show`)");
+    const bool shown = scope != Scope::all_quietly || locates;
+    option->group(!shown                                     ? ""
+                  : setting.option.starts_with("collector.") ? "Collectors"
+                  : scope == Scope::all ? "Settings (also in the configuration file and the environment)"
+                                        : "Settings");
     options_.emplace_back(&setting, option);
+  }
+  if (scope == Scope::all_quietly) {
+    command.footer("Every other setting of `chiron run --help` can be given here too.");
   }
 }
 
@@ -67,7 +176,8 @@ GivenOptions SettingOptions::given() const {
   for (const auto& [setting, option] : options_) {
     if (option->count() == 0) continue;
     if (setting->kind == SettingKind::flag) {
-      given.emplace_back(setting->option, std::vector<std::string>{option->as<bool>() ? "true" : "false"});
+      // As text: `--collector.cpu=maybe` is for Settings to refuse.
+      given.emplace_back(setting->option, std::vector<std::string>{option->results().back()});
     } else {
       given.emplace_back(setting->option, option->results());
     }
@@ -84,6 +194,7 @@ SettingOptions& Cli::add_settings(CLI::App& command, SettingOptions::Scope scope
 CLI::App* Cli::add_command(CLI::App& parent, const std::string& name, const std::string& help,
                            std::function<int()> run) {
   CLI::App* command = parent.add_subcommand(name, help);
+  command->group("Commands");
   if (run) {
     command->callback([this, run = std::move(run)] { chosen = run; });
   } else {
@@ -92,44 +203,79 @@ CLI::App* Cli::add_command(CLI::App& parent, const std::string& name, const std:
   return command;
 }
 
-int fail(const std::string& message) {
-  std::fprintf(stderr, "chiron: %s\n", message.c_str());
-  return kExitFailed;
-}
-
 std::optional<Config> load_or_complain(const SettingOptions& options) {
   DiagnosticSink sink;
   Config config = load_config(options.given(), process_environment(), sink);
-  for (const Diagnostic& diagnostic : sink.all()) std::fprintf(stderr, "%s\n", to_text(diagnostic).c_str());
+  check_environment(process_environment_names(), sink);
+  std::fflush(stdout);
+  for (const Diagnostic& diagnostic : in_order(sink)) {
+    std::fprintf(stderr, "%s\n", to_text(diagnostic).c_str());
+  }
   if (!sink.ok()) return std::nullopt;
   return config;
 }
 
-int run_command_line(int argc, char** argv) {
-  Cli cli;
-  cli.app.name("chiron");
-  cli.app.require_subcommand(1);
-  cli.app.set_version_flag("--version", "chiron " + std::string(kVersion));
-  cli.app.footer("`chiron COMMAND --help` tells more. Start with `chiron run`, then `chiron status`.");
-  add_run_command(cli);
-  add_check_commands(cli);
-  add_query_commands(cli);
-  add_remedy_commands(cli);
-  cli.add_command(cli.app, "version", "Print the version.", [] {
-    std::printf("chiron %s\n", std::string(kVersion).c_str());
+namespace {
+
+/// A descriptor below 3 that was closed would go to the next file or socket opened, and the log into it.
+void occupy_standard_descriptors() {
+  for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) {
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return;
+  }
+}
+
+int run_chosen(const Cli& cli) {
+  try {
+    return cli.chosen();
+  } catch (const std::exception& fault) {
+    return fail(std::string("this is a fault of chiron itself, please report it: ") + fault.what());
+  }
+}
+
+void add_version(Cli& cli) {
+  CLI::App* version = cli.add_command(cli.app, "version", "Print the version.", [&cli] {
+    print_answer(Json{{"version", kVersion}}, cli.json,
+                 [](const Json&) { return "chiron " + std::string(kVersion) + '\n'; });
     return kExitOk;
   });
-  try {
-    cli.app.parse(argc, argv);
-  } catch (const CLI::Success& asked_for_help) {
-    return cli.app.exit(asked_for_help);
-  } catch (const CLI::ParseError& fault) {
-    std::fprintf(stderr, "chiron: %s\n", fault.what());
-    const std::string hint = suggestion(cli.app);
-    std::fprintf(stderr, "%s\n", hint.empty() ? "`chiron --help` lists the commands" : hint.c_str());
-    return kExitUsage;
+  cli.add_json_flag(*version);
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  occupy_standard_descriptors();
+  Cli cli;
+  cli.app.name("chiron");
+  cli.app.formatter(std::make_shared<HelpFormatter>());
+  cli.app.set_help_flag("-h,--help", "Print this help.");
+  cli.app.set_version_flag("--version", "chiron " + std::string(kVersion), "Print the version.");
+  cli.app.require_subcommand(1);
+  add_run_command(cli);
+  add_query_commands(cli);
+  add_remedy_commands(cli);
+  add_check_commands(cli);
+  add_version(cli);
+  // After the commands, which would each inherit it.
+  cli.app.footer("`chiron COMMAND --help` tells more. Start with `chiron run`, then `chiron status`.");
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
   }
-  return cli.chosen();
+  std::reverse(words.begin(), words.end());  // as CLI::App::parse() wants them
+  try {
+    cli.app.parse(words);
+  } catch (const CLI::Success& asked_for_help) {
+    cli.app.exit(asked_for_help);
+    return finish_output(kExitOk);
+  } catch (const CLI::ParseError& fault) {
+    const auto [message, hint] = complaint_about(cli.app, fault);
+    return fail_usage(message, hint);
+  }
+  return finish_output(run_chosen(cli));
 }
 
 }  // namespace chiron::agent

@@ -1,76 +1,106 @@
 #include "agent/cli_client.h"
+#include "agent/cli_print.h"
+#include "agent/findings.h"
 #include "agent/table.h"
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml.h"
 #include "remediation/actions/action.h"
+#include "remediation/engine/remedy_check.h"
 
-#include <cstdio>
+#include <cerrno>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace chiron::agent {
 namespace {
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+/// One pass over the configuration, or over the files named.
+class Checker {
+ public:
+  explicit Checker(const GivenOptions& options) : options_(options) {}
 
-struct Checked {
-  std::size_t files = 0, groups = 0, rules = 0, remedies = 0;
+  void configuration(const GivenOptions& options) {
+    const Config config = load_config(options, process_environment(), sink_);
+    check_environment(process_environment_names(), sink_);
+    const Policies policies = load_policies(config, sink_);
+    count(policies.groups);
+    remedies_ += policies.remedies.size();
+    ++files_;
+  }
+
+  /// A file is a rule file when it has `groups`, a remedy file when its `remedies` is a list, else a
+  /// configuration.
+  void file(const std::string& path) {
+    auto text = read_file(path, 4 << 20);
+    if (!text.ok()) {
+      sink_.add(unreadable(path, text.error()));
+      return;
+    }
+    DiagnosticSink looked;
+    const yaml::Node node = yaml::parse(path, *text, looked);
+    if (!looked.ok()) {
+      // Said once, whatever kind of file it was going to be.
+      const yaml::Node again = yaml::parse(path, *std::move(text), sink_);
+    } else if (node["groups"]) {
+      const auto groups = rules::parse_rule_file(path, *std::move(text), sink_);
+      count(groups);
+      std::move(groups.begin(), groups.end(), std::back_inserter(named_.groups));
+    } else if (node["remedies"].is_sequence()) {
+      auto remedies = remediation::parse_remedy_file(path, *std::move(text), sink_);
+      remedies_ += remedies.size();
+      std::move(remedies.begin(), remedies.end(), std::back_inserter(named_.remedies));
+    } else {
+      configuration({{"config.file", {path}}});
+      return;
+    }
+    ++files_;
+  }
+
+  /// Remedies named are held against the rules named, and those of the configuration.
+  void together() {
+    if (named_.remedies.empty() || !sink_.ok()) return;
+    DiagnosticSink elsewhere;
+    const Config config = load_config(options_, process_environment(), elsewhere);
+    Policies all = load_policies(config, elsewhere);
+    if (!elsewhere.ok()) all.groups.clear();
+    std::copy(named_.groups.begin(), named_.groups.end(), std::back_inserter(all.groups));
+    remediation::check_against_rules(named_.remedies, all.groups, sink_);
+  }
+
+  int report(bool json) const {
+    const std::vector<Diagnostic> found = in_order(sink_);
+    if (json) {
+      print(to_json(found) + '\n');
+    } else {
+      for (const Diagnostic& diagnostic : found) print(to_text(diagnostic) + '\n');
+      print(fmt::format("{}: {} in {}, {}; {}, {}\n", counted(files_, "file"), counted(rules_, "rule"),
+                        counted(groups_, "group"), counted(remedies_, "remedy"),
+                        counted(sink_.errors(), "error"), counted(found.size() - sink_.errors(), "warning")));
+    }
+    return sink_.ok() ? kExitOk : kExitFailed;
+  }
+
+ private:
+  void count(const std::vector<rules::GroupSpec>& groups) {
+    groups_ += groups.size();
+    for (const auto& group : groups) rules_ += group.rules.size();
+  }
+
+  const GivenOptions options_;
+  DiagnosticSink sink_;
+  Policies named_;
+  std::size_t files_ = 0, groups_ = 0, rules_ = 0, remedies_ = 0;
 };
 
-void count(const std::vector<rules::GroupSpec>& groups, Checked& checked) {
-  checked.groups += groups.size();
-  for (const auto& group : groups) checked.rules += group.rules.size();
-}
-
-void check_config(const GivenOptions& options, DiagnosticSink& sink, Checked& checked) {
-  const Config config = load_config(options, process_environment(), sink);
-  const Policies policies = load_policies(config, sink);
-  count(policies.groups, checked);
-  checked.remedies += policies.remedies.size();
-  ++checked.files;
-}
-
-/// A file is a rule file when it has `groups`, a remedy file when its `remedies` is a list, else a
-/// configuration.
-void check_file(const std::string& path, DiagnosticSink& sink, Checked& checked) {
-  auto text = read_file(path, 4 << 20);
-  if (!text.ok()) {
-    Diagnostic diagnostic;
-    diagnostic.code = "unreadable";
-    diagnostic.message = text.error().to_string();
-    diagnostic.file = path;
-    sink.add(std::move(diagnostic));
-    return;
-  }
-  DiagnosticSink looked;
-  const yaml::Node node = yaml::parse(path, *text, looked);
-  if (node["groups"]) {
-    count(rules::parse_rule_file(path, *std::move(text), sink), checked);
-  } else if (node["remedies"].is_sequence()) {
-    checked.remedies += remediation::parse_remedy_file(path, *std::move(text), sink).size();
-  } else {
-    check_config({{"config.file", {path}}}, sink, checked);
-    return;
-  }
-  ++checked.files;
-}
-
 int check(const SettingOptions& options, const std::vector<std::string>& files, bool json) {
-  DiagnosticSink sink;
-  Checked checked;
-  if (files.empty()) check_config(options.given(), sink, checked);
-  for (const std::string& file : files) check_file(file, sink, checked);
-  if (json) {
-    print(to_json(sink.all()) + '\n');
-  } else {
-    for (const Diagnostic& diagnostic : sink.all()) print(to_text(diagnostic) + '\n');
-    const std::size_t warnings = sink.all().size() - sink.errors();
-    print(fmt::format("{} {}: {} rules in {} groups, {} remedies; {} errors, {} warnings\n", checked.files,
-                      checked.files == 1 ? "file" : "files", checked.rules, checked.groups, checked.remedies,
-                      sink.errors(), warnings));
-  }
-  return sink.ok() ? kExitOk : kExitFailed;
+  Checker checker(options.given());
+  if (files.empty()) checker.configuration(options.given());
+  for (const std::string& file : files) checker.file(file);
+  checker.together();
+  return checker.report(json);
 }
 
 int list_actions(bool json) {
@@ -95,7 +125,11 @@ int list_actions(bool json) {
     }
     list.push_back(std::move(entry));
   }
-  print(json ? list.dump(2) + '\n' : table.to_string());
+  if (json) {
+    print_json(list);
+  } else {
+    print(table.to_string());
+  }
   return kExitOk;
 }
 
@@ -104,18 +138,43 @@ int init(const std::string& file) {
     print(example_config());
     return kExitOk;
   }
-  if (read_file(file).ok()) return fail(file + " exists already; nothing was changed");
-  if (const Status written = write_file_atomically(file, example_config()); !written.ok()) {
-    return fail(written.error().to_string());
+  // Only a name that is free is taken: not a file that cannot be read, nor one that appears meanwhile.
+  const FileDescriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd && errno == EEXIST) return fail(file + " exists already; nothing was changed");
+  if (!fd && errno == ENOENT) {
+    return fail("the directory of " + file + " is not there; make it first: mkdir -p \"$(dirname '" + file +
+                "')\"");
+  }
+  if (!fd) return fail(Error::from_errno(errno, file).to_string());
+  const std::string text = example_config();
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    const Error why = Error::from_errno(errno, file);
+    ::unlink(file.c_str());
+    return fail(why.to_string());
   }
   print("wrote " + file + "; `chiron check` checks it\n");
   return kExitOk;
 }
 
-int show(const SettingOptions& options) {
+int show(const SettingOptions& options, bool json) {
   const auto config = load_or_complain(options);
   if (!config) return kExitFailed;
-  print(show_config(*config));
+  Json list = Json::array();
+  Table table({"SETTING", "FROM", "VALUE"});
+  for (const ShownSetting& shown : shown_settings(*config)) {
+    table.add({shown.name, shown.source, shown.as_yaml()});
+    list.push_back({{"setting", shown.name}, {"from", shown.source}, {"value", nullptr}});
+    if (shown.is_list) {
+      list.back()["value"] = shown.values;
+    } else {
+      list.back()["value"] = shown.values.front();
+    }
+  }
+  if (json) {
+    print_json(list);
+  } else {
+    print(table.to_string());
+  }
   return kExitOk;
 }
 
@@ -127,9 +186,9 @@ void add_check_commands(Cli& cli) {
   CLI::App* command =
       cli.add_command(cli.app, "check", "Check the configuration, or the rule and remedy files named.",
                       [&cli, files, check_options] { return check(**check_options, *files, cli.json); });
-  *check_options = &cli.add_settings(*command, SettingOptions::Scope::all);
+  *check_options = &cli.add_settings(*command, SettingOptions::Scope::all_quietly);
   command->add_option("FILE", *files,
-                      "Rule file, remedy file or configuration; the configuration when absent.");
+                      "Rule files, remedy files, configurations; without any, the configuration.");
   cli.add_json_flag(*command);
 
   CLI::App* actions =
@@ -146,8 +205,9 @@ void add_check_commands(Cli& cli) {
   auto show_options = std::make_shared<SettingOptions*>(nullptr);
   CLI::App* show_command =
       cli.add_command(*config, "show", "Every setting, its value and where it came from.",
-                      [show_options] { return show(**show_options); });
-  *show_options = &cli.add_settings(*show_command, SettingOptions::Scope::all);
+                      [&cli, show_options] { return show(**show_options, cli.json); });
+  *show_options = &cli.add_settings(*show_command, SettingOptions::Scope::all_quietly);
+  cli.add_json_flag(*show_command);
 }
 
 }  // namespace chiron::agent

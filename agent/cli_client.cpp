@@ -5,11 +5,14 @@
 #include "exporter/base/parse.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace chiron::agent {
 namespace {
 
 constexpr Duration kAnswerWithin = std::chrono::seconds(30);
+/// Where root's agent keeps its state.
+constexpr const char* kHostStorage = "/var/lib/chiron";
 
 /// 2026-01-31T23:59:59.123Z -> 2026-01-31 23:59:59
 std::string short_time(std::string text) {
@@ -34,35 +37,70 @@ Result<std::string> storage_path(const SettingOptions& options) {
   DiagnosticSink sink;
   const Config config = load_config(options.given(), process_environment(), sink);
   // A faulty file does not keep anybody from asking the running agent.
-  return config.settings.text("storage.path");
+  const SettingValue& given = config.settings.value("storage.path");
+  const std::string& path = given.values.front();
+  if (path.empty()) return Error(ErrorCode::invalid_argument, "--storage.path: a path is missing here");
+  // Members of group chiron ask the host's agent unless they run one of their own.
+  const bool own = given.source != "default" || ::access(path.c_str(), F_OK) == 0;
+  if (!own && ::access(kHostStorage, F_OK) == 0) return std::string(kHostStorage);
+  return path;
 }
 
-Result<Json> ask_agent(const SettingOptions& options, Json request) {
+Result<Json> ask_agent(const SettingOptions& options, const Json& request) {
   const auto storage = storage_path(options);
   if (!storage.ok()) return storage.error();
   const auto reply = control_request(control_socket_path(*storage), dump(request), kAnswerWithin);
   if (!reply.ok()) return reply.error();
-  Json json = Json::parse(*reply, nullptr, false);
-  if (!json.is_object() || !json.contains("ok"))
-    return Error(ErrorCode::corrupt, "the agent's answer is no JSON object");
-  if (!json["ok"].get<bool>()) return Error(ErrorCode::failed_precondition, text_of(json, "error"));
-  return json["data"];
+  const Json json = Json::parse(*reply, nullptr, false);
+  if (!field(json, "ok").is_boolean()) {
+    return Error(ErrorCode::corrupt, "the agent's answer is not what this version of chiron understands");
+  }
+  if (!flag_of(json, "ok")) return Error(ErrorCode::failed_precondition, text_of(json, "error"));
+  return field(json, "data");
+}
+
+const Json& field(const Json& json, const char* name) {
+  static const Json kNull;
+  const auto it = json.is_object() ? json.find(name) : json.end();
+  return it != json.end() ? *it : kNull;
 }
 
 std::string text_of(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+  const Json& value = field(json, name);
+  return value.is_string() ? value.get<std::string>() : std::string();
 }
 
 double number_of(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_number() ? it->get<double>() : 0;
+  const Json& value = field(json, name);
+  return value.is_number() ? value.get<double>() : 0;
+}
+
+bool flag_of(const Json& json, const char* name) {
+  const Json& value = field(json, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::string labels_text(const Json& labels) {
+  const std::string name = text_of(labels, "__name__");
+  std::string inner;
+  for (const auto& [label, value] : labels.items()) {
+    if (label == "__name__" || !value.is_string()) continue;
+    inner += (inner.empty() ? "" : ", ") + label + "=\"" + escape_label_value(value.get<std::string>()) + '"';
+  }
+  return inner.empty() && !name.empty() ? name : name + '{' + inner + '}';
+}
+
+std::string join(const Json& texts) {
+  std::string out;
+  for (const Json& text : texts) {
+    if (text.is_string()) out += (out.empty() ? "" : ", ") + text.get<std::string>();
+  }
+  return out;
 }
 
 std::string bytes_of(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  if (it == json.end() || !it->is_number()) return "-";
-  return format_bytes(static_cast<std::uint64_t>(it->get<double>()));
+  if (!field(json, name).is_number()) return "-";
+  return format_bytes(static_cast<std::uint64_t>(std::max(0.0, number_of(json, name))));
 }
 
 std::string runs_table(const Json& runs) {
@@ -75,7 +113,8 @@ std::string runs_table(const Json& runs) {
     const std::string remedy = text_of(run, "remedy");
     table.add({text_of(run, "id"), short_time(text_of(run, "started")), remedy.empty() ? "(action)" : remedy,
                text_of(run, "target"), text_of(run, "state"),
-               run["duration_seconds"].is_number() ? human_duration(number_of(run, "duration_seconds")) : "-",
+               field(run, "duration_seconds").is_number() ? human_duration(number_of(run, "duration_seconds"))
+                                                          : "-",
                detail});
   }
   return table.to_string();
@@ -84,17 +123,24 @@ std::string runs_table(const Json& runs) {
 std::string run_text(const Json& run) {
   std::string text = fmt::format("run {}: {}", text_of(run, "id"), text_of(run, "state"));
   if (const std::string reason = text_of(run, "reason"); !reason.empty()) text += ": " + reason;
-  text +=
-      fmt::format("\n  remedy   {}\n  target   {}\n  mode     {}\n  started  {}\n", text_of(run, "remedy"),
-                  text_of(run, "target"), text_of(run, "mode"), short_time(text_of(run, "started")));
-  if (const std::string alert = text_of(run, "alert"); !alert.empty()) text += "  alert    " + alert + '\n';
-  if (const std::string by = text_of(run, "requested_by"); !by.empty()) text += "  by       " + by + '\n';
-  for (const Json& step : run["steps"]) {
-    text += fmt::format("  step     {}: {} after {}\n", text_of(step, "action"), text_of(step, "outcome"),
-                        human_duration(number_of(step, "duration_seconds")));
-    if (const std::string detail = text_of(step, "detail"); !detail.empty())
-      text += "           " + detail + '\n';
-    if (const std::string freed = freed_of(step); !freed.empty()) text += "           " + freed + '\n';
+  text += '\n';
+  const auto line = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text += fmt::format("  {:8} {}\n", name, value);
+  };
+  line("remedy", text_of(run, "remedy"));
+  line("target", text_of(run, "target"));
+  line("mode", text_of(run, "mode"));
+  line("started", short_time(text_of(run, "started")) + " UTC");
+  line("alert", text_of(run, "alert"));
+  line("by", text_of(run, "requested_by"));
+  for (const Json& step : field(run, "steps")) {
+    const std::string outcome = text_of(step, "outcome");
+    line("step",
+         text_of(step, "action") + ": " +
+             (outcome.empty() ? "running"
+                              : outcome + " after " + human_duration(number_of(step, "duration_seconds"))));
+    line("", text_of(step, "detail"));
+    line("", freed_of(step));
   }
   return text;
 }

@@ -16,8 +16,9 @@ namespace chiron::agent {
 /// Settings given as options on the chosen subcommand.
 class SettingOptions {
  public:
-  /// Which settings a command takes: all, or only what it needs to find a running agent.
-  enum class Scope { all, locate };
+  /// Which settings a command takes: all, all but only those shown that find files, or only what it needs to
+  /// find a running agent.
+  enum class Scope { all, all_quietly, locate };
   void add_to(CLI::App& command, Scope scope);
   GivenOptions given() const;
 
@@ -46,8 +47,6 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
-/// Prints "chiron: MESSAGE" to standard error; returns kExitFailed.
-int fail(const std::string& message);
 /// Loads the configuration; prints its faults. Nothing when there are any.
 std::optional<Config> load_or_complain(const SettingOptions& options);
 

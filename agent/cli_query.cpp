@@ -1,8 +1,11 @@
 #include "agent/cli_client.h"
+#include "agent/cli_print.h"
+#include "agent/findings.h"
 #include "agent/status_text.h"
 #include "agent/table.h"
 #include "exporter/base/parse.h"
 #include "remediation/ledger/ledger.h"
+#include "rules/promql/promql.h"
 
 #include <cstdio>
 
@@ -11,65 +14,80 @@
 namespace chiron::agent {
 namespace {
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
 int show(const Result<Json>& answer, bool json, std::string (*text)(const Json&)) {
   if (!answer.ok()) return fail(answer.error().to_string());
-  print(json ? answer->dump(2, ' ', false, Json::error_handler_t::replace) + '\n' : text(*answer));
+  print_answer(*answer, json, text);
   return kExitOk;
 }
 
-std::string metric_text(const Json& metric) {
-  std::string name;
-  std::string inner;
-  for (const auto& [label, value] : metric.items()) {
-    if (label == "__name__") {
-      name = value.get<std::string>();
-    } else {
-      inner +=
-          (inner.empty() ? "" : ", ") + label + "=\"" + escape_label_value(value.get<std::string>()) + '"';
-    }
-  }
-  return inner.empty() && !name.empty() ? name : name + '{' + inner + '}';
+/// [time, "value"]
+std::string value_text(const Json& point) {
+  return point.is_array() && point.size() == 2 && point[1].is_string() ? point[1].get<std::string>() : "?";
 }
 
-std::string query_text(const Json& data) {
+std::string query_text(const Json& answer) {
+  const Json& data = field(answer, "data");
   const std::string type = text_of(data, "resultType");
-  const Json& result = data["result"];
-  if (type == "scalar" || type == "string") return result[1].get<std::string>() + '\n';
+  const Json& result = field(data, "result");
+  if (type == "scalar" || type == "string") return value_text(result) + '\n';
   Table table({"SERIES", "VALUE"});
   for (const Json& series : result) {
+    const std::string labels = labels_text(field(series, "metric"));
     if (type == "vector") {
-      table.add({metric_text(series["metric"]), series["value"][1].get<std::string>()});
+      table.add({labels, value_text(field(series, "value"))});
       continue;
     }
     std::string points;
-    for (const Json& point : series["values"]) {
-      points += fmt::format("{}{} @{:.3f}", points.empty() ? "" : "  ", point[1].get<std::string>(),
-                            point[0].get<double>());
+    for (const Json& point : field(series, "values")) {
+      const double t =
+          point.is_array() && !point.empty() && point[0].is_number() ? point[0].get<double>() : 0;
+      points += fmt::format("{}{} @{:.3f}", points.empty() ? "" : "  ", value_text(point), t);
     }
-    table.add({metric_text(series["metric"]), points});
+    table.add({labels, points});
   }
   return table.empty() ? "no series\n" : table.to_string();
 }
 
+/// The mistakes of an expression, all of them, without asking anybody.
+void check_expression(const std::string& expr, DiagnosticSink& sink) {
+  sink.add_source("EXPR", expr);
+  for (const promql::ParseError& error : promql::parse(expr).errors) {
+    Diagnostic diagnostic;
+    diagnostic.code = "promql";
+    diagnostic.message = error.message;
+    diagnostic.hint = error.hint;
+    diagnostic.file = "EXPR";
+    const std::string_view before =
+        std::string_view(expr).substr(0, std::min(error.range.begin, expr.size()));
+    diagnostic.where.line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    diagnostic.where.column = before.size() - (before.rfind('\n') + 1) + 1;
+    diagnostic.length =
+        std::max<std::size_t>(1, error.range.end - std::min(error.range.begin, error.range.end));
+    sink.add(std::move(diagnostic));
+  }
+}
+
 int query(const SettingOptions& options, const std::string& expr, const std::string& time, bool json) {
+  DiagnosticSink sink;
+  check_expression(expr, sink);
+  if (!sink.ok()) {
+    std::fputs(printable(errors_text(sink)).c_str(), stderr);
+    return kExitFailed;
+  }
   const auto answer = ask_agent(options, {{"command", "query"}, {"query", expr}, {"time", time}});
   if (!answer.ok()) return fail(answer.error().to_string());
   if (text_of(*answer, "status") != "success") return fail(text_of(*answer, "error"));
-  print(json ? answer->dump(2) + '\n' : query_text((*answer)["data"]));
+  print_answer(*answer, json, query_text);
   return kExitOk;
 }
 
 std::string collectors_text(const Json& collectors) {
-  Table table({"COLLECTOR", "STATE", "SERIES", "TOOK", "ERROR"});
+  Table table({"COLLECTOR", "STATE", "SERIES", "TOOK", "DETAIL"});
   for (const Json& one : collectors) {
-    const bool ok = one["success"].get<bool>();
-    const bool no_data = one["no_data"].get<bool>();
     table.add({text_of(one, "name"),
-               ok        ? "ok"
-               : no_data ? "nothing here"
-                         : "failing",
+               flag_of(one, "no_data")   ? "nothing here"
+               : flag_of(one, "success") ? "ok"
+                                         : "FAILING",
                fmt::format("{}", number_of(one, "series")),
                fmt::format("{:.2f} ms", number_of(one, "duration_seconds") * 1000), text_of(one, "error")});
   }
@@ -80,20 +98,38 @@ struct HistoryOptions {
   remediation::HistoryFilter filter;
   std::string since;
   std::string run;
+  std::string limit = "20";
 };
 
+constexpr std::size_t kMostRuns = 10'000;
+
+std::string outcomes() {
+  std::string text;
+  for (int i = 0;; ++i) {
+    const auto state = static_cast<remediation::RunState>(i);
+    text += (text.empty() ? "" : ", ") + std::string(remediation::to_string(state));
+    if (state == remediation::RunState::interrupted) return text;
+  }
+}
+
 int history(const SettingOptions& options, HistoryOptions wanted, bool json) {
-  const auto storage = storage_path(options);
-  if (!storage.ok()) return fail(storage.error().to_string());
+  const std::string help = "`chiron history --help` tells what it takes";
   if (!wanted.since.empty()) {
     const auto span = parse_duration(wanted.since);
-    if (!span.ok()) return fail("--since: " + span.error().to_string());
+    if (!span.ok()) return fail_usage("--since: " + span.error().to_string(), help);
     wanted.filter.since =
         std::chrono::time_point_cast<std::chrono::milliseconds>(system_clock().wall() - *span);
   }
   if (!wanted.filter.state.empty() && !remediation::parse_run_state(wanted.filter.state)) {
-    return fail("--outcome: '" + wanted.filter.state + "' is no state of a run");
+    return fail_usage("--outcome: '" + wanted.filter.state + "' is none of " + outcomes(), help);
   }
+  const auto limit = parse_int<std::size_t>(wanted.limit);
+  if (!limit || *limit == 0 || *limit > kMostRuns) {
+    return fail_usage(fmt::format("--limit: '{}' is no number from 1 to {}", wanted.limit, kMostRuns), help);
+  }
+  wanted.filter.limit = *limit;
+  const auto storage = storage_path(options);
+  if (!storage.ok()) return fail(storage.error().to_string());
   // The ledger is read directly: history works beside a running agent and without one.
   auto ledger = remediation::Ledger::open_read_only(*storage, system_clock(), null_log());
   if (!ledger.ok()) return fail(ledger.error().to_string());
@@ -113,19 +149,20 @@ int history(const SettingOptions& options, HistoryOptions wanted, bool json) {
 
 void add_history(Cli& cli) {
   auto wanted = std::make_shared<HistoryOptions>();
-  wanted->filter.limit = 20;
   auto options = std::make_shared<SettingOptions*>(nullptr);
   CLI::App* command =
       cli.add_command(cli.app, "history", "Past runs, from the ledger; works without an agent.",
                       [&cli, options, wanted] { return history(**options, *wanted, cli.json); });
   *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
   command->add_option("RUN", wanted->run, "One run, with its steps.");
-  command->add_option("--remedy", wanted->filter.remedy, "Only of this remedy.");
-  command->add_option("--target", wanted->filter.target, "Only on this target.");
-  command->add_option("--outcome", wanted->filter.state,
-                      "Only in this state: succeeded, failed, suppressed, ...");
-  command->add_option("--since", wanted->since, "Only of this time: 2h, 7d.");
-  command->add_option("--limit", wanted->filter.limit, "At most so many.")->capture_default_str();
+  command->add_option("--remedy", wanted->filter.remedy, "Only of this remedy.")->type_name("NAME");
+  command->add_option("--target", wanted->filter.target, "Only on this target.")->type_name("NAME");
+  command
+      ->add_option("--outcome", wanted->filter.state,
+                   "Only in this state: succeeded, failed, suppressed, ...")
+      ->type_name("STATE");
+  command->add_option("--since", wanted->since, "Only of this time: 2h, 7d.")->type_name("DURATION");
+  command->add_option("--limit", wanted->limit, "At most so many. [20]")->type_name("NUMBER");
   cli.add_json_flag(*command);
 }
 
@@ -159,7 +196,10 @@ void add_query_commands(Cli& cli) {
       [&cli, query_options, expr, time] { return query(**query_options, *expr, *time, cli.json); });
   *query_options = &cli.add_settings(*command, SettingOptions::Scope::locate);
   command->add_option("EXPR", *expr, "The expression.")->required();
-  command->add_option("--time", *time, "Evaluation time, Unix seconds; the newest sample when absent.");
+  command
+      ->add_option("--time", *time,
+                   "Evaluation time, Unix seconds or RFC 3339; the newest sample when absent.")
+      ->type_name("TIME");
   cli.add_json_flag(*command);
 
   auto name = std::make_shared<std::string>();

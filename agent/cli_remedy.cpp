@@ -1,4 +1,5 @@
 #include "agent/cli_client.h"
+#include "agent/cli_print.h"
 #include "agent/offline_plan.h"
 #include "agent/status_text.h"
 #include "exporter/base/cancel.h"
@@ -13,9 +14,6 @@ namespace chiron::agent {
 namespace {
 
 constexpr Duration kPoll = std::chrono::milliseconds(200);
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-void print_json(const Json& json) { print(json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'); }
 
 struct RemedyOptions {
   std::string remedy;
@@ -36,11 +34,7 @@ int follow(const SettingOptions& options, const std::string& id, bool json) {
     const std::string state = text_of(*run, "state");
     const auto parsed = remediation::parse_run_state(state);
     if (parsed && remediation::is_final(*parsed)) {
-      if (json) {
-        print_json(*run);
-      } else {
-        print(run_text(*run));
-      }
+      print_answer(*run, json, run_text);
       return state == "succeeded" || state == "planned" ? kExitOk : kExitFailed;
     }
     if (!json && state != shown) {
@@ -57,7 +51,7 @@ int start_run(const SettingOptions& options, Json request, bool no_wait, bool js
   if (!id.ok()) return fail(id.error().to_string());
   if (!id->is_string()) return fail("the agent gave the run no id");
   if (no_wait) {
-    print(id->get<std::string>() + '\n');
+    print_answer(Json{{"id", *id}}, json, [](const Json& run) { return text_of(run, "id") + '\n'; });
     return kExitOk;
   }
   return follow(options, id->get<std::string>(), json);
@@ -65,11 +59,7 @@ int start_run(const SettingOptions& options, Json request, bool no_wait, bool js
 
 int show_plan(const Result<Json>& plan, bool json, std::string (*text)(const Json&)) {
   if (!plan.ok()) return fail(plan.error().to_string());
-  if (json) {
-    print_json(*plan);
-  } else {
-    print(text(*plan));
-  }
+  print_answer(*plan, json, text);
   return kExitOk;
 }
 
@@ -81,6 +71,7 @@ int plan_remedy(const SettingOptions& options, const RemedyOptions& wanted, bool
     if (!config) return kExitFailed;
     const auto offline = plan_without_agent(*config, wanted.remedy, wanted.target);
     if (!offline.ok()) return fail(offline.error().to_string());
+    if (!json) print("no agent answers; this is what one would do with the configuration as it is now\n");
     plan = Json::parse(*offline);
   }
   return show_plan(plan, json, remedy_plan_text);
@@ -91,15 +82,25 @@ int list_remedies(const SettingOptions& options, bool json) {
   return show_plan(remedies, json, remedies_text);
 }
 
-int pause(const SettingOptions& options, const RemedyOptions& wanted, bool resume) {
+/// What the agent said of a pause: {"remedy":..., "paused": detail or null}.
+std::string paused_text(const Json& answer) {
+  const std::string remedy = text_of(answer, "remedy");
+  const std::string paused = text_of(answer, "paused");
+  const std::string what = remedy.empty() ? "no remedy is paused" : "remedy " + remedy + " is not paused";
+  return paused.empty() ? what + '\n' : paused + "; sampling and alerts go on\n";
+}
+
+int pause(const SettingOptions& options, const RemedyOptions& wanted, bool resume, bool json) {
+  if (const auto length = parse_duration(wanted.length); !wanted.length.empty() && !length.ok()) {
+    return fail_usage("--for: " + length.error().to_string(), "");
+  }
   const auto done = ask_agent(options, {{"command", resume ? "remedy.resume" : "remedy.pause"},
                                         {"remedy", wanted.remedy},
                                         {"for", wanted.length}});
   if (!done.ok()) return fail(done.error().to_string());
-  const std::string what = wanted.remedy.empty() ? "all remedies" : "remedy " + wanted.remedy;
-  const std::string until = wanted.length.empty() ? "until `chiron remedy resume`" : "for " + wanted.length;
-  print(resume ? what + " act again\n" : what + " paused " + until + "; sampling and alerts go on\n");
-  return kExitOk;
+  print_answer(*done, json, paused_text);
+  // Resumed, and yet held back: all remedies are paused.
+  return resume && !text_of(*done, "paused").empty() ? kExitFailed : kExitOk;
 }
 
 /// NAME=VALUE; a name given twice makes a list.
@@ -140,11 +141,11 @@ void add_remedy(Cli& cli, CLI::App& parent) {
 
   CLI::App* plan = add("plan", "What a remedy would do now; changes nothing.", plan_remedy);
   plan->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
-  plan->add_option("--target", wanted->target,
-                   "What to act on; needed when the remedy takes it from labels.");
+  plan->add_option("--target", wanted->target, "What to act on; needed when the remedy takes it from labels.")
+      ->type_name("NAME");
   cli.add_json_flag(*plan);
 
-  CLI::App* run = add("run", "Run a remedy now and follow it to its end.",
+  CLI::App* run = add("run", "Run a remedy now, one in dry-run too, and follow it to its end.",
                       [](const SettingOptions& o, const RemedyOptions& w, bool json) {
                         return start_run(o,
                                          {{"command", "remedy.run"},
@@ -155,23 +156,27 @@ void add_remedy(Cli& cli, CLI::App& parent) {
                                          w.no_wait, json);
                       });
   run->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
-  run->add_option("--target", wanted->target, "What to act on; needed when the remedy takes it from labels.");
+  run->add_option("--target", wanted->target, "What to act on; needed when the remedy takes it from labels.")
+      ->type_name("NAME");
   run->add_flag("--force", wanted->force,
                 "Despite cooldown, budget and pause. The allow-list and deny-list still hold.");
   run->add_flag("--dry-run", wanted->dry_run, "Record what would be done and do nothing.");
   run->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
   cli.add_json_flag(*run);
 
-  CLI::App* stop =
-      add("pause", "Start no runs; sampling and alerts go on.",
-          [](const SettingOptions& o, const RemedyOptions& w, bool) { return pause(o, w, false); });
+  CLI::App* stop = add(
+      "pause", "Start no runs; sampling and alerts go on.",
+      [](const SettingOptions& o, const RemedyOptions& w, bool json) { return pause(o, w, false, json); });
   stop->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
-  stop->add_option("--for", wanted->length, "For so long: 2h, 30m. Until resumed when absent.");
+  stop->add_option("--for", wanted->length, "For so long: 2h, 30m. Until resumed when absent.")
+      ->type_name("DURATION");
+  cli.add_json_flag(*stop);
 
-  CLI::App* resume = add("resume", "End a pause.", [](const SettingOptions& o, const RemedyOptions& w, bool) {
-    return pause(o, w, true);
-  });
+  CLI::App* resume =
+      add("resume", "End a pause.",
+          [](const SettingOptions& o, const RemedyOptions& w, bool json) { return pause(o, w, true, json); });
   resume->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
+  cli.add_json_flag(*resume);
 }
 
 void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
@@ -185,7 +190,9 @@ void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
                               : "Run one action now; recorded like a remedy's run.",
                       [&cli, action, given, no_wait, options, is_plan] {
                         const auto arguments = parse_arguments(*given);
-                        if (!arguments.ok()) return fail(arguments.error().to_string());
+                        if (!arguments.ok()) {
+                          return fail_usage(arguments.error().to_string(), "");
+                        }
                         const Json request{{"command", is_plan ? "action.plan" : "action.run"},
                                            {"action", *action},
                                            {"arguments", *arguments}};

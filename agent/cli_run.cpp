@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 #include "agent/cli_parts.h"
+#include "agent/cli_print.h"
 #include "agent/version.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd.h"

@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/findings.h"
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd.h"
@@ -7,6 +8,8 @@
 
 #include <cstdlib>
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace chiron::agent {
@@ -32,7 +35,8 @@ class SettingReader {
     for (auto& [prefix, reader] : readers_) reader.finish();
   }
 
- private:
+  /// The one reader of a mapping, "" is the whole file. Others read through it what is no setting, before
+  /// read_all().
   yaml::Reader& reader_of(const std::string& prefix) {
     if (prefix.empty()) return root_;
     if (const auto it = readers_.find(prefix); it != readers_.end()) return it->second;
@@ -42,6 +46,7 @@ class SettingReader {
     return readers_.emplace(prefix, parent.mapping(key)).first->second;
   }
 
+ private:
   /// collectors.NAME is either a boolean or a mapping of the collector's options.
   bool is_collector_switch(const Setting& setting) const {
     return setting.key.starts_with("collectors.") &&
@@ -61,7 +66,7 @@ class SettingReader {
       return;
     }
     std::vector<std::string> values;
-    if (setting.kind == SettingKind::list) {
+    if (setting.is_list()) {
       const auto texts = reader.strings(key);
       if (!texts) return;
       values = *texts;
@@ -132,19 +137,34 @@ void read_probes(yaml::Reader& root, Config& config) {
   std::size_t number = 0;
   for (const yaml::Node& node : root.list("probes")) {
     yaml::Reader reader = root.child(node, "probe " + std::to_string(++number));
+    if (!node.is_mapping()) continue;  // the reader has said so
     auto probe = read_probe(reader);
-    const bool twice = std::any_of(config.probes.begin(), config.probes.end(),
+    const bool twice = !probe->name.empty() &&
+                       std::any_of(config.probes.begin(), config.probes.end(),
                                    [&probe](const ProbeSpec& other) { return other.name == probe->name; });
     if (twice) reader.fail("name", "duplicate", "there are two probes of the name '" + probe->name + "'");
     config.probes.push_back(*std::move(probe));
   }
 }
 
+/// The elements of a list of texts with where they stand, for faults of single ones. A single text is a list
+/// of one.
+std::vector<std::pair<std::string, yaml::Node>> texts_of(yaml::Reader& reader, std::string_view key) {
+  std::vector<std::pair<std::string, yaml::Node>> found;
+  const auto texts = reader.strings(key);
+  if (!texts) return found;
+  const yaml::Node node = reader.node(key);
+  for (std::size_t i = 0; i < texts->size(); ++i) {
+    found.emplace_back((*texts)[i], node.is_sequence() && i < node.items().size() ? node.items()[i] : node);
+  }
+  return found;
+}
+
 void read_services(yaml::Reader& root, Config& config) {
-  for (std::string& unit : root.strings("services").value_or(std::vector<std::string>{})) {
-    if (unit.find('.') == std::string::npos) unit += ".service";
+  for (const auto& [text, node] : texts_of(root, "services")) {
+    const std::string unit = full_unit_name(text);
     if (!is_valid_unit_name(unit)) {
-      root.fail("services", "bad-value", "'" + unit + "' is not a unit name", "for example nginx.service");
+      root.fail_at(node, "bad-value", "'" + text + "' is not a unit name", "for example nginx.service");
     }
     config.services.push_back(unit);
   }
@@ -188,18 +208,38 @@ void read_deletion(yaml::Reader& root, Config& config) {
   yaml::Reader deletion = root.mapping("deletion");
   if (auto roots = deletion.strings("roots")) config.deletion.roots = *std::move(roots);
   if (auto protect = deletion.strings("protect")) config.deletion.protect = *std::move(protect);
-  for (const std::string& path : config.deletion.roots) {
+  for (const auto& [path, node] : texts_of(deletion, "roots")) {
     if (path.size() < 2 || path.front() != '/') {
-      deletion.fail("roots", "bad-value", "'" + path + "' is not an absolute path below /");
+      deletion.fail_at(node, "bad-value", "'" + path + "' is not an absolute path below /",
+                       "for example /var/log");
     }
   }
-  for (const std::string& glob : config.deletion.protect) {
+  for (const auto& [glob, node] : texts_of(deletion, "protect")) {
     if (glob.empty() || (glob.front() != '/' && glob.front() != '*')) {
-      deletion.fail("protect", "bad-value", "'" + glob + "' must be a glob over absolute paths",
-                    "for example /var/log/audit/**");
+      deletion.fail_at(node, "bad-value", "'" + glob + "' must be a glob over absolute paths",
+                       "for example /var/log/audit/**");
     }
   }
   deletion.finish();
+}
+
+void read_external_labels(yaml::Reader& identity, Config& config) {
+  const auto labels = identity.string_map("external_labels");
+  if (!labels) return;
+  for (const auto& [name, value] : *labels) {
+    if (is_valid_label_name(name) && !name.starts_with("__")) {
+      config.external_labels.set(name, value);
+      continue;
+    }
+    identity.fail("external_labels", "bad-value", "'" + name + "' is not a label name",
+                  "letters, digits and underscores, no digit first, not two underscores first");
+  }
+}
+
+/// As in `--config.file /dev/null`: no file, whatever the default one holds.
+bool is_null_device(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 && S_ISCHR(found.st_mode) && found.st_rdev == ::makedev(1, 3);
 }
 
 void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
@@ -215,11 +255,7 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_deletion(root, config);
   if (auto files = root.strings("rule_files")) config.rule_files = *std::move(files);
   if (auto files = root.strings("remedy_files")) config.remedy_files = *std::move(files);
-  for (const auto& [name, value] : root.mapping("identity")
-                                       .string_map("external_labels")
-                                       .value_or(std::vector<std::pair<std::string, std::string>>{})) {
-    config.external_labels.set(name, value);
-  }
+  read_external_labels(settings.reader_of("identity"), config);
   root.not_supported({"alertmanagers"});
   settings.read_all();
   root.finish();
@@ -245,17 +281,14 @@ Config load_config(const GivenOptions& options, const Environment& environment, 
   }
   config.file = early.text("config.file");
   const bool named = early.value("config.file").source != "default";
-  auto text = read_file(config.file, 4 << 20);
+  auto text =
+      is_null_device(config.file) ? Result<std::string>(std::string()) : read_file(config.file, 4 << 20);
   if (text.ok()) {
     config.file_exists = true;
     read_file_into(config, *std::move(text), sink);
   } else if (named || text.error().code() != ErrorCode::not_found) {
-    Diagnostic diagnostic;
-    diagnostic.code = "unreadable";
-    diagnostic.message = text.error().to_string();
-    diagnostic.hint = "`chiron config init` prints a configuration to start from";
-    diagnostic.file = config.file;
-    sink.add(std::move(diagnostic));
+    sink.add(
+        unreadable(config.file, text.error(), "`chiron config init` prints a configuration to start from"));
   }
   DiagnosticSink repeated;  // the first look at the environment has reported it
   config.settings.read_environment(environment, repeated);

@@ -66,7 +66,18 @@ Policies load_policies(const Config& config, DiagnosticSink& sink);
 
 /// A commented configuration file with every default, for `config init`.
 std::string example_config();
-/// Every setting with its value and where it came from, for `config show`.
-std::string show_config(const Config& config);
+
+/// A setting as `config show` tells it; what is structured has a summary as its value.
+struct ShownSetting {
+  std::string name;
+  std::string source;  ///< "option --x", "environment CHIRON_X", "FILE:LINE:COL", "default"
+  std::vector<std::string> values;
+  bool is_list = false;
+  bool quoted = false;  ///< a text, which YAML wants in quotes
+
+  std::string as_yaml() const;
+};
+/// Every setting with its value and where it came from.
+std::vector<ShownSetting> shown_settings(const Config& config);
 
 }  // namespace chiron::agent

@@ -1,5 +1,5 @@
 #include "agent/config.h"
-#include "agent/table.h"
+#include "agent/findings.h"
 
 #include <fmt/format.h>
 
@@ -36,23 +36,21 @@ constexpr std::string_view kStructured = R"(
 #  protect: ['/var/log/audit/**']
 )";
 
-std::string yaml_value(const Setting& setting, const std::vector<std::string>& values) {
-  if (setting.kind == SettingKind::list) {
-    std::string text;
-    for (const std::string& value : values) text += (text.empty() ? "'" : ", '") + value + '\'';
-    return '[' + text + ']';
-  }
-  if (setting.kind == SettingKind::flag || setting.kind == SettingKind::duration ||
-      setting.kind == SettingKind::bytes || setting.kind == SettingKind::choice) {
-    return values.front();
-  }
+std::string single_quoted(const std::string& text) {
   std::string quoted = "'";
-  for (const char c : values.front()) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   return quoted + '\'';
 }
 
+ShownSetting shown(const Setting& setting, std::vector<std::string> values, std::string source) {
+  const bool plain = setting.kind == SettingKind::flag || setting.kind == SettingKind::duration ||
+                     setting.kind == SettingKind::bytes || setting.kind == SettingKind::choice;
+  return {setting.option, std::move(source), std::move(values), setting.is_list(),
+          !plain || setting.default_value.empty()};
+}
+
 std::vector<std::string> default_values(const Setting& setting) {
-  if (setting.default_value.empty() && setting.kind == SettingKind::list) return {};
+  if (setting.default_value.empty() && setting.is_list()) return {};
   return {setting.default_value};
 }
 
@@ -69,7 +67,7 @@ std::string example_config() {
   for (const Setting& setting : all_settings()) {
     if (setting.key.empty() || setting.key.starts_with("collectors.")) continue;
     const std::size_t dot = setting.key.find('.');
-    const std::string value = yaml_value(setting, default_values(setting));
+    const std::string value = shown(setting, default_values(setting), "").as_yaml();
     if (dot == std::string::npos) {
       text += fmt::format("\n# {}\n#{}: {}\n", setting.help, setting.key, value);
       continue;
@@ -90,26 +88,38 @@ std::string example_config() {
   return text;
 }
 
-std::string show_config(const Config& config) {
-  Table table({"SETTING", "FROM", "VALUE"});
+std::string ShownSetting::as_yaml() const {
+  const auto one = [this](const std::string& value) { return quoted ? single_quoted(value) : value; };
+  if (!is_list) return one(values.front());
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "" : ", ") + one(value);
+  return '[' + text + ']';
+}
+
+std::vector<ShownSetting> shown_settings(const Config& config) {
+  std::vector<ShownSetting> all;
   for (const Setting& setting : all_settings()) {
     const SettingValue& value = config.settings.value(setting.option);
-    table.add({setting.option, value.source, yaml_value(setting, value.values)});
+    all.push_back(shown(setting, value.values, value.source));
   }
-  const auto listed = [](const std::vector<std::string>& values) {
-    std::string text;
-    for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
-    return '[' + text + ']';
-  };
   const std::string from = config.file_exists ? config.file : "default";
-  table.add({"services", from, listed(config.services)});
-  table.add({"probes", from, fmt::format("{} probes", config.probes.size())});
-  table.add({"rule_files", from, listed(config.rule_files)});
-  table.add({"remedy_files", from, listed(config.remedy_files)});
-  table.add({"remedies", from, fmt::format("{} tuned", config.remedies.size())});
-  table.add({"deletion.roots", from, listed(config.deletion.roots)});
-  table.add({"deletion.protect", from, listed(config.deletion.protect)});
-  return table.to_string();
+  const auto list = [&](std::string name, std::vector<std::string> values) {
+    all.push_back({std::move(name), from, std::move(values), true, true});
+  };
+  const auto summary = [&](std::string name, std::string text) {
+    all.push_back({std::move(name), from, {std::move(text)}, false, false});
+  };
+  std::vector<std::string> labels;
+  for (const Label& label : config.external_labels) labels.push_back(label.name + '=' + label.value);
+  list("identity.external_labels", std::move(labels));
+  list("services", config.services);
+  summary("probes", counted(config.probes.size(), "probe"));
+  list("rule_files", config.rule_files);
+  list("remedy_files", config.remedy_files);
+  summary("remedies", counted(config.remedies.size(), "remedy") + " tuned");
+  list("deletion.roots", config.deletion.roots);
+  list("deletion.protect", config.deletion.protect);
+  return all;
 }
 
 }  // namespace chiron::agent

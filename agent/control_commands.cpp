@@ -2,6 +2,7 @@
 
 #include "agent/json_views.h"
 #include "agent/plan_json.h"
+#include "exporter/base/diagnostics.h"
 #include "exporter/base/parse.h"
 
 namespace chiron::agent {
@@ -134,6 +135,26 @@ Result<std::string> ControlCommands::read(const Call& call) {
                "unknown command '" + command + "'; the agent may be older than this client");
 }
 
+Result<std::string> ControlCommands::resume(const std::string& remedy) {
+  const auto remedies = remediator_.remedies();
+  std::vector<std::string_view> names;
+  for (const auto& one : remedies) names.push_back(one.name);
+  const bool known = remedy.empty() || std::find(names.begin(), names.end(), remedy) != names.end();
+  // One that a reload took away while it was paused can be resumed too.
+  if (!known && !remediator_.paused(remedy)) {
+    const std::string near = closest(remedy, names);
+    return Error(ErrorCode::not_found,
+                 "there is no remedy " + remedy + (near.empty() ? "" : "; did you mean " + near + "?"));
+  }
+  if (const Status resumed = remediator_.resume(remedy); !resumed.ok()) return resumed.error();
+  return pause_state(remedy);
+}
+
+Result<std::string> ControlCommands::pause_state(const std::string& remedy) const {
+  const auto paused = remediator_.paused(remedy);
+  return dump({{"remedy", remedy}, {"paused", paused ? Json(paused->detail) : Json()}});
+}
+
 Result<std::string> ControlCommands::change(const Call& call) {
   const std::string& command = call.command;
   if (command == "reload") return done(reload_());
@@ -163,9 +184,10 @@ Result<std::string> ControlCommands::change(const Call& call) {
       if (!parsed.ok()) return parsed.error();
       length = *parsed;
     }
-    return done(remediator_.pause(call.text("remedy"), length));
+    const Status paused = remediator_.pause(call.text("remedy"), length);
+    return paused.ok() ? pause_state(call.text("remedy")) : paused.error();
   }
-  if (command == "remedy.resume") return done(remediator_.resume(call.text("remedy")));
+  if (command == "remedy.resume") return resume(call.text("remedy"));
   if (command == "run.cancel") {
     if (remediator_.cancel(call.text("id"))) return std::string("null");
     return Error(ErrorCode::not_found, "no run '" + call.text("id") + "' is active");

@@ -25,6 +25,8 @@ class ControlCommands {
   Result<std::string> dispatch(const Call& call);
   Result<std::string> read(const Call& call);
   Result<std::string> change(const Call& call);
+  Result<std::string> resume(const std::string& remedy);
+  Result<std::string> pause_state(const std::string& remedy) const;
 
   const Views& views_;
   remediation::Remediator& remediator_;

@@ -85,12 +85,13 @@ Json run_json(const remediation::RunRecord& run) {
 }
 
 Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remediator& remediator) {
-  const remediation::Decision paused = remediator.decision(remedy.name, "");
+  const std::optional<remediation::Decision> paused = remediator.paused(remedy.name);
   Json json{
       {"name", remedy.name},
       {"description", remedy.description},
       {"mode", remediation::to_string(remedy.policy.mode)},
-      {"paused", paused.reason == remediation::Suppression::paused},
+      {"paused", paused.has_value()},
+      {"paused_detail", paused ? Json(paused->detail) : Json()},
       {"alerts", matchers_text(remedy.alerts)},
       {"target", remedy.target.text()},
       {"targets", nullptr},

@@ -4,7 +4,47 @@
 #include "exporter/series/store.h"
 #include "remediation/engine/remediator.h"
 
+#include <unistd.h>
+
 namespace chiron::agent {
+namespace {
+
+using remediation::Ledger;
+using remediation::RunRecord;
+using remediation::RunState;
+using remediation::StepRecord;
+
+/// Before the first start of an agent: nothing has ever run.
+class NoLedger final : public Ledger {
+ public:
+  Result<std::vector<RunRecord>> recover() override { return std::vector<RunRecord>(); }
+  Result<std::string> begin(RunRecord) override { return refusal(); }
+  Status begin_step(std::string_view, const StepRecord&) override { return refusal(); }
+  Status end_step(std::string_view, const StepRecord&) override { return refusal(); }
+  Status set_state(std::string_view, RunState, std::string_view) override { return refusal(); }
+  Status finish(std::string_view, RunState, std::string_view, std::uint64_t, std::uint64_t) override {
+    return refusal();
+  }
+  Result<std::vector<RunRecord>> history(const remediation::HistoryFilter&) override {
+    return std::vector<RunRecord>();
+  }
+  Result<std::optional<RunRecord>> run(std::string_view) override { return std::optional<RunRecord>(); }
+  Status put(std::string_view, std::string_view) override { return refusal(); }
+  Result<std::string> get(std::string_view) override { return std::string(); }
+  Status writable() override { return refusal(); }
+
+ private:
+  static Error refusal() { return {ErrorCode::failed_precondition, "planning writes nothing"}; }
+};
+
+Result<std::unique_ptr<Ledger>> ledger_of(const std::string& directory) {
+  if (::access((directory + "/ledger.db").c_str(), F_OK) != 0 && errno == ENOENT) {
+    return std::unique_ptr<Ledger>(std::make_unique<NoLedger>());
+  }
+  return Ledger::open_read_only(directory, system_clock(), null_log());
+}
+
+}  // namespace
 
 Result<std::string> plan_without_agent(const Config& config, const std::string& remedy,
                                        const std::string& target) {
@@ -13,8 +53,7 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
   if (!sink.ok()) {
     return Error(ErrorCode::invalid_argument, "the configuration has faults; `chiron check` shows them");
   }
-  auto ledger =
-      remediation::Ledger::open_read_only(config.settings.text("storage.path"), system_clock(), null_log());
+  const auto ledger = ledger_of(config.settings.text("storage.path"));
   if (!ledger.ok()) return ledger.error();
   const HostPaths paths = config.paths();
   Catalogue catalogue;
@@ -23,6 +62,7 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
   remediation::Remediator::Options options;
   options.deletion = config.deletion;
   options.watched_services = config.services;
+  options.global_dry_run = config.settings.flag("remedies.dry-run");
   remediation::Remediator remediator(
       remediation::Remediator::Services{.ledger = **ledger,
                                         .still_holds = [](const rules::Alert&) { return Result<bool>(true); },
@@ -34,6 +74,7 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
                                         .want_frame = [] {}},
       std::move(options));
   remediator.load(std::move(policies.remedies));
+  if (const Status recalled = remediator.recall(); !recalled.ok()) return recalled.error();
   const auto plan = remediator.plan(remedy, target);
   if (!plan.ok()) return plan.error();
   return plan_json(*plan);

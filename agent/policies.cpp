@@ -1,4 +1,5 @@
 #include "agent/config.h"
+#include "agent/findings.h"
 #include "exporter/base/file.h"
 #include "remediation/engine/remedy_check.h"
 #include "remediation/remedies/shipped.h"
@@ -14,65 +15,87 @@ struct TextFile {
   std::string text;
 };
 
-void report(DiagnosticSink& sink, const std::string& file, std::string code, std::string message,
-            std::string hint) {
-  Diagnostic diagnostic;
-  diagnostic.code = std::move(code);
-  diagnostic.message = std::move(message);
-  diagnostic.hint = std::move(hint);
-  diagnostic.file = file;
-  sink.add(std::move(diagnostic));
-}
+/// What the entries of rule_files or remedy_files lead to.
+class Gathering {
+ public:
+  Gathering(const Config& config, std::string key, DiagnosticSink& sink)
+      : config_(config), key_(std::move(key)), sink_(sink) {}
 
-void add_embedded(std::string_view scheme, std::string_view wanted, std::span<const EmbeddedFile> files,
-                  std::vector<TextFile>& out, DiagnosticSink& sink) {
-  bool found = false;
-  std::vector<std::string_view> names;
-  for (const EmbeddedFile& file : files) {
-    names.push_back(file.name);
-    if (!remediation::glob_match(wanted, file.name)) continue;
-    found = true;
-    out.push_back({std::string(scheme) + std::string(file.name), std::string(file.content)});
-  }
-  if (found) return;
-  std::string known;
-  for (const std::string_view name : names) known += (known.empty() ? "" : ", ") + std::string(name);
-  const std::string near = closest(wanted, names);
-  report(sink, std::string(scheme) + std::string(wanted), "unknown-pack",
-         "there is no shipped file '" + std::string(wanted) + "'; there are: " + known,
-         near.empty() ? "" : "did you mean " + std::string(scheme) + near + "?");
-}
-
-void add_matching(const std::string& pattern, std::vector<TextFile>& out, DiagnosticSink& sink) {
-  glob_t found{};
-  const int outcome = ::glob(pattern.c_str(), 0, nullptr, &found);
-  const bool is_glob = pattern.find_first_of("*?[") != std::string::npos;
-  if (outcome == GLOB_NOMATCH && !is_glob) {
-    report(sink, pattern, "unreadable", "no such file", "write the path of a file, or a glob");
-  }
-  for (std::size_t i = 0; outcome == 0 && i < found.gl_pathc; ++i) {
-    auto text = read_file(found.gl_pathv[i], 4 << 20);
-    if (text.ok()) {
-      out.push_back({found.gl_pathv[i], *std::move(text)});
-    } else {
-      report(sink, found.gl_pathv[i], "unreadable", text.error().to_string(), "");
+  std::vector<TextFile> gather(const std::vector<std::string>& entries, std::string_view scheme,
+                               std::span<const EmbeddedFile> embedded) {
+    for (const std::string& entry : entries) {
+      if (entry.starts_with(scheme)) {
+        add_embedded(scheme, std::string_view(entry).substr(scheme.size()), embedded);
+      } else {
+        add_matching(entry);
+      }
     }
+    return std::move(files_);
   }
-  ::globfree(&found);
-}
 
-std::vector<TextFile> gather(const std::vector<std::string>& entries, std::string_view scheme,
-                             std::span<const EmbeddedFile> embedded, DiagnosticSink& sink) {
-  std::vector<TextFile> files;
-  for (const std::string& entry : entries) {
-    if (entry.starts_with(scheme)) {
-      add_embedded(scheme, std::string_view(entry).substr(scheme.size()), embedded, files, sink);
-    } else {
-      add_matching(entry, files, sink);
-    }
+ private:
+  void report(std::string code, std::string message, std::string hint) {
+    Diagnostic diagnostic;
+    diagnostic.code = std::move(code);
+    diagnostic.message = std::move(message);
+    diagnostic.hint = std::move(hint);
+    diagnostic.file = config_.file;
+    diagnostic.path = {key_};
+    sink_.add(std::move(diagnostic));
   }
-  return files;
-}
+
+  void add_embedded(std::string_view scheme, std::string_view wanted,
+                    std::span<const EmbeddedFile> embedded) {
+    bool found = false;
+    std::vector<std::string_view> names;
+    for (const EmbeddedFile& file : embedded) {
+      names.push_back(file.name);
+      if (!remediation::glob_match(wanted, file.name)) continue;
+      found = true;
+      files_.push_back({std::string(scheme) + std::string(file.name), std::string(file.content)});
+    }
+    if (found) return;
+    std::string known;
+    for (const std::string_view name : names) known += (known.empty() ? "" : ", ") + std::string(name);
+    const std::string near = closest(wanted, names);
+    report(
+        "unknown-pack",
+        "there is no shipped file '" + std::string(scheme) + std::string(wanted) + "'; there are: " + known,
+        near.empty() ? "" : "did you mean " + std::string(scheme) + near + "?");
+  }
+
+  /// Relative to the configuration file's directory, as in Prometheus.
+  std::string resolved(const std::string& pattern) const {
+    if (pattern.starts_with("/")) return pattern;
+    const std::size_t slash = config_.file.rfind('/');
+    return slash == std::string::npos ? pattern : config_.file.substr(0, slash + 1) + pattern;
+  }
+
+  void add_matching(const std::string& entry) {
+    const std::string pattern = resolved(entry);
+    glob_t found{};
+    const int outcome = ::glob(pattern.c_str(), 0, nullptr, &found);
+    const bool is_glob = pattern.find_first_of("*?[") != std::string::npos;
+    if (outcome == GLOB_NOMATCH && !is_glob) {
+      report("unreadable", "there is no file " + pattern,
+             "write the path of a file, or a glob; relative ones begin at the configuration's directory");
+    }
+    for (std::size_t i = 0; outcome == 0 && i < found.gl_pathc; ++i) {
+      auto text = read_file(found.gl_pathv[i], 4 << 20);
+      if (text.ok()) {
+        files_.push_back({found.gl_pathv[i], *std::move(text)});
+      } else {
+        sink_.add(unreadable(found.gl_pathv[i], text.error()));
+      }
+    }
+    ::globfree(&found);
+  }
+
+  const Config& config_;
+  const std::string key_;
+  DiagnosticSink& sink_;
+  std::vector<TextFile> files_;
+};
 
 void apply(const RemedyOverride& tuned, remediation::RemedySpec& remedy) {
   if (tuned.mode) remedy.policy.mode = *tuned.mode;
@@ -111,11 +134,13 @@ void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>&
 
 Policies load_policies(const Config& config, DiagnosticSink& sink) {
   Policies policies;
-  for (TextFile& file : gather(config.rule_files, "packs:", rules::packs(), sink)) {
+  for (TextFile& file :
+       Gathering(config, "rule_files", sink).gather(config.rule_files, "packs:", rules::packs())) {
     auto groups = rules::parse_rule_file(std::move(file.name), std::move(file.text), sink);
     std::move(groups.begin(), groups.end(), std::back_inserter(policies.groups));
   }
-  for (TextFile& file : gather(config.remedy_files, "shipped:", remediation::shipped_remedies(), sink)) {
+  for (TextFile& file : Gathering(config, "remedy_files", sink)
+                            .gather(config.remedy_files, "shipped:", remediation::shipped_remedies())) {
     auto remedies = remediation::parse_remedy_file(std::move(file.name), std::move(file.text), sink);
     std::move(remedies.begin(), remedies.end(), std::back_inserter(policies.remedies));
   }

@@ -49,16 +49,16 @@ void add_collectors(std::vector<Setting>& settings) {
 
 std::vector<Setting> make_settings() {
   std::vector<Setting> settings{
-      {"config.file", "", SettingKind::text, default_config_file(), "The configuration file.", {}},
+      {"config.file", "", SettingKind::path, default_config_file(), "The configuration file.", {}},
       {"storage.path",
        "storage.path",
-       SettingKind::text,
+       SettingKind::path,
        default_storage(),
        "State: ledger, lock and control socket.",
        {}},
       {"web.listen-address",
        "http.listen",
-       SettingKind::list,
+       SettingKind::addresses,
        "127.0.0.1:10071",
        "Address of /metrics and the API, HOST:PORT or :PORT; may be given several times.",
        {}},
@@ -99,11 +99,21 @@ std::vector<Setting> make_settings() {
        "",
        "Label instance of local series; HOSTNAME:PORT when empty.",
        {}},
-      {"path.procfs", "path.procfs", SettingKind::text, HostPaths::Roots{}.procfs, "Where the host's procfs is mounted.", {}},
-      {"path.sysfs", "path.sysfs", SettingKind::text, HostPaths::Roots{}.sysfs, "Where the host's sysfs is mounted.", {}},
+      {"path.procfs",
+       "path.procfs",
+       SettingKind::path,
+       HostPaths::Roots{}.procfs,
+       "Where the host's procfs is mounted.",
+       {}},
+      {"path.sysfs",
+       "path.sysfs",
+       SettingKind::path,
+       HostPaths::Roots{}.sysfs,
+       "Where the host's sysfs is mounted.",
+       {}},
       {"path.rootfs",
        "path.rootfs",
-       SettingKind::text,
+       SettingKind::path,
        "/",
        "Where the host's root file system is mounted.",
        {}},
@@ -130,12 +140,30 @@ bool is_choice(std::string_view choices, std::string_view value) {
   return false;
 }
 
+/// Without looking a name up: that is for the agent, when it listens.
+std::string address_fault(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const auto quoted = [text](const char* why) { return "'" + std::string(text) + "' " + why; };
+  if (colon == std::string_view::npos)
+    return quoted("has no port; write HOST:PORT, or :PORT for all addresses");
+  if (!parse_int<std::uint16_t>(text.substr(colon + 1))) return quoted("must end in a port from 0 to 65535");
+  if (text.substr(0, colon).find(':') != std::string_view::npos) {
+    return quoted(
+        "is an IPv6 address, which is not supported yet; write HOST:PORT with a name or an IPv4 address");
+  }
+  return {};
+}
+
 /// Why `text` is no value of the setting; "" when it is one.
 std::string fault(const Setting& setting, const std::string& text) {
   switch (setting.kind) {
     case SettingKind::text:
     case SettingKind::list:
       return {};
+    case SettingKind::path:
+      return text.empty() ? "a path is missing here" : "";
+    case SettingKind::addresses:
+      return address_fault(text);
     case SettingKind::flag:
       return parse_bool(text) ? "" : "'" + text + "' is neither true nor false";
     case SettingKind::duration: {
@@ -184,28 +212,33 @@ const Setting* find_setting(std::string_view option) {
 Settings::Settings() {
   for (const Setting& setting : all_settings()) {
     SettingValue value;
-    if (!setting.default_value.empty() || setting.kind != SettingKind::list)
-      value.values = {setting.default_value};
+    if (!setting.default_value.empty() || !setting.is_list()) value.values = {setting.default_value};
     values_.emplace(setting.option, std::move(value));
   }
 }
 
 void Settings::set(const Setting& setting, std::vector<std::string> values, std::string source,
                    Position where, DiagnosticSink& sink) {
+  const auto refuse = [&](const std::string& why, std::size_t length) {
+    Diagnostic diagnostic;
+    diagnostic.code = "bad-value";
+    diagnostic.message = why;
+    diagnostic.hint = setting.help;
+    diagnostic.file = source;
+    diagnostic.path = {setting.key.empty() ? setting.option : setting.key};
+    diagnostic.where = where;
+    diagnostic.length = std::max<std::size_t>(1, length);
+    sink.add(std::move(diagnostic));
+  };
+  bool good = true;
   for (const std::string& value : values) {
-    if (const std::string why = fault(setting, value); !why.empty()) {
-      Diagnostic diagnostic;
-      diagnostic.code = "bad-value";
-      diagnostic.message = why;
-      diagnostic.hint = setting.help;
-      diagnostic.file = source;
-      diagnostic.path = {setting.key.empty() ? setting.option : setting.key};
-      diagnostic.where = where;
-      diagnostic.length = std::max<std::size_t>(1, value.size());
-      sink.add(std::move(diagnostic));
-      return;
-    }
+    const std::string why = fault(setting, value);
+    if (why.empty()) continue;
+    refuse(why, value.size());
+    good = false;
   }
+  if (setting.kind == SettingKind::addresses && values.empty()) return refuse("give at least one address", 2);
+  if (!good) return;
   if (where.line != 0) source += ':' + std::to_string(where.line) + ':' + std::to_string(where.column);
   values_[setting.option] = {std::move(values), std::move(source)};
 }
@@ -216,7 +249,7 @@ void Settings::read_environment(const Environment& environment, DiagnosticSink& 
     const auto text = environment(name);
     if (!text) continue;
     std::vector<std::string> values;
-    if (setting.kind == SettingKind::list) {
+    if (setting.is_list()) {
       std::string_view rest = *text;
       std::string_view item;
       while (next_field(rest, ',', item)) values.emplace_back(trim(item));

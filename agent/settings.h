@@ -12,7 +12,8 @@
 
 namespace chiron::agent {
 
-enum class SettingKind { text, flag, duration, bytes, list, pattern, choice };
+/// `path` is not empty; `addresses` are HOST:PORT or :PORT, several of them as with `list`.
+enum class SettingKind { text, flag, duration, bytes, list, pattern, choice, path, addresses };
 
 /// One scalar setting, by all the names it goes by: --OPTION, CHIRON_OPTION in the environment, and its key
 /// in the file. What is structured (probes, services, remedies, ...) is in the file only: see config.h.
@@ -25,6 +26,8 @@ struct Setting {
   std::string choices;  ///< of SettingKind::choice, separated by |
 
   std::string environment_name() const;
+  /// Whether it has any number of values.
+  bool is_list() const { return kind == SettingKind::list || kind == SettingKind::addresses; }
 };
 
 /// All of them; those of the collectors are made from the table of collectors.

@@ -9,31 +9,26 @@
 namespace chiron::agent {
 namespace {
 
-std::string join(const Json& texts) {
-  std::string out;
-  for (const Json& text : texts) out += (out.empty() ? "" : ", ") + text.get<std::string>();
-  return out;
-}
-
 std::string host_text(const Json& status) {
-  const Json& host = status["host"];
+  const Json& host = field(status, "host");
   std::string text = text_of(host, "name").empty() ? text_of(host, "instance") : text_of(host, "name");
   if (const std::string kernel = text_of(host, "kernel"); !kernel.empty()) text += " (Linux " + kernel + ")";
-  if (host["uptime_seconds"].is_number()) text += ", up " + human_duration(number_of(host, "uptime_seconds"));
-  text += ": agent " + text_of(status["health"], "status") + "\n";
-  for (const Json& problem : status["health"]["problems"]) {
+  if (field(host, "uptime_seconds").is_number())
+    text += ", up " + human_duration(number_of(host, "uptime_seconds"));
+  text += ": agent " + text_of(field(status, "health"), "status") + "\n";
+  for (const Json& problem : field(field(status, "health"), "problems")) {
     text += "  " + text_of(problem, "what") + ": " + text_of(problem, "detail") + '\n';
   }
   std::string line;
-  if (host["cpu_used_ratio"].is_number())
+  if (field(host, "cpu_used_ratio").is_number())
     line += "cpu " + human_percent(number_of(host, "cpu_used_ratio")) + "   ";
-  if (host["load1"].is_number()) {
+  if (field(host, "load1").is_number()) {
     line += fmt::format("load {:.2f} on {} cpus   ", number_of(host, "load1"), number_of(host, "cpus"));
   }
   const double total = number_of(host, "memory_total_bytes");
-  if (total > 0 && host["memory_available_bytes"].is_number()) {
+  if (total > 0 && field(host, "memory_available_bytes").is_number()) {
     const double used = total - number_of(host, "memory_available_bytes");
-    line += fmt::format("memory {} of {} ({})", format_bytes(static_cast<std::uint64_t>(used)),
+    line += fmt::format("memory {} of {} ({})", format_bytes(static_cast<std::uint64_t>(std::max(0.0, used))),
                         format_bytes(static_cast<std::uint64_t>(total)), human_percent(used / total));
   }
   return line.empty() ? text : text + line + '\n';
@@ -41,49 +36,51 @@ std::string host_text(const Json& status) {
 
 std::string filesystems_text(const Json& host) {
   Table table({"FILE SYSTEM", "TYPE", "SIZE", "AVAILABLE", "USED", "INODES FREE"});
-  for (const Json& one : host["filesystems"]) {
+  for (const Json& one : field(host, "filesystems")) {
     const double size = number_of(one, "size_bytes");
-    table.add(
-        {text_of(one, "mountpoint"), text_of(one, "fstype"), bytes_of(one, "size_bytes"),
-         bytes_of(one, "avail_bytes"),
-         size > 0 ? human_percent(1 - number_of(one, "avail_bytes") / size) : "-",
-         one["inodes_free_ratio"].is_number() ? human_percent(number_of(one, "inodes_free_ratio")) : "-"});
+    table.add({text_of(one, "mountpoint"), text_of(one, "fstype"), bytes_of(one, "size_bytes"),
+               bytes_of(one, "avail_bytes"),
+               size > 0 ? human_percent(1 - number_of(one, "avail_bytes") / size) : "-",
+               field(one, "inodes_free_ratio").is_number()
+                   ? human_percent(number_of(one, "inodes_free_ratio"))
+                   : "-"});
   }
   return table.empty() ? "" : '\n' + table.to_string();
 }
 
 std::string services_text(const Json& status) {
-  std::string text;
-  const Json& services = status["services"];
-  for (const Json& one : services["watched"]) {
-    text += fmt::format("service  {}  {}\n", text_of(one, "name"), one["up"].get<bool>() ? "up" : "DOWN");
+  Table table({"WATCHED", "NAME", "STATE", "WHAT"});
+  const Json& services = field(status, "services");
+  for (const Json& one : field(services, "watched")) {
+    table.add({"service", text_of(one, "name"), flag_of(one, "up") ? "up" : "DOWN"});
   }
-  if (!services["failed"].empty()) text += "failed units: " + join(services["failed"]) + '\n';
-  for (const Json& one : status["probes"]) {
-    text += fmt::format("probe    {}  {}  {}\n", text_of(one, "probe"), text_of(one, "target"),
-                        one["success"].get<bool>() ? "ok" : "FAILING");
+  for (const Json& one : field(status, "probes")) {
+    table.add(
+        {"probe", text_of(one, "probe"), flag_of(one, "success") ? "ok" : "FAILING", text_of(one, "target")});
   }
-  for (const Json& one : status["containers"]) {
-    text += fmt::format("container  {}  {}  {}\n", text_of(one, "name"), text_of(one, "image"),
-                        text_of(one, "state"));
+  for (const Json& one : field(status, "containers")) {
+    table.add({"container", text_of(one, "name"), text_of(one, "state"), text_of(one, "image")});
   }
-  return text.empty() ? text : '\n' + text;
+  std::string text = table.empty() ? "" : '\n' + table.to_string();
+  if (!field(services, "failed").empty()) text += "\nfailed units: " + join(field(services, "failed")) + '\n';
+  return text;
 }
 
 std::string alerts_text(const Json& alerts) {
   if (alerts.empty()) return "\nno alerts\n";
-  Table table({"ALERT", "STATE", "FOR", "SUMMARY"});
+  Table table({"ALERT", "SEVERITY", "STATE", "FOR", "SUMMARY"});
   for (const Json& alert : alerts) {
-    std::string summary = text_of(alert["annotations"], "summary");
-    if (summary.empty()) summary = alert["labels"].dump();
-    table.add({text_of(alert, "name"), text_of(alert, "state") + (alert["held"].get<bool>() ? " (held)" : ""),
+    std::string summary = text_of(field(alert, "annotations"), "summary");
+    if (summary.empty()) summary = labels_text(field(alert, "labels"));
+    table.add({text_of(alert, "name"), text_of(field(alert, "labels"), "severity"),
+               text_of(alert, "state") + (flag_of(alert, "held") ? " (held)" : ""),
                human_duration(number_of(alert, "active_seconds")), summary});
   }
   return '\n' + table.to_string();
 }
 
 std::string decision_text(const Json& decision) {
-  if (decision["would_act"].get<bool>()) return "would act now";
+  if (flag_of(decision, "would_act")) return "would act now";
   const std::string detail = text_of(decision, "detail");
   return "does not act: " + text_of(decision, "reason") + (detail.empty() ? "" : " (" + detail + ")");
 }
@@ -91,20 +88,23 @@ std::string decision_text(const Json& decision) {
 }  // namespace
 
 std::string status_text(const Json& status) {
-  std::string text = host_text(status) + filesystems_text(status["host"]) + services_text(status) +
-                     alerts_text(status["alerts"]) + '\n' + remedies_text(status["remedies"]);
-  if (!status["active_runs"].empty()) text += "\nrunning now:\n" + runs_table(status["active_runs"]);
-  if (!status["recent_runs"].empty()) text += "\n" + runs_table(status["recent_runs"]);
+  std::string text = host_text(status) + filesystems_text(field(status, "host")) + services_text(status) +
+                     alerts_text(field(status, "alerts")) + '\n';
+  if (const std::string paused = text_of(status, "paused"); !paused.empty()) text += paused + '\n';
+  text += remedies_text(field(status, "remedies"));
+  if (!field(status, "active_runs").empty())
+    text += "\nrunning now:\n" + runs_table(field(status, "active_runs"));
+  if (!field(status, "recent_runs").empty()) text += "\n" + runs_table(field(status, "recent_runs"));
   return text;
 }
 
 std::string remedies_text(const Json& remedies) {
   Table table({"REMEDY", "MODE", "ON", "DOES", "BUDGET"});
   for (const Json& one : remedies) {
-    table.add({text_of(one, "name"), text_of(one, "mode") + (one["paused"].get<bool>() ? " (paused)" : ""),
-               text_of(one, "alerts"), join(one["steps"]),
-               fmt::format("{} per {}, {} apart", number_of(one["budget"], "runs"),
-                           human_duration(number_of(one["budget"], "per_seconds")),
+    table.add({text_of(one, "name"), text_of(one, "mode") + (flag_of(one, "paused") ? " (paused)" : ""),
+               text_of(one, "alerts"), join(field(one, "steps")),
+               fmt::format("{} per {}, {} apart", number_of(field(one, "budget"), "runs"),
+                           human_duration(number_of(field(one, "budget"), "per_seconds")),
                            human_duration(number_of(one, "cooldown_seconds")))});
   }
   return table.empty() ? "no remedies\n" : table.to_string();
@@ -112,32 +112,38 @@ std::string remedies_text(const Json& remedies) {
 
 std::string why_text(const Json& why) {
   std::string text;
-  for (const Json& rule : why["rules"]) {
-    text += fmt::format("rule {} in group {} of {}\n  {}\n", text_of(why, "name"), text_of(rule, "group"),
+  for (const Json& rule : field(why, "rules")) {
+    const Json& labels = field(rule, "labels");
+    text += fmt::format("rule {}{} in group {} of {}\n  {}\n", text_of(why, "name"),
+                        labels.empty() ? "" : labels_text(labels), text_of(rule, "group"),
                         text_of(rule, "file"), text_of(rule, "expr"));
     if (const std::string error = text_of(rule, "error"); !error.empty()) text += "  fails: " + error + '\n';
   }
-  if (!why["rules"].empty() && why["alerts"].empty())
+  if (!field(why, "rules").empty() && field(why, "alerts").empty())
     text += "  not firing: its expression yields nothing now\n";
-  for (const Json& alert : why["alerts"]) {
+  for (const Json& alert : field(why, "alerts")) {
     text += fmt::format("alert {} for {}{}\n", text_of(alert, "state"),
                         human_duration(number_of(alert, "active_seconds")),
-                        alert["held"].get<bool>() ? ", held: the source of its series fails" : "");
-    text += "  " + alert["labels"].dump() + '\n';
+                        flag_of(alert, "held") ? ", held: the source of its series fails" : "");
+    text += "  " + labels_text(field(alert, "labels")) + '\n';
   }
-  for (const Json& remedy : why["remedies"]) {
+  for (const Json& remedy : field(why, "remedies")) {
     text += fmt::format("remedy {} ({}) on {}\n", text_of(remedy, "name"), text_of(remedy, "mode"),
                         text_of(remedy, "alerts"));
-    if (remedy["decisions"].empty()) text += "  no firing or pending alert matches it now\n";
-    for (const Json& decision : remedy["decisions"]) {
-      const bool firing = text_of(decision["alert"], "state") == "firing";
+    if (const std::string paused = text_of(remedy, "paused_detail"); !paused.empty()) {
+      text += "  " + paused + '\n';
+    }
+    if (field(remedy, "decisions").empty()) text += "  no firing or pending alert matches it now\n";
+    for (const Json& decision : field(remedy, "decisions")) {
+      const bool firing = text_of(field(decision, "alert"), "state") == "firing";
       text += fmt::format(
-          "  on '{}' for {}: {}\n", text_of(decision, "target"), text_of(decision["alert"], "name"),
-          firing ? decision_text(decision["decision"]) : "does not act: the alert is pending");
+          "  on '{}' for {}: {}\n", text_of(decision, "target"), text_of(field(decision, "alert"), "name"),
+          firing ? decision_text(field(decision, "decision")) : "does not act: the alert is pending");
     }
   }
-  if (!why["rules"].empty() && why["remedies"].empty()) text += "no remedy is triggered by its alerts now\n";
-  if (!why["runs"].empty()) text += "last runs\n" + runs_table(why["runs"]);
+  if (!field(why, "rules").empty() && field(why, "remedies").empty())
+    text += "no remedy is triggered by its alerts\n";
+  if (!field(why, "runs").empty()) text += "last runs\n" + runs_table(field(why, "runs"));
   return text;
 }
 
@@ -145,23 +151,25 @@ std::string plan_text(const Json& plan) {
   std::string text = text_of(plan, "summary") + '\n';
   Table table({"WHAT", "BYTES", "NOTE"});
   std::size_t shown = 0;
-  for (const Json& item : plan["items"]) {
+  for (const Json& item : field(plan, "items")) {
     if (++shown > 30) break;
     const double bytes = number_of(item, "bytes");
     table.add({text_of(item, "what"), bytes > 0 ? format_bytes(static_cast<std::uint64_t>(bytes)) : "-",
                text_of(item, "note")});
   }
   if (!table.empty()) text += table.to_string();
-  if (plan["items"].size() > 30) text += fmt::format("... and {} more\n", plan["items"].size() - 30);
+  if (field(plan, "items").size() > 30)
+    text += fmt::format("... and {} more\n", field(plan, "items").size() - 30);
   return text;
 }
 
 std::string remedy_plan_text(const Json& plan) {
   std::string text = fmt::format("remedy {} on '{}': {}\n", text_of(plan, "remedy"), text_of(plan, "target"),
                                  decision_text(plan));
-  for (const Json& step : plan["steps"]) {
+  for (const Json& step : field(plan, "steps")) {
     text += "step " + text_of(step, "action") + ": ";
-    text += step["plan"].is_null() ? "cannot: " + text_of(step, "error") + '\n' : plan_text(step["plan"]);
+    text += field(step, "plan").is_null() ? "cannot: " + text_of(step, "error") + '\n'
+                                          : plan_text(field(step, "plan"));
   }
   return text;
 }

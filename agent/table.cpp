@@ -13,6 +13,15 @@ std::size_t width_of(const std::string& text) {
 
 }  // namespace
 
+void Table::add(std::vector<std::string> row) {
+  // A line break in a name would end the row.
+  for (std::string& cell : row) {
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
+  }
+  rows_.push_back(std::move(row));
+}
+
 std::string Table::to_string() const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
@@ -36,9 +45,13 @@ std::string human_duration(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::uint64_t>(seconds);
   if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} m {} s", whole / 60, whole % 60);
-  if (whole < 86'400) return fmt::format("{} h {} m", whole / 3600, whole % 3600 / 60);
-  return fmt::format("{} d {} h", whole / 86'400, whole % 86'400 / 3600);
+  const auto two = [](std::uint64_t major, const char* unit, std::uint64_t minor, const char* small) {
+    return minor == 0 ? fmt::format("{} {}", major, unit)
+                      : fmt::format("{} {} {} {}", major, unit, minor, small);
+  };
+  if (whole < 3600) return two(whole / 60, "m", whole % 60, "s");
+  if (whole < 86'400) return two(whole / 3600, "h", whole % 3600 / 60, "m");
+  return two(whole / 86'400, "d", whole % 86'400 / 3600, "h");
 }
 
 std::string human_percent(double ratio) { return fmt::format("{:.1f} %", ratio * 100); }

@@ -1,6 +1,7 @@
 #include "agent/views.h"
 
 #include "agent/json_views.h"
+#include "agent/time_text.h"
 #include "exporter/base/parse.h"
 #include "rules/promql/json.h"
 
@@ -28,12 +29,30 @@ Json decision_json(const remediation::Decision& decision) {
   return json;
 }
 
-/// A time parameter: RFC 3339 is left to a later version; Unix seconds with a fraction as Prometheus takes
-/// them.
-std::optional<TimestampMs> parse_time(std::string_view text) {
-  const auto value = parse_double(text);
-  if (!value || !std::isfinite(*value) || std::abs(*value) > 9e12) return std::nullopt;
-  return static_cast<TimestampMs>(std::llround(*value * 1000));
+/// Firing before pending; of the same state, the oldest first.
+std::vector<rules::Alert> alerts_worst_first(const rules::Engine& engine) {
+  std::vector<rules::Alert> alerts = engine.alerts();
+  std::stable_sort(alerts.begin(), alerts.end(), [](const rules::Alert& a, const rules::Alert& b) {
+    const bool a_fires = a.state == rules::AlertState::firing;
+    const bool b_fires = b.state == rules::AlertState::firing;
+    return a_fires != b_fires ? a_fires : a.active_at < b.active_at;
+  });
+  return alerts;
+}
+
+/// Whether alerts of a rule can be among those a remedy is for, as far as the rule's own labels tell: what it
+/// does not write down may come from its expression.
+bool can_trigger(const remediation::RemedySpec& remedy, const rules::RuleHealth& rule) {
+  Labels written{{"alertname", rule.name}};
+  for (const auto& [name, text] : rule.labels) {
+    if (text.find("{{") == std::string::npos) written.set(name, text);
+  }
+  const auto may_hold = [&written](const Matcher& matcher) {
+    return !written.has(matcher.name()) || matcher.matches(written);
+  };
+  return std::any_of(remedy.alerts.begin(), remedy.alerts.end(), [&](const std::vector<Matcher>& all) {
+    return std::all_of(all.begin(), all.end(), may_hold);
+  });
 }
 
 }  // namespace
@@ -54,8 +73,7 @@ std::string Views::health() const {
     problems.push_back(problem("ledger", writable.error().to_string()));
   }
   for (const auto& status : sources_.sampler.status()) {
-    if (!status.success)
-      problems.push_back(problem("collector " + status.name, status.error));
+    if (!status.success) problems.push_back(problem("collector " + status.name, status.error));
   }
   for (const auto& rule : sources_.rules.health()) {
     if (!rule.last_error.empty()) problems.push_back(problem("rule " + rule.name, rule.last_error));
@@ -70,8 +88,9 @@ std::string Views::health() const {
 std::string Views::status() const {
   const Asker ask(sources_.store);
   Json alerts = Json::array();
-  for (const rules::Alert& alert : sources_.rules.alerts())
+  for (const rules::Alert& alert : alerts_worst_first(sources_.rules)) {
     alerts.push_back(alert_json(alert, sources_.clock));
+  }
   Json remedies = Json::array();
   for (const auto& remedy : sources_.remediator.remedies()) {
     remedies.push_back(remedy_json(remedy, sources_.remediator));
@@ -86,6 +105,7 @@ std::string Views::status() const {
   for (const auto& status : sources_.sampler.status()) collectors.push_back(collector_json(status));
   Json host = host_json(ask);
   host["instance"] = sources_.instance;
+  const auto paused = sources_.remediator.paused("");
   return dump({{"time", to_rfc3339(sources_.clock.wall())},
                {"health", Json::parse(health())},
                {"host", host},
@@ -94,6 +114,7 @@ std::string Views::status() const {
                {"probes", probes_json(ask)},
                {"alerts", alerts},
                {"remedies", remedies},
+               {"paused", paused ? Json(paused->detail) : Json()},
                {"active_runs", active},
                {"recent_runs", recent},
                {"collectors", collectors},
@@ -169,9 +190,13 @@ Result<std::string> Views::why(std::string_view name) const {
             {"alerts", Json::array()},
             {"remedies", Json::array()},
             {"runs", Json::array()}};
-  for (const auto& rule : sources_.rules.health()) {
-    if (rule.name != name) continue;
+  std::vector<rules::RuleHealth> concerned_rules = sources_.rules.health();
+  std::erase_if(concerned_rules, [name](const rules::RuleHealth& rule) { return rule.name != name; });
+  for (const auto& rule : concerned_rules) {
+    Json labels = Json::object();
+    for (const auto& [label, text] : rule.labels) labels[label] = text;
     json["rules"].push_back({{"expr", rule.expr},
+                             {"labels", labels},
                              {"group", rule.group},
                              {"file", rule.file},
                              {"error", rule.last_error},
@@ -180,7 +205,9 @@ Result<std::string> Views::why(std::string_view name) const {
   for (const auto& remedy : remedies) {
     Json entry = remedy_json(remedy, sources_.remediator);
     entry["decisions"] = Json::array();
-    bool concerned = remedy.name == name;
+    bool concerned =
+        remedy.name == name || std::any_of(concerned_rules.begin(), concerned_rules.end(),
+                                           [&remedy](const auto& rule) { return can_trigger(remedy, rule); });
     for (const auto& alert : alerts) {
       if (!remedy.matches(alert.labels) || (alert.name != name && remedy.name != name)) continue;
       concerned = true;
@@ -217,7 +244,11 @@ std::string Views::query(std::string_view expr, std::string_view time, int& stat
   TimestampMs at = sources_.store.newest();
   if (!time.empty()) {
     const auto given = parse_time(time);
-    if (!given) return error_envelope("bad_data", "invalid parameter \"time\": not Unix seconds");
+    if (!given) {
+      return error_envelope("bad_data",
+                            "invalid parameter \"time\": neither Unix seconds nor RFC 3339 "
+                            "(1767225600, 2026-01-01T00:00:00Z)");
+    }
     at = *given;
   }
   const promql::Parsed parsed = promql::parse(expr);

@@ -41,7 +41,7 @@ def compare(what, documented, real):
 
 def settings():
     shown = [line.split()[0] for line in program("config", "show").splitlines()[1:] if line.strip()]
-    real = {name for name in shown if not re.match(r"(services|probes|rule_files|remedy_files|remedies|deletion\..*)$", name)}
+    real = {name for name in shown if not re.match(r"(identity\.external_labels|services|probes|rule_files|remedy_files|remedies|deletion\..*)$", name)}
     compare("options.md", {name for name, _ in rows(page("options.md"))}, real)
 
 
@@ -56,7 +56,7 @@ def actions():
 
 
 def commands():
-    listed = re.findall(r"^  (\w+) {2,}", program("--help").split("Subcommands:")[1], re.M)
+    listed = re.findall(r"^  (\w+) {2,}", program("--help").split("Commands:")[1], re.M)
     compare("commands.md", {name.split()[0] for name, _ in rows(page("commands.md"))}, set(listed))
 
 

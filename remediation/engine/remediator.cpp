@@ -194,18 +194,7 @@ Status Remediator::start() {
                                                   {"reason", run.reason}});
     self.metrics.run_ended(run);
   }
-  Result<std::vector<RunRecord>> runs =
-      ledger.history({.limit = kRestored, .suppressed = false, .steps = false});
-  if (!runs) return std::move(runs).error().wrap("reading earlier runs");
-  self.book.restore(*runs);
-  Result<std::string> pauses = ledger.get(kPausesKey);
-  Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
-  if (!restored) {
-    // Better held back by mistake than let loose by one.
-    self.book.pause("", std::nullopt);
-    self.services.log.error("pauses lost", {{"error", restored.error().to_string()},
-                                            {"effect", "all remedies are paused until chiron resume"}});
-  }
+  if (Status recalled = recall(); !recalled) return recalled;
   self.count_paused();
   self.pool.start({ledger,
                    self.steps,
@@ -217,6 +206,25 @@ Status Remediator::start() {
                    self.options.boundary,
                    {}});
   self.dispatcher.start();
+  return {};
+}
+
+Status Remediator::recall() {
+  Impl& self = *impl_;
+  Ledger& ledger = self.services.ledger;
+  Result<std::vector<RunRecord>> runs =
+      ledger.history({.limit = kRestored, .suppressed = false, .steps = false});
+  if (!runs) return std::move(runs).error().wrap("reading earlier runs");
+  self.book.restore(*runs);
+  Result<std::string> pauses = ledger.get(kPausesKey);
+  Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
+  if (!restored) {
+    // Better held back by mistake than let loose by one.
+    self.book.pause("", std::nullopt);
+    self.services.log.error("pauses lost",
+                            {{"error", restored.error().to_string()},
+                             {"effect", "all remedies are paused until `chiron remedy resume`"}});
+  }
   return {};
 }
 
@@ -332,6 +340,10 @@ Decision Remediator::decision(std::string_view remedy, std::string_view target) 
   Result<RemedySpec> known = impl_->find(remedy);
   if (!known) return {Suppression::target_not_allowed, known.error().to_string(), std::nullopt};
   return impl_->decide(*known, target, false);
+}
+
+std::optional<Decision> Remediator::paused(std::string_view remedy) const {
+  return impl_->book.paused(remedy);
 }
 
 std::vector<RunRecord> Remediator::active() const { return impl_->pool.active(); }

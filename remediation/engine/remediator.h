@@ -77,6 +77,9 @@ class Remediator {
 
   /// Recovers the ledger, rebuilds cooldowns, budgets and pauses. Before the first consider().
   Status start();
+  /// The half of start() that only reads: cooldowns, budgets and pauses from the ledger, for planning without
+  /// an agent.
+  Status recall();
   void load(std::vector<RemedySpec> remedies);
   std::vector<RemedySpec> remedies() const;
 
@@ -98,6 +101,8 @@ class Remediator {
   Status pause(std::string_view remedy, std::optional<Duration> length);
   Status resume(std::string_view remedy);
   Decision decision(std::string_view remedy, std::string_view target) const;
+  /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
+  std::optional<Decision> paused(std::string_view remedy) const;
   std::vector<RunRecord> active() const;
   bool cancel(std::string_view run_id);
 

@@ -346,8 +346,10 @@ Result<std::unique_ptr<Ledger>> Ledger::open_read_only(const std::string& direct
   auto core = std::make_shared<Core>();
   core->path = directory + "/ledger.db";
   if (::access(core->path.c_str(), F_OK) != 0) {
-    return Error::from_errno(errno, core->path)
-        .wrap("there is no ledger yet; has the agent run with this state directory?");
+    const int why = errno;
+    Error error = Error::from_errno(why, core->path);
+    if (why != ENOENT) return std::move(error).wrap("the ledger cannot be read; run as root or in group chiron");
+    return std::move(error).wrap("there is no ledger yet; has an agent run with this state directory?");
   }
   Result<std::unique_ptr<Database>> opened = Database::open(core->path, Database::Access::read_only, kBusy);
   if (!opened) return std::move(opened).error().wrap("opening the ledger for reading");

@@ -176,7 +176,11 @@ void PolicyBook::pause(std::string_view remedy, std::optional<Duration> length) 
 
 void PolicyBook::resume(std::string_view remedy) {
   const std::lock_guard lock(mutex_);
-  pauses_.erase(std::string(remedy));
+  if (remedy.empty()) {
+    pauses_.clear();
+  } else {
+    pauses_.erase(std::string(remedy));
+  }
 }
 
 std::optional<Decision> PolicyBook::paused(std::string_view remedy) const {

@@ -67,6 +67,7 @@ class PolicyBook {
 
   /// Pauses; "" is every remedy. Without a length until resumed.
   void pause(std::string_view remedy, std::optional<Duration> length);
+  /// "" ends every pause, those of single remedies too.
   void resume(std::string_view remedy);
   std::optional<Decision> paused(std::string_view remedy) const;
   /// JSON with both clocks; "" when nothing is paused.

@@ -41,6 +41,7 @@ struct AlertChange {
 
 struct RuleHealth {
   std::string group, file, name, expr;
+  std::vector<std::pair<std::string, std::string>> labels;  ///< as written: templates
   std::string last_error;  ///< "" when the last evaluation went well
   Duration last_duration{};
   WallTime last_evaluation{};

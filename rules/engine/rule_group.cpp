@@ -15,6 +15,7 @@ Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const 
             .file = group.file,
             .name = spec.name,
             .expr = spec.expr_text,
+            .labels = spec.labels,
             .last_error = {},
             .last_duration = {},
             .last_evaluation = {}};

@@ -1,5 +1,13 @@
 #include "agent/cli.h"
 
+#include "agent/cli_print.h"
+#include "agent/table.h"
+#include "exporter/base/file.h"
+#include "tests/support/temp_dir.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace chiron::agent {
 namespace {
 
@@ -8,14 +16,18 @@ struct Outcome {
   std::string out, err;
 };
 
-Outcome run(std::vector<std::string> words) {
+/// `out` takes the place of standard output when given.
+Outcome run(std::vector<std::string> words, const char* out = nullptr) {
   words.insert(words.begin(), "chiron");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   ::testing::internal::CaptureStdout();
   ::testing::internal::CaptureStderr();
+  const FileDescriptor captured(::dup(STDOUT_FILENO));
+  if (out != nullptr) ::dup2(FileDescriptor(::open(out, O_WRONLY | O_CLOEXEC)).get(), STDOUT_FILENO);
   const int code = run_command_line(static_cast<int>(argv.size()), argv.data());
   std::fflush(nullptr);
+  ::dup2(captured.get(), STDOUT_FILENO);
   return {code, ::testing::internal::GetCapturedStdout(), ::testing::internal::GetCapturedStderr()};
 }
 
@@ -26,6 +38,100 @@ TEST(Cli, AMistypedOptionOrCommandIsRefusedWithASuggestion) {
   const Outcome command = run({"statsu"});
   EXPECT_EQ(command.code, 2);
   EXPECT_THAT(command.err, ::testing::HasSubstr("did you mean status?"));
+}
+
+TEST(Cli, AWrongCommandIsNamedAndItsOwnHelpIsPointedTo) {
+  const Outcome unknown = run({"frobnicate"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, ::testing::HasSubstr("no command 'frobnicate'"));
+  const Outcome missing = run({"remedy", "plan"});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_EQ(missing.err,
+            "chiron: remedy plan: REMEDY is missing\n`chiron remedy plan --help` tells what it takes\n");
+  EXPECT_THAT(run({"remedy"}).err, ::testing::HasSubstr("a command is missing: list, plan"));
+  EXPECT_THAT(run({"status", "extra"}).err, ::testing::HasSubstr("'extra'"));
+  EXPECT_THAT(run({"run", "--sampling.interval"}).err,
+              ::testing::HasSubstr("--sampling.interval needs a value"));
+}
+
+TEST(Cli, AFlagWithAValueThatIsNoneIsRefusedAsAnyOtherSetting) {
+  for (const char* option : {"--collector.cpu=maybe", "--no-collector.cpu=maybe"}) {
+    const Outcome outcome = run({"check", "--config.file", "/dev/null", option});
+    EXPECT_EQ(outcome.code, 1) << option;
+    EXPECT_THAT(outcome.out, ::testing::HasSubstr("'maybe' is neither true nor false")) << option;
+  }
+  const Outcome shown = run({"config", "show", "--config.file", "/dev/null", "--no-collector.cpu"});
+  EXPECT_THAT(shown.out, ::testing::ContainsRegex("collector.cpu +option --collector.cpu +false"));
+}
+
+TEST(Cli, WhatCannotBePrintedIsAFailure) {
+  const Outcome outcome = run({"version"}, "/dev/full");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("No space left on device"));
+}
+
+TEST(Cli, MistakesInAnExpressionAreShownWithoutAnAgent) {
+  const Outcome outcome = run({"query", "sum(rate(foo)) + bar["});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("EXPR:1:10: error: expected type range vector"));
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("             ^~~"));
+}
+
+TEST(Cli, MistakesInTheOptionsOfHistoryAreUsageErrors) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--limit", "-3"},
+                                             {"--limit", "0"},
+                                             {"--limit", "x"},
+                                             {"--since", "yesterday"},
+                                             {"--outcome", "sucess"}}) {
+    const Outcome outcome = run({"history", words[0], words[1]});
+    EXPECT_EQ(outcome.code, 2) << words[0];
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr(words[0]));
+  }
+}
+
+TEST(Cli, WritesAConfigurationOnlyWhereNothingIs) {
+  const testing::TempDir dir;
+  const std::string file = dir / "chiron.yml";
+  EXPECT_EQ(run({"config", "init", file}).code, 0);
+  EXPECT_EQ(run({"check", "--config.file", file}).code, 0);
+  const Outcome again = run({"config", "init", file});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, ::testing::HasSubstr("exists already"));
+  EXPECT_THAT(run({"config", "init", dir / "absent/chiron.yml"}).err, ::testing::HasSubstr("mkdir -p"));
+}
+
+TEST(Cli, ChecksTheRemediesNamedAgainstRules) {
+  const testing::TempDir dir;
+  const std::string remedy =
+      dir.write("r.yml",
+                "remedies:\n  - name: x\n    on: {alerts: ['alertname=\"Nobody\"']}\n"
+                "    target: x.service\n    steps: [{service.restart: {unit: x.service}}]\n");
+  const Outcome outcome = run({"check", "--config.file", "/dev/null", remedy});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr("no alert of the rules can trigger x"));
+  const std::string rules =
+      dir.write("rules.yml", "groups: [{name: g, rules: [{alert: Nobody, expr: up == 0}]}]\n");
+  EXPECT_THAT(run({"check", "--config.file", "/dev/null", remedy, rules}).out,
+              ::testing::HasSubstr("2 files: 1 rule in 1 group, 1 remedy; 0 errors, 0 warnings"));
+}
+
+TEST(Cli, PlansWithoutAnAgentThatNeverRan) {
+  const testing::TempDir dir;
+  const Outcome outcome = run({"remedy", "plan", "rescue-disk", "--target", "/", "--config.file", "/dev/null",
+                               "--storage.path", dir / "state"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr("no agent answers"));
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr("step disk.rescue"));
+}
+
+TEST(Cli, NamesFromStrangersDoNotSteerTheTerminal) {
+  EXPECT_EQ(printable("a\x1b[31mb\x07\n\t\xc2\x9b"
+                      "2J caf\xc3\xa9\xff"),
+            "a?[31mb?\n\t?2J caf\xc3\xa9\xef\xbf\xbd");
+  Table table({"A", "B"});
+  table.add({"one\ntwo", "x"});
+  EXPECT_EQ(table.to_string(), "A        B\none two  x\n");
 }
 
 TEST(Cli, WithoutACommandItSaysHowToGoOn) {

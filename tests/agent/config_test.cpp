@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/findings.h"
 #include "tests/support/temp_dir.h"
 
 namespace chiron::agent {
@@ -77,6 +78,56 @@ TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
   }
   EXPECT_THAT(all, ::testing::HasSubstr("interval"));
   EXPECT_THAT(all, ::testing::HasSubstr("not supported yet"));
+}
+
+TEST_F(ConfigTest, ExternalLabelsAreReadAndTheirNamesChecked) {
+  const Config config = load("identity: {job: x, external_labels: {site: paris}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(config.external_labels.get("site"), "paris");
+  load("identity: {external_labels: {bad-name: x, __name__: y}}\n");
+  EXPECT_EQ(sink_.errors(), 2u) << findings();
+}
+
+TEST_F(ConfigTest, AFaultOfAListNamesItsElement) {
+  load("services: [nginx, '../x']\ndeletion: {roots: [/var/log, tmp]}\n");
+  EXPECT_EQ(sink_.errors(), 2u);
+  EXPECT_THAT(findings(), ::testing::HasSubstr(":1:19:"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr(":2:30:"));
+}
+
+TEST_F(ConfigTest, AddressesAndPathsAreCheckedBeforeAnythingStarts) {
+  load("http: {listen: [nonsense, ':x', ':99999', '[::1]:80', ':80']}\n", {{"path.procfs", {""}}});
+  EXPECT_EQ(sink_.errors(), 5u) << findings();
+  load("http: {listen: []}\n");
+  EXPECT_EQ(sink_.errors(), 6u) << findings();
+}
+
+TEST_F(ConfigTest, TheNullDeviceIsAnEmptyFile) {
+  const Config config = load_config(
+      {{"config.file", {"/dev/null"}}}, [](const std::string&) { return std::nullopt; }, sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(config.rule_files, Config().rule_files);
+}
+
+TEST_F(ConfigTest, FilesAreFoundFromTheConfigurationsDirectory) {
+  dir_.write("rules/mine.yml", "groups: [{name: g, rules: [{record: a:b, expr: up}]}]\n");
+  const Config config = load("rule_files: ['rules/*.yml']\n");
+  EXPECT_EQ(load_policies(config, sink_).groups.size(), 1u);
+  EXPECT_TRUE(sink_.ok()) << findings();
+}
+
+TEST_F(ConfigTest, AMistypedVariableIsWarnedOfAndAStrangersIsNot) {
+  check_environment({"CHIRON_SAMPLNG_INTERVAL", "CHIRON_SAMPLING_INTERVAL", "CHIRON_PORT", "PATH"}, sink_);
+  ASSERT_EQ(sink_.all().size(), 1u) << findings();
+  EXPECT_TRUE(sink_.ok());
+  EXPECT_THAT(findings(), ::testing::HasSubstr("did you mean CHIRON_SAMPLING_INTERVAL?"));
+}
+
+TEST_F(ConfigTest, FindingsAreToldFromTopToBottom) {
+  load("frobnicate: 1\nlog: {level: loud}\nservices: ['/']\n");
+  std::vector<std::size_t> lines;
+  for (const Diagnostic& one : in_order(sink_)) lines.push_back(one.where.line);
+  EXPECT_EQ(lines, (std::vector<std::size_t>{1, 2, 3}));
 }
 
 TEST_F(ConfigTest, ANamedFileMustExist) {

@@ -4,11 +4,11 @@
 #include "tests/support/recording_log.h"
 #include "tests/support/temp_dir.h"
 
+#include <future>
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <future>
 
 namespace chiron::agent {
 namespace {
