@@ -63,7 +63,38 @@ def enter_lab(*programs):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1))
     run('ip', 'link', 'set', 'lo', 'up')
+    _mount_scratch()
+
+
+def enter_systemd_lab(*programs):
+    """For a script that systemd-namespace.sh runs: restarts it in the pid and network namespaces of that systemd, whose
+    end takes all that was started along, with the machine's mounts and a SCRATCH of its own; an agent finds its bus."""
+    if os.environ.get(_INSIDE) != '1':
+        for program in programs + ('nsenter', 'unshare', 'mount'):
+            if shutil.which(program) is None:
+                skip(f'{program} is not installed')
+        os.environ[_INSIDE] = '1'
+        os.execvp('nsenter', ['nsenter', '--target', os.environ['LAB_PID'], '--pid', '--net', 'unshare', '--mount',
+                              '--propagation', 'private', sys.executable, '-u', *sys.argv])
+    del os.environ[_INSIDE]
+    os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = os.environ['LAB_BUS']
+    _mount_scratch()
+
+
+def _mount_scratch():
     run('mount', '-t', 'tmpfs', '-o', 'size=1g,mode=755', 'scratch', SCRATCH)
+
+
+def systemctl(*arguments, check=True):
+    """Inside the systemd of systemd-namespace.sh."""
+    # Not --all: to leave out the user namespace, which is the same, nsenter would have to find itself in /proc.
+    return run('nsenter', '--target', os.environ['LAB_PID'], '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup',
+               'systemctl', *arguments, check=check).stdout
+
+
+def write_unit(name, start):
+    write(f'{os.environ["LAB_ROOT"]}/run/systemd/system/{name}.service',
+          f'[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n')
 
 
 def run(*argv, check=True, **options):

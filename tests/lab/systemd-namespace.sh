@@ -16,6 +16,7 @@ set -euo pipefail
 become_systemd() {
   local dir=$1
   mount --make-rprivate /
+  ip link set lo up
   mount -t tmpfs -o mode=755 tmpfs "$dir"
   mkdir "$dir/upper" "$dir/work" "$dir/root"
   mount -t overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" overlay "$dir/root"
@@ -65,7 +66,7 @@ fi
 [[ $# -gt 0 ]] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
 # 77: ctest counts the test as skipped.
 [[ $EUID -eq 0 ]] || { echo "$0: needs root" >&2; exit 77; }
-for program in /lib/systemd/systemd dbus-daemon busctl nsenter; do
+for program in /lib/systemd/systemd dbus-daemon busctl ip nsenter; do
   command -v "$program" >/dev/null || { echo "$0: needs $program" >&2; exit 77; }
 done
 
@@ -100,7 +101,7 @@ trap 'exit 143' TERM INT
 if [[ -n $cgroup ]]; then mkdir "$cgroup"; fi
 (
   if [[ -n $cgroup ]]; then echo "$BASHPID" >"$cgroup/cgroup.procs"; fi
-  exec unshare --fork --kill-child=KILL --pid --mount --uts --ipc --cgroup "$self" --become-systemd "$dir"
+  exec unshare --fork --kill-child=KILL --pid --mount --net --uts --ipc --cgroup "$self" --become-systemd "$dir"
 ) &
 holder=$!
 
