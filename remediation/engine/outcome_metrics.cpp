@@ -95,6 +95,15 @@ void OutcomeMetrics::suppressed(std::string_view remedy, Suppression reason) {
       .increment();
 }
 
+void OutcomeMetrics::at_work(std::string_view remedy, std::string_view target, bool yes) {
+  if (remedy.empty()) return;
+  metrics_
+      .gauge("chiron_remedy_active",
+             "1 while a run of the remedy on the target is carried out or verified, else 0.",
+             labels("remedy", remedy, "target", target))
+      .set(yes ? 1 : 0);
+}
+
 void OutcomeMetrics::exhausted(std::string_view remedy, std::string_view target, bool yes) {
   metrics_
       .gauge("chiron_remedy_exhausted",

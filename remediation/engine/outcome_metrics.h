@@ -20,6 +20,9 @@ class OutcomeMetrics {
   void run_ended(const RunRecord& run);
   void step_ended(std::string_view action, std::string_view outcome, Duration took);
   void suppressed(std::string_view remedy, Suppression reason);
+  /// A run on the target is carried out or verified, or no more. Not for rehearsals, which heal nothing, nor
+  /// for an action by hand (remedy ""): what holds back a page until a remedy has ended asks for this.
+  void at_work(std::string_view remedy, std::string_view target, bool yes);
   void exhausted(std::string_view remedy, std::string_view target, bool yes);
   void set_paused(std::size_t remedies) { paused_.set(static_cast<double>(remedies)); }
   void set_active(std::size_t runs) { active_.set(static_cast<double>(runs)); }

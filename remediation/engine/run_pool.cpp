@@ -76,7 +76,10 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   }
   executor_->boundary("after begin");
   record.id = *id;
-  if (!plan.dry_run) services_.book.note_attempt(record.remedy, record.target, record.started);
+  if (!plan.dry_run) {
+    services_.book.note_attempt(record.remedy, record.target, record.started);
+    services_.metrics.at_work(record.remedy, record.target, true);
+  }
   services_.log.info("run started", {{"run", record.id},
                                      {"remedy", record.remedy},
                                      {"alert", record.alertname},
@@ -112,6 +115,7 @@ void RunPool::work() {
       ended_[record.target] = services_.clock.boot();
     }
     lock.unlock();
+    if (!run->plan().dry_run) services_.metrics.at_work(record.remedy, record.target, false);
     release(record.target);
     options_.run_ended();
     lock.lock();

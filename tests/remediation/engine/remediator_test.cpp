@@ -1,5 +1,7 @@
 #include "tests/remediation/engine/remediator_fixture.h"
 
+#include <future>
+
 namespace chiron::remediation {
 namespace {
 
@@ -140,6 +142,35 @@ TEST_F(Remediation, AHeldAlertAPendingOneAndOneThatIsOverStartNothing) {
   EXPECT_EQ(Stage::get().ran.front(), "d.service");
 }
 
+TEST_F(Remediation, ARunAtWorkShowsFromItsFirstStepToTheEndOfItsVerification) {
+  const auto at_work = [&] {
+    return metrics_
+        ->gauge("chiron_remedy_active", "", {{"remedy", "restart-web"}, {"target", "nginx.service"}})
+        .value();
+  };
+  std::promise<void> go;
+  on_run([&, wait = go.get_future().share()](ActionContext&, Report&, const std::string&) -> Status {
+    wait.wait();
+    return {};
+  });
+  RemedySpec spec = remedy();
+  spec.verify.within = 1h;
+  start({spec});
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+  EXPECT_EQ(at_work(), 1);
+  go.set_value();
+  ASSERT_TRUE(eventually([&] {
+    const std::vector<RunRecord> active = remediator_->active();
+    return active.size() == 1 && active.front().state == RunState::verifying;
+  }));
+  EXPECT_EQ(at_work(), 1);
+  holds_ = false;
+  frame();
+  ASSERT_TRUE(eventually([&] { return ended("succeeded"); }));
+  EXPECT_TRUE(eventually([&] { return at_work() == 0; }));
+}
+
 TEST_F(Remediation, ABudgetThatIsUsedUpShowsAsExhaustedWhileTheAlertAsks) {
   RemedySpec spec = remedy();
   spec.policy.cooldown = 0s;
@@ -199,6 +230,12 @@ TEST_F(Remediation, InDryRunItSaysOnceWhatItWouldDo) {
   EXPECT_EQ(run.steps[0].detail, "would act on nginx.service");
   ASSERT_TRUE(eventually([&] { return suppressed("dry_run") == 3; }));
   EXPECT_EQ(Stage::get().count(), 0u);
+  // Nothing is healed: no page may be held back for it.
+  Frame frame;
+  metrics_->collect(frame);
+  for (const FrameEntry& entry : frame.entries()) {
+    EXPECT_NE(catalogue_->labels(entry.id).get(kMetricName), "chiron_remedy_active");
+  }
 }
 
 TEST_F(Remediation, EverySeriesIsThereAtZero) {
