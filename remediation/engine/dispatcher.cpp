@@ -130,8 +130,11 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   }
   // With every worker taken it waits for the pass that follows the end of a run.
   if (services_.pool.full()) return notes_.keep(key);
+  const Result<bool> holds = services_.still_holds(alert);
+  // Its rule may just have been taken away by a reload.
+  if (!holds) return no(Suppression::held, holds.error().to_string());
   // keep_firing_for leaves an alert firing that is over already.
-  if (const Result<bool> holds = services_.still_holds(alert); holds && !*holds) return notes_.keep(key);
+  if (!*holds) return notes_.keep(key);
   launch(remedy, target.name, alert, dry_run);
 }
 

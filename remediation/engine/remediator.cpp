@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kPausesKey = "pauses";
 // Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps.
-constexpr std::size_t kRestored = 10'000;
+// and as many again that were only planned.
+constexpr std::size_t kRestored = 25'000;
 constexpr Duration kPlanTimeout = std::chrono::seconds(20);
 
 Error not_there(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known) {
@@ -34,13 +35,14 @@ Result<const ActionInfo*> action_named(std::string_view name) {
 }
 
 /// What an action by hand is about: two on the same thing must not meet, nor meet a remedy's run.
-std::string target_of(std::string_view action, const ArgumentValues& arguments) {
+std::string target_of(const ActionInfo& action, const ArgumentValues& arguments) {
+  const std::string_view subject = subject_of(action);
   for (const auto& [name, value] : arguments) {
-    if (value.shape == ArgumentValue::Shape::text && !value.texts.empty() && name != "timeout") {
+    if (name == subject && value.shape == ArgumentValue::Shape::text && !value.texts.empty()) {
       return value.texts.front();
     }
   }
-  return std::string(action);
+  return std::string(action.name);
 }
 
 }  // namespace
@@ -195,6 +197,10 @@ Status Remediator::start() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
+  // One that came of damage has to outlive the next start as well.
+  if (Status saved = self.book.paused("") ? self.save_pauses() : Status(); !saved) {
+    self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
+  }
   self.count_paused();
   self.pool.start({ledger,
                    self.steps,
@@ -218,6 +224,11 @@ Status Remediator::recall() {
   self.book.restore(*runs);
   Result<std::string> pauses = ledger.get(kPausesKey);
   Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
+  const Result<bool> lost = ledger.lost_records();
+  if (restored && !lost) restored = lost.error();
+  if (restored && *lost) {
+    restored = Error(ErrorCode::corrupt, "the ledger was damaged: what was paused or had just run is gone");
+  }
   if (!restored) {
     // Better held back by mistake than let loose by one.
     self.book.pause("", std::nullopt);
@@ -257,7 +268,12 @@ Result<std::string> Remediator::request(RunRequest request, bool force) {
   Result<RemedySpec> remedy = impl_->find(request.remedy);
   if (!remedy) return std::move(remedy).error();
   const bool dry_run = request.dry_run || impl_->options.global_dry_run;
-  const Target target = target_named(*remedy, request.target);
+  rules::TemplateData data;
+  if (request.alert) {
+    data.labels = &request.alert->labels;
+    data.value = request.alert->value;
+  }
+  const Target target = target_named(*remedy, request.target, request.alert ? &data : nullptr);
   if (!target.ok()) return Error(ErrorCode::permission_denied, target.detail);
   if (!force && !dry_run) {
     const Decision decision = impl_->decide(*remedy, target.name, true);
@@ -282,7 +298,7 @@ Result<std::string> Remediator::run_action(std::string action, ArgumentValues ar
   StepSpec step{*info, std::move(arguments), {}};
   // A mistake in an argument is told to who made it, not to the ledger.
   if (Result<PreparedStep> sound = prepare_step(step, nullptr); !sound) return std::move(sound).error();
-  const std::string target = target_of(action, step.arguments);
+  const std::string target = target_of(**info, step.arguments);
   if (std::optional<std::string> denied = denied_target(target)) {
     return Error(ErrorCode::permission_denied, *std::move(denied));
   }
@@ -315,7 +331,7 @@ Result<Plan> Remediator::plan_action(std::string_view action, const ArgumentValu
   Result<const ActionInfo*> info = action_named(action);
   if (!info) return std::move(info).error();
   Result<std::vector<StepPlan>> steps =
-      impl_->plan_steps({StepSpec{*info, arguments, {}}}, target_of(action, arguments), false);
+      impl_->plan_steps({StepSpec{*info, arguments, {}}}, target_of(**info, arguments), false);
   if (!steps) return std::move(steps).error();
   return std::move(steps->front().plan);
 }

@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml_reader.h"
+#include "remediation/engine/step_runner.h"
 
 #include <fmt/format.h>
 
@@ -45,6 +46,11 @@ std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view ke
     return std::nullopt;
   }
   return out;
+}
+
+bool reads_labels(const std::string& text) {
+  const Result<rules::Template> compiled = rules::Template::compile(text);
+  return compiled && !compiled->label_names().empty();
 }
 
 class RemedyReader {
@@ -164,6 +170,11 @@ class RemedyReader {
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
       for (const auto& [key, text] : value.pairs)
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
+      if (value.shape == ArgumentValue::Shape::list && !value.texts.empty() &&
+          reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
+        arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
+                       "write the first element out; labels may fill in what follows");
+      }
       step.arguments.emplace_back(argument.key.text(), std::move(value));
     }
     if (good) check_arguments(arguments, step, expanded);

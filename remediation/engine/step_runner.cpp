@@ -2,6 +2,10 @@
 
 #include "exporter/base/parse.h"
 
+#include <algorithm>
+#include <system_error>
+#include <thread>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <pthread.h>
@@ -86,6 +90,14 @@ std::string arguments_to_json(const ArgumentValues& values) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string_view subject_of(const ActionInfo& info) {
+  const std::unique_ptr<Action> action = info.make();
+  Arguments arguments;
+  action->declare(arguments);
+  const auto found = std::ranges::find(arguments.declared(), Need::required, &Arguments::Declared::need);
+  return found != arguments.declared().end() ? found->name : std::string_view();
+}
+
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data) {
   ArgumentValues values = step.arguments;
   const std::string name(step.action->name);
@@ -143,6 +155,10 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
                                                               const StepOwner& owner) const {
   {
     const std::lock_guard lock(stuck_->mutex);
+    if (stuck_->targets.contains(owner.target)) {
+      return Error(ErrorCode::failed_precondition,
+                   fmt::format("an earlier step on {} hangs and has not returned", owner.target));
+    }
     if (stuck_->targets.size() >= options_.max_stuck) {
       return Error(ErrorCode::exhausted,
                    fmt::format("{} earlier steps hang; none is started any more", stuck_->targets.size()));
@@ -151,25 +167,30 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
   return std::make_shared<Job>(std::move(step), owner, paths_, options_, clock_, log_);
 }
 
-bool StepRunner::carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner) {
-  std::thread([job, stuck = stuck_, target = owner.target] {
-    ::pthread_setname_np(::pthread_self(), "step");
-    job->work(*job);
-    bool was_abandoned = false;
-    {
-      const std::lock_guard lock(job->mutex);
-      job->done = true;
-      was_abandoned = job->abandoned;
-      job->changed.notify_all();
-    }
-    if (!was_abandoned) return;
-    const std::lock_guard lock(stuck->mutex);
-    if (const auto found = stuck->targets.find(target);
-        found != stuck->targets.end() && --found->second == 0) {
-      stuck->targets.erase(found);
-    }
-  }).detach();
+void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,
+                      const std::string& target) {
+  ::pthread_setname_np(::pthread_self(), "step");
+  job->work(*job);
+  bool was_abandoned = false;
+  {
+    const std::lock_guard lock(job->mutex);
+    job->done = true;
+    was_abandoned = job->abandoned;
+    job->changed.notify_all();
+  }
+  if (!was_abandoned) return;
+  const std::lock_guard lock(stuck->mutex);
+  if (const auto found = stuck->targets.find(target); found != stuck->targets.end() && --found->second == 0) {
+    stuck->targets.erase(found);
+  }
+}
 
+Result<bool> StepRunner::carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner) {
+  try {
+    std::thread([job, stuck = stuck_, target = owner.target] { work(job, stuck, target); }).detach();
+  } catch (const std::system_error& fault) {
+    return Error(ErrorCode::exhausted, fmt::format("no thread could be started: {}", fault.what()));
+  }
   BootTime limit = job->context.deadline + options_.grace;
   bool cancelled = false;
   std::unique_lock lock(job->mutex);
@@ -199,10 +220,11 @@ StepResult StepRunner::run(PreparedStep step, const StepOwner& owner) {
       self.status = Error(ErrorCode::internal, fmt::format("the action threw: {}", fault.what()));
     }
   };
-  const bool returned = carry_out(*job, owner);
+  const Result<bool> returned = carry_out(*job, owner);
+  if (!returned) return {"failed", returned.error().to_string(), {}, {}};
   StepResult result;
   result.took = clock_.boot() - started;
-  if (returned) {
+  if (*returned) {
     result.outcome = outcome_of((*job)->status);
     result.detail = detail_of((*job)->status, (*job)->report);
     result.report = (*job)->report;
@@ -228,7 +250,9 @@ Result<Plan> StepRunner::plan(PreparedStep step, const StepOwner& owner) {
       self.planned = Error(ErrorCode::internal, fmt::format("the action threw: {}", fault.what()));
     }
   };
-  if (carry_out(*job, owner)) return std::move((*job)->planned);
+  const Result<bool> returned = carry_out(*job, owner);
+  if (!returned) return returned.error();
+  if (*returned) return std::move((*job)->planned);
   return Error(ErrorCode::timed_out, "planning did not end in time");
 }
 

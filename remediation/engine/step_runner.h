@@ -28,6 +28,8 @@ struct PreparedStep {
 };
 /// `data` nothing: the arguments hold no templates and are taken as they are.
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
+/// What a step is about: the name of the first argument that its action requires.
+std::string_view subject_of(const ActionInfo& action);
 /// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);
 
@@ -74,7 +76,9 @@ class StepRunner {
     std::map<std::string, std::size_t, std::less<>> targets;  // guarded by mutex
   };
   /// Carries the job out; false when it was left behind.
-  bool carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner);
+  Result<bool> carry_out(const std::shared_ptr<Job>& job, const StepOwner& owner);
+  static void work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,
+                   const std::string& target);
   Result<std::shared_ptr<Job>> make_job(PreparedStep step, const StepOwner& owner) const;
 
   const Options options_;

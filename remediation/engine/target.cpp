@@ -2,6 +2,10 @@
 
 #include "exporter/base/systemd.h"
 #include "remediation/actions/unit_policy.h"
+#include "remediation/engine/step_runner.h"
+
+#include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -12,49 +16,93 @@ namespace {
 constexpr std::size_t kMaxLength = 4096;
 constexpr std::size_t kShownLength = 200;
 
-/// Whether a step would act on a label directly rather than on the target.
-bool acts_on_labels(const RemedySpec& remedy) {
-  const auto reads_labels = [](const std::string& text) {
-    if (text.find("{{") == std::string::npos) return false;
-    const Result<rules::Template> compiled = rules::Template::compile(text);
-    return compiled && !compiled->label_names().empty();
-  };
-  for (const StepSpec& step : remedy.steps) {
-    for (const auto& [name, value] : step.arguments) {
-      if (std::any_of(value.texts.begin(), value.texts.end(), reads_labels)) return true;
-      if (std::any_of(value.pairs.begin(), value.pairs.end(),
-                      [&](const auto& pair) { return reads_labels(pair.second); })) {
-        return true;
-      }
-    }
+using Fault = std::pair<Suppression, std::string>;
+
+bool leads_upwards(std::string_view name) {
+  for (std::size_t at = 0; (at = name.find("..", at)) != std::string_view::npos; at += 2) {
+    const bool starts = at == 0 || name[at - 1] == '/';
+    const bool ends = at + 2 == name.size() || name[at + 2] == '/';
+    if (starts && ends) return true;
   }
   return false;
 }
 
-Target check(const RemedySpec& remedy, std::string name) {
-  Target target{std::move(name), Suppression::none, {}};
-  const auto refuse = [&target](Suppression reason, std::string detail) {
-    target.reason = reason;
-    target.detail = std::move(detail);
-    target.name.resize(std::min(target.name.size(), kShownLength));
-    return target;
+/// Why a name is nobody's to act on under this remedy.
+std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what, const std::string& name) {
+  if (std::optional<std::string> fault = unfit_target(name)) {
+    return Fault(Suppression::target_not_allowed, fmt::format("{} {}", what, *fault));
+  }
+  if (std::optional<std::string> denied = denied_target(name)) {
+    return Fault(Suppression::target_denied, *std::move(denied));
+  }
+  if (remedy.allows(name)) return std::nullopt;
+  return Fault(Suppression::target_not_allowed,
+               remedy.targets
+                   ? fmt::format("no glob of targets: matches {}", name)
+                   : fmt::format("{} comes from labels, and the remedy has no targets: to allow it", what));
+}
+
+/// One text of a step's argument, and whether it says what is acted on, or which program is run.
+struct StepText {
+  enum class Role { subject, program, other };
+  std::string what;
+  const std::string& text;
+  Role role = Role::other;
+};
+
+/// What is acted on is held against the allow-list like the target itself. The rest may say what it likes, as
+/// long as it turns neither into an option nor into another path than it reads.
+std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateData& data,
+                              const StepText& one) {
+  if (one.text.find("{{") == std::string::npos) return std::nullopt;
+  const Result<rules::Template> compiled = rules::Template::compile(one.text);
+  if (!compiled || compiled->label_names().empty()) return std::nullopt;
+  const auto refuse = [&one](std::string_view why) {
+    return Fault(Suppression::target_not_allowed, fmt::format("{} {}", one.what, why));
   };
-  if (std::optional<std::string> fault = unfit_target(target.name)) {
-    return refuse(Suppression::target_not_allowed, fmt::format("the target {}", *fault));
+  if (!remedy.targets) return refuse("comes from labels, and the remedy has no targets: to allow it");
+  const Result<std::string> expanded = compiled->expand(data);
+  if (!expanded) return refuse(expanded.error().to_string());
+  if (one.role == StepText::Role::subject) return fault_of(remedy, one.what, *expanded);
+  if (one.role == StepText::Role::program) return refuse("must not come from labels");
+  if (one.text.starts_with("{{") && expanded->starts_with('-'))
+    return refuse("begins with a dash, and could be taken for an option");
+  if (leads_upwards(*expanded)) return refuse("holds \"..\"");
+  return std::nullopt;
+}
+
+std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::TemplateData& data) {
+  for (const StepSpec& step : remedy.steps) {
+    const std::string_view subject = subject_of(*step.action);
+    for (const auto& [name, value] : step.arguments) {
+      const auto look = [&, &name = name, &value = value](const std::string& text) {
+        StepText one{fmt::format("{} of {}", name, step.action->name), text, StepText::Role::other};
+        if (name == subject && value.shape == ArgumentValue::Shape::text) one.role = StepText::Role::subject;
+        if (name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front())
+          one.role = StepText::Role::program;
+        return fault_of(remedy, data, one);
+      };
+      for (const std::string& text : value.texts)
+        if (std::optional<Fault> fault = look(text)) return fault;
+      for (const auto& [key, text] : value.pairs)
+        if (std::optional<Fault> fault = look(text)) return fault;
+    }
   }
-  if (std::optional<std::string> denied = denied_target(target.name)) {
-    return refuse(Suppression::target_denied, *std::move(denied));
+  return std::nullopt;
+}
+
+/// `alert`: what labels the steps read; nothing when no alert asks.
+Target check(const RemedySpec& remedy, std::string name, const rules::TemplateData* alert) {
+  Target target{std::move(name), Suppression::none, {}};
+  std::optional<Fault> fault = fault_of(remedy, "the target", target.name);
+  if (!fault && alert != nullptr) {
+    rules::TemplateData data = *alert;
+    data.target = target.name;
+    fault = fault_of_steps(remedy, data);
   }
-  if (!remedy.allows(target.name)) {
-    return refuse(Suppression::target_not_allowed,
-                  remedy.targets
-                      ? fmt::format("no glob of targets: matches {}", target.name)
-                      : "the target comes from labels, and the remedy has no targets: to allow it");
-  }
-  if (!remedy.targets && acts_on_labels(remedy)) {
-    return refuse(Suppression::target_not_allowed,
-                  "a step reads labels, and the remedy has no targets: to allow it");
-  }
+  if (!fault) return target;
+  std::tie(target.reason, target.detail) = *std::move(fault);
+  target.name.resize(std::min(target.name.size(), kShownLength));
   return target;
 }
 
@@ -68,11 +116,7 @@ std::optional<std::string> unfit_target(std::string_view name) {
     const auto byte = static_cast<unsigned char>(character);
     if (byte < 0x20 || byte == 0x7f) return "holds a control character";
   }
-  for (std::size_t at = 0; (at = name.find("..", at)) != std::string_view::npos; at += 2) {
-    const bool starts = at == 0 || name[at - 1] == '/';
-    const bool ends = at + 2 == name.size() || name[at + 2] == '/';
-    if (starts && ends) return "holds \"..\"";
-  }
+  if (leads_upwards(name)) return "holds \"..\"";
   return std::nullopt;
 }
 
@@ -87,18 +131,18 @@ std::optional<std::string> denied_target(std::string_view name) {
 Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert) {
   Result<std::string> name = remedy.target.expand(alert);
   if (!name) return {{}, Suppression::target_not_allowed, name.error().to_string()};
-  return check(remedy, *std::move(name));
+  return check(remedy, *std::move(name), &alert);
 }
 
-Target target_named(const RemedySpec& remedy, std::string_view name) {
-  if (!name.empty()) return check(remedy, std::string(name));
+Target target_named(const RemedySpec& remedy, std::string_view name, const rules::TemplateData* alert) {
+  if (!name.empty()) return check(remedy, std::string(name), alert);
   if (!remedy.target.is_literal()) {
     return {
         {},
         Suppression::target_not_allowed,
         fmt::format("the target of {} comes from labels ({}): name one", remedy.name, remedy.target.text())};
   }
-  return check(remedy, remedy.target.text());
+  return check(remedy, remedy.target.text(), alert);
 }
 
 }  // namespace chiron::remediation

@@ -18,10 +18,13 @@ struct Target {
   bool ok() const { return reason == Suppression::none; }
 };
 
-/// Expands the remedy's target for an alert and checks it: labels are data from strangers.
+/// Expands the remedy's target for an alert and checks it, and what the steps read from labels: those are
+/// data from strangers.
 Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert);
-/// The same checks for a target that a person named; "" is the remedy's own when it is written out.
-Target target_named(const RemedySpec& remedy, std::string_view name);
+/// The same checks for a target that a person named; "" is the remedy's own when it is written out. `alert`:
+/// where labels that the steps read come from, if from anywhere.
+Target target_named(const RemedySpec& remedy, std::string_view name,
+                    const rules::TemplateData* alert = nullptr);
 
 /// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.
 std::optional<std::string> unfit_target(std::string_view name);

@@ -3,6 +3,8 @@
 #include "exporter/base/parse.h"
 #include "rules/promql/promql.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 namespace chiron::remediation {
@@ -16,7 +18,10 @@ constexpr Duration kLongestPause = std::chrono::seconds(5);
 
 bool holds(const promql::Value& value) {
   if (const auto* vector = std::get_if<promql::Vector>(&value)) return !vector->empty();
-  if (const auto* scalar = std::get_if<promql::Scalar>(&value)) return scalar->v != 0;
+  // scalar() of nothing is NaN.
+  if (const auto* scalar = std::get_if<promql::Scalar>(&value)) {
+    return scalar->v != 0 && !std::isnan(scalar->v);
+  }
   return false;
 }
 

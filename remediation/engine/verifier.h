@@ -58,8 +58,8 @@ class Verifier {
   static bool applies(const Cure& cure) { return cure.spec.expr.has_value() || cure.alert.has_value(); }
   /// Waits at most spec.within after `ended`.
   Verdict verify(const Cure& cure, BootTime ended, const CancelToken& cancel) const;
-  /// One look at the newest samples. A non-empty vector, as in an alerting rule, or a scalar that is not 0:
-  /// healed.
+  /// One look at the newest samples. A non-empty vector, as in an alerting rule, or a scalar that is neither
+  /// 0 nor NaN: healed.
   Result<bool> healed(const Cure& cure) const;
 
  private:

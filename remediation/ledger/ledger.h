@@ -112,11 +112,15 @@ class Ledger {
 
   /// Marks every unfinished run and step interrupted; returns them. Once, right after open().
   virtual Result<std::vector<RunRecord>> recover() = 0;
+  /// Whether open() found a damaged file and began a fresh one: nobody knows what was paused or had just run.
+  virtual Result<bool> lost_records() { return false; }
 
   /// Records the intent of a run (state running, or suppressed/planned for one that will not act) and returns
   /// its id.
   virtual Result<std::string> begin(RunRecord run) = 0;
   virtual Status begin_step(std::string_view run, const StepRecord& step) = 0;
+  /// This and the next two are outcomes: one that finds the file locked or the disk full is an error to the
+  /// caller, and is written as soon as that is over. Until then no run begins.
   virtual Status end_step(std::string_view run, const StepRecord& step) = 0;
   virtual Status set_state(std::string_view run, RunState state, std::string_view reason) = 0;
   /// Final state with totals.

@@ -39,7 +39,10 @@ Moment moment_now(const Clock& clock) { return {clock.wall(), clock.boot(), cloc
 Duration age(const Moment& then, const Clock& clock) {
   const Duration uptime = clock.boot().time_since_epoch();
   if (then.boot_id == clock.boot_id()) return std::max(Duration::zero(), clock.boot() - then.boot);
-  return std::max<Duration>(uptime, clock.wall() - then.wall);
+  // Far from what nanoseconds hold, whatever a damaged ledger says.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 366 * 100);
+  if (then.wall <= clock.wall() - kLongest) return kLongest;
+  return std::max<Duration>(uptime, then.wall < clock.wall() ? clock.wall() - then.wall : Duration::zero());
 }
 
 }  // namespace chiron::remediation

@@ -88,7 +88,7 @@ StepRecord read_step(const SqlRow& row) {
   return step;
 }
 
-Result<RunRecord> read_run(const SqlRow& row) {
+RunRecord read_run(const SqlRow& row) {
   RunRecord run;
   run.id = as_text(row[0]);
   run.remedy = as_text(row[1]);
@@ -100,10 +100,9 @@ Result<RunRecord> read_run(const SqlRow& row) {
   run.alert_fingerprint = unsigned_bits(row[7]);
   run.alert_labels = labels_from_json(as_text(row[8]));
   const std::optional<RunState> state = parse_run_state(as_text(row[9]));
-  if (!state)
-    return Error(ErrorCode::corrupt, fmt::format("run {}: no such state as '{}'", run.id, as_text(row[9])));
-  run.state = *state;
-  run.reason = as_text(row[10]);
+  // A damaged row must not hide the others. It may have acted, so it counts as if it had.
+  run.state = state.value_or(RunState::interrupted);
+  run.reason = state ? as_text(row[10]) : fmt::format("the ledger has '{}' for its state", as_text(row[9]));
   run.started = read_moment(row, 11);
   if (!std::holds_alternative<std::monostate>(row[14])) run.finished = read_moment(row, 14);
   run.freed_bytes = unsigned_bits(row[17]);
@@ -129,11 +128,10 @@ Result<std::vector<RunRecord>> read_runs(Database& database, std::string_view wh
   std::vector<RunRecord> runs;
   for (const SqlRow& row : *rows) {
     if (row.size() != kRunColumnCount) return Error(ErrorCode::corrupt, "runs: a row without its columns");
-    Result<RunRecord> run = read_run(row);
-    if (!run) return std::move(run).error();
-    if (Status status = steps ? read_steps(database, *run) : Status{}; !status)
+    RunRecord run = read_run(row);
+    if (Status status = steps ? read_steps(database, run) : Status{}; !status)
       return std::move(status).error();
-    runs.push_back(*std::move(run));
+    runs.push_back(std::move(run));
   }
   return runs;
 }

@@ -2,6 +2,9 @@
 
 #include "exporter/base/parse.h"
 
+#include <algorithm>
+#include <functional>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -77,17 +80,18 @@ void PolicyBook::set_horizon(Duration longest) {
 }
 
 void PolicyBook::restore(const std::vector<RunRecord>& runs) {
-  std::vector<const RunRecord*> ordered;
+  // Oldest first, by age: ids and wall clocks need not be in order when the clock was set back in between.
+  using Event = std::pair<Duration, const RunRecord*>;
+  std::vector<Event> attempts, ends;
   for (const RunRecord& run : runs) {
-    if (acted(run)) ordered.push_back(&run);
+    if (!acted(run)) continue;
+    attempts.emplace_back(age(run.started, clock_), &run);
+    if (run.finished) ends.emplace_back(age(*run.finished, clock_), &run);
   }
-  // Ids sort by start.
-  std::sort(ordered.begin(), ordered.end(),
-            [](const RunRecord* a, const RunRecord* b) { return a->id < b->id; });
-  for (const RunRecord* run : ordered) {
-    note_attempt(run->remedy, run->target, run->started);
-    if (run->finished) note_end(run->remedy, run->target, *run->finished);
-  }
+  std::ranges::stable_sort(attempts, std::greater(), &Event::first);
+  std::ranges::stable_sort(ends, std::greater(), &Event::first);
+  for (const auto& [age, run] : attempts) note_attempt(run->remedy, run->target, run->started);
+  for (const auto& [age, run] : ends) note_end(run->remedy, run->target, *run->finished);
 }
 
 void PolicyBook::note_attempt(std::string_view remedy, std::string_view target, Moment when) {

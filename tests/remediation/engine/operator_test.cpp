@@ -56,6 +56,12 @@ class Operation : public testing::RemediatorTest {
             .alert = std::nullopt,
             .dry_run = false};
   }
+  static ArgumentValue list(std::vector<std::string> texts) {
+    ArgumentValue value;
+    value.shape = ArgumentValue::Shape::list;
+    value.texts = std::move(texts);
+    return value;
+  }
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 };
 
@@ -180,6 +186,22 @@ TEST_F(Operation, PausesThatCannotBeReadPauseEverything) {
   EXPECT_EQ(log_.count("pauses lost"), 1u);
 }
 
+TEST_F(Operation, ADamagedLedgerPausesEverythingUntilResumed) {
+  start({remedy()});
+  ASSERT_TRUE(remediator_->pause("restart-web", std::nullopt).ok());
+  end();
+  for (const char* name : {"state/ledger.db", "state/ledger.db-wal", "state/ledger.db-shm"})
+    dir_.write(name, std::string(10'000, 'j'));
+  start({remedy(), remedy("other")});
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::paused);
+  EXPECT_EQ(remediator_->decision("other", "nginx.service").reason, Suppression::paused);
+  restart({remedy()});
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::paused);
+  ASSERT_TRUE(remediator_->resume("").ok());
+  restart({remedy()});
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::none);
+}
+
 TEST_F(Operation, CooldownAndBudgetSurviveARestart) {
   start({remedy()});
   pass({alert()});
@@ -262,6 +284,33 @@ TEST_F(Operation, AnActionByHandIsRecordedWithoutARemedy) {
             ErrorCode::permission_denied);
   EXPECT_TRUE(remediator_->plan_action("command.run", {{"argv", testing::text("x")}}).error().code() ==
               ErrorCode::invalid_argument);
+}
+
+TEST_F(Operation, AnActionByHandIsAboutTheArgumentThatItRequires) {
+  start({remedy()});
+  const Result<std::string> id = remediator_->run_action("cache.prune",
+                                                         {{"batch", testing::text("100")},
+                                                          {"idle", testing::text("1d")},
+                                                          {"patterns", list({"x:*"})},
+                                                          {"server", testing::text(dir_ / "no-such.sock")}},
+                                                         "alice");
+  ASSERT_TRUE(id.ok()) << id.error().to_string();
+  EXPECT_EQ((**ledger_->run(*id)).target, dir_ / "no-such.sock");
+}
+
+TEST_F(Operation, AHungPlanIsNotPlannedAgainUntilItReturns) {
+  testing::Stage::get().plan = [gate = gate_] { gate->wait(); };
+  Remediator::Options options;
+  options.grace = 1ms;
+  RemedySpec spec = remedy("restart-web", &testing::kShort);
+  start({spec}, options);
+  EXPECT_EQ(remediator_->plan("restart-web", "nginx.service")->steps[0].plan.error().code(),
+            ErrorCode::timed_out);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(remediator_->plan("restart-web", "nginx.service")->steps[0].plan.error().code(),
+              ErrorCode::failed_precondition);
+  }
+  EXPECT_EQ(Stage::get().planned, 1u);
 }
 
 TEST_F(Operation, AnUnknownActionByHandIsRefused) {

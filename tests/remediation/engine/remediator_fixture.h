@@ -21,6 +21,8 @@ struct Stage {
   std::mutex mutex;
   std::function<Status(ActionContext&, Report&, const std::string&)> run;  // guarded by mutex
   std::vector<std::string> ran;  // guarded by mutex; what it was run on
+  std::function<void()> plan;    // guarded by mutex
+  std::size_t planned = 0;       // guarded by mutex
   static Stage& get() {
     static Stage stage;
     return stage;
@@ -36,7 +38,16 @@ class FakeAction final : public Action {
   void declare(Arguments& arguments) override {
     arguments.add("on", &on_, Need::required, "what it acts on");
   }
-  Result<Plan> plan(ActionContext&) override { return Plan{"would act on " + on_, {}, 4096, 1}; }
+  Result<Plan> plan(ActionContext&) override {
+    decltype(Stage::plan) act;
+    {
+      const std::lock_guard lock(Stage::get().mutex);
+      ++Stage::get().planned;
+      act = Stage::get().plan;
+    }
+    if (act) act();
+    return Plan{"would act on " + on_, {}, 4096, 1};
+  }
   Status run(ActionContext& context, Report& report) override {
     decltype(Stage::run) act;
     {
@@ -89,6 +100,8 @@ class RemediatorTest : public ::testing::Test {
     const std::lock_guard lock(Stage::get().mutex);
     Stage::get().run = nullptr;
     Stage::get().ran.clear();
+    Stage::get().plan = nullptr;
+    Stage::get().planned = 0;
   }
   void TearDown() override { end(); }
   /// The workers end first: they ask for frames through remediator_.
@@ -109,15 +122,18 @@ class RemediatorTest : public ::testing::Test {
     store_ = std::make_unique<Store>(*catalogue_, Store::Options{});
     metrics_ = std::make_unique<SelfMetrics>(*catalogue_);
     remediator_ = std::make_unique<Remediator>(
-        Remediator::Services{
-            .ledger = ledger,
-            .still_holds = [this](const rules::Alert&) -> Result<bool> { return holds_.load(); },
-            .store = *store_,
-            .metrics = *metrics_,
-            .paths = paths_,
-            .clock = system_clock(),
-            .log = log_,
-            .want_frame = [this] { frame(); }},
+        Remediator::Services{.ledger = ledger,
+                             .still_holds = [this](const rules::Alert&) -> Result<bool> {
+                               if (rule_gone_)
+                                 return Error(ErrorCode::not_found, "the rule is not loaded any more");
+                               return holds_.load();
+                             },
+                             .store = *store_,
+                             .metrics = *metrics_,
+                             .paths = paths_,
+                             .clock = system_clock(),
+                             .log = log_,
+                             .want_frame = [this] { frame(); }},
         std::move(options));
     remediator_->load(std::move(remedies));
     const Status started = remediator_->start();
@@ -128,6 +144,7 @@ class RemediatorTest : public ::testing::Test {
     start(std::move(remedies), std::move(options));
   }
   void frame() {
+    ++asked_;
     if (!frames_) return;
     remediator_->frame_done(system_clock().boot());
   }
@@ -169,7 +186,9 @@ class RemediatorTest : public ::testing::Test {
   chiron::testing::RecordingLog log_;
   HostPaths paths_;
   std::atomic<bool> holds_{true};
+  std::atomic<bool> rule_gone_{false};
   std::atomic<bool> frames_{true};
+  std::atomic<int> asked_{0};  // frames that verifications wanted
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<Store> store_;

@@ -279,14 +279,51 @@ TEST_F(Remediation, AnExpressionVerifiesOnFramesAfterTheActionOnly) {
     const auto active = remediator_->active();
     return !active.empty() && active.front().state == RunState::verifying;
   }));
-  // The sample is there, and healthy, but nobody knows that it was taken after the action.
-  std::this_thread::sleep_for(20ms);
+  // The sample is there, and healthy, but nobody knows that it was taken after the action. Who asks for a
+  // second frame has found nothing to go by until then.
+  ASSERT_TRUE(eventually([&] { return asked_ >= 2; }));
   EXPECT_FALSE(remediator_->active().empty());
   sample(2000, 0);
   remediator_->frame_done(system_clock().boot());
   sample(3000, 1);
   remediator_->frame_done(system_clock().boot());
   ASSERT_TRUE(eventually([&] { return ended("succeeded"); }));
+}
+
+TEST_F(Remediation, AScalarThatIsMissingVerifiesNothing) {
+  RemedySpec spec = remedy();
+  spec.verify.expr = *rules::Template::compile("scalar(no_such_series)");
+  start({spec});
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return ended("ineffective") || ended("succeeded"); }));
+  EXPECT_EQ(history().front().state, RunState::ineffective);
+}
+
+TEST_F(Remediation, AnAlertThatNobodyCanTellStillHoldsStartsNothing) {
+  start({remedy()});
+  rule_gone_ = true;
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return suppressed("held") == 1 || Stage::get().count() > 0; }));
+  EXPECT_EQ(Stage::get().count(), 0u);
+  EXPECT_NE(history("suppressed").front().reason.find("not loaded any more"), std::string::npos);
+  rule_gone_ = false;
+  pass({alert()});
+  EXPECT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+}
+
+TEST_F(Remediation, WhatAStepReadsFromLabelsIsHeldAgainstTheAllowListToo) {
+  RemedySpec spec = remedy();
+  spec.target = *rules::Template::compile("web.service");
+  spec.steps[0].arguments = {{"on", testing::text("{{ $labels.name }}")}};
+  start({spec});
+  pass({alert("secret.txt", 1), alert("../x.service", 2), alert("sshd.service", 3)});
+  ASSERT_TRUE(eventually([&] { return history("suppressed").size() == 3 || Stage::get().count() > 0; }));
+  EXPECT_EQ(Stage::get().count(), 0u);
+  EXPECT_EQ(suppressed("target_not_allowed"), 2);
+  EXPECT_EQ(suppressed("target_denied"), 1);
+  pass({alert("nginx.service", 4)});
+  ASSERT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+  EXPECT_EQ(Stage::get().ran.back(), "nginx.service");
 }
 
 }  // namespace

@@ -30,5 +30,39 @@ TEST(DeniedTarget, StandsAboveEveryList) {
   }
 }
 
+class LabelsInSteps : public ::testing::Test {
+ protected:
+  Suppression reason(const std::string& argument, const std::string& label) {
+    RemedySpec remedy;
+    remedy.target = *rules::Template::compile("web");
+    if (listed_) remedy.targets = std::vector<std::string>{"web*"};
+    ArgumentValue argv;
+    argv.shape = ArgumentValue::Shape::list;
+    argv.texts = {program_, argument};
+    remedy.steps.push_back({find_action("command.run"), {{"timeout", {}}, {"argv", argv}}, {}});
+    const Labels labels{{"x", label}};
+    return target_for(remedy, {.labels = &labels}).reason;
+  }
+  std::string program_ = "/bin/echo";
+  bool listed_ = true;
+};
+
+TEST_F(LabelsInSteps, BecomeNoOptionsAndNoOtherPath) {
+  EXPECT_EQ(reason("{{ $labels.x }}", "anything at all"), Suppression::none);
+  EXPECT_EQ(reason("{{ $labels.x }}", "-rf"), Suppression::target_not_allowed);
+  EXPECT_EQ(reason("--of={{ $labels.x }}", "-rf"), Suppression::none);
+  EXPECT_EQ(reason("/srv/{{ $labels.x }}", "../etc"), Suppression::target_not_allowed);
+  EXPECT_EQ(reason("{{ $target }}", "-rf"), Suppression::none);
+}
+
+TEST_F(LabelsInSteps, NeedTheAllowListAndAreNeverTheProgram) {
+  listed_ = false;
+  EXPECT_EQ(reason("{{ $labels.x }}", "fine"), Suppression::target_not_allowed);
+  EXPECT_EQ(reason("plain", "fine"), Suppression::none);
+  listed_ = true;
+  program_ = "/bin/{{ $labels.x }}";
+  EXPECT_EQ(reason("plain", "sh"), Suppression::target_not_allowed);
+}
+
 }  // namespace
 }  // namespace chiron::remediation

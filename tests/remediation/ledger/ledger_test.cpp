@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace chiron::remediation {
 namespace {
@@ -208,6 +209,68 @@ TEST_F(LedgerTest, WhenTheLedgerCannotWriteCallsTimeOutAndALateIntentIsNotLeftRu
   const auto late = ledger->history({.remedy = "late"});
   ASSERT_TRUE(late.ok());
   for (const RunRecord& record : *late) EXPECT_EQ(record.state, RunState::interrupted);
+}
+
+TEST_F(LedgerTest, AnOutcomeThatFoundTheFileLockedIsRecordedLater) {
+  auto ledger = open({.deadline = 20s});
+  const std::string id = *ledger->begin(intent());
+  ASSERT_TRUE(ledger->begin_step(id, {.index = 0, .action = "a", .started = moment_now(clock_)}).ok());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((dir_ / "ledger.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  StepRecord step{.index = 0, .outcome = "succeeded", .detail = "done"};
+  EXPECT_EQ(ledger->end_step(id, step).error().code(), ErrorCode::unavailable);
+  EXPECT_FALSE(ledger->finish(id, RunState::succeeded, "verified", 7, 1).ok());
+  ASSERT_EQ(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const auto run = ledger->run(id);
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ((**run).state, RunState::succeeded);
+  EXPECT_EQ((**run).freed_bytes, 7u);
+  EXPECT_EQ((**run).steps.at(0).outcome, "succeeded");
+}
+
+TEST_F(LedgerTest, AStepRecordedTooLateIsNotLeftRunning) {
+  auto ledger = open({.deadline = 100ms});
+  const std::string id = *ledger->begin(intent());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((dir_ / "ledger.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  EXPECT_EQ(ledger->begin_step(id, {.index = 0, .action = "a", .started = moment_now(clock_)}).error().code(),
+            ErrorCode::timed_out);
+  ASSERT_EQ(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  Result<std::optional<RunRecord>> run = ledger->run(id);
+  for (int i = 0; i < 100 && !run; ++i) run = ledger->run(id);
+  ASSERT_TRUE(run.ok());
+  for (const StepRecord& step : (**run).steps) EXPECT_EQ(step.outcome, "interrupted");
+}
+
+TEST_F(LedgerTest, ARowThatMakesNoSenseHidesNoOther) {
+  auto ledger = open();
+  const std::string id = *ledger->begin(intent());
+  ASSERT_TRUE(ledger->begin(intent("other")).ok());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((dir_ / "ledger.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "UPDATE runs SET state='runninh' WHERE remedy='restart-web'", nullptr, nullptr,
+                         nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  const auto runs = ledger->history({});
+  ASSERT_TRUE(runs.ok()) << runs.error().to_string();
+  ASSERT_EQ(runs->size(), 2u);
+  // It may have acted: better counted than not.
+  EXPECT_EQ(runs->back().id, id);
+  EXPECT_EQ(runs->back().state, RunState::interrupted);
+}
+
+TEST_F(LedgerTest, ADirectoryBehindALinkIsNoObstacle) {
+  ASSERT_EQ(::mkdir((dir_ / "real").c_str(), 0755), 0);
+  ASSERT_EQ(::symlink("real", (dir_ / "link").c_str()), 0);
+  const auto ledger = Ledger::open({.directory = dir_ / "link/state", .reserve = 256 << 10}, clock_, log_);
+  ASSERT_TRUE(ledger.ok()) << ledger.error().to_string();
+  EXPECT_TRUE((*ledger)->begin(intent()).ok());
+  EXPECT_TRUE(Ledger::open_read_only(dir_ / "link/state", clock_, log_).ok());
 }
 
 TEST_F(LedgerTest, TheFilesAreNotForEverybody) {

@@ -34,5 +34,15 @@ TEST(Age, OverARebootItIsAtLeastTheUptime) {
   EXPECT_EQ(age(then, clock), 30s);
 }
 
+TEST(Age, OfAMomentThatCannotBeIsBounded) {
+  testing::FakeClock clock;
+  Moment then = moment_now(clock);
+  then.boot_id = "boot-0";
+  then.wall = from_ms(std::numeric_limits<std::int64_t>::min() / 2);
+  EXPECT_GT(age(then, clock), 24h * 365);
+  then.wall = from_ms(std::numeric_limits<std::int64_t>::max() / 2);
+  EXPECT_EQ(age(then, clock), 1h);
+}
+
 }  // namespace
 }  // namespace chiron::remediation

@@ -117,6 +117,21 @@ TEST_F(Policy, RestoredFromTheLedgerFailuresCountAndWhatDidNotActDoesNot) {
   EXPECT_EQ(book_.decide("web", "nginx.service", policy_).retry_in, 3min);
 }
 
+/// The ids of runs begin with the wall clock: after it was set back they no longer sort by start.
+TEST_F(Policy, RestoredOverAClockThatWasSetBackTheNewestAttemptCounts) {
+  const Moment older = moment_now(clock_);
+  clock_.advance(10min);
+  clock_.jump_wall(-2h);
+  const Moment newer = moment_now(clock_);
+  clock_.advance(1min);
+  RunRecord first = record("20231114T221320-00aa", older, RunState::failed);
+  first.finished = older;
+  RunRecord second = record("20231114T202320-00aa", newer, RunState::failed);
+  second.finished = newer;
+  book_.restore({second, first});
+  EXPECT_EQ(book_.decide("web", "nginx.service", policy_).retry_in, 4min);
+}
+
 TEST_F(Policy, WhatIsOlderThanTheLongestWindowIsForgotten) {
   book_.set_horizon(1h);
   policy_.budget_per = 48h;
