@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # docker-engine.sh TEST_PROGRAM [ARGUMENT...]: starts a dockerd in mount and pid namespaces of its own, imports an image
 # of one static program, runs the test beside it (LAB_DOCKER_SOCKET, LAB_DOCKERD_PID, LAB_CGROUP_PARENT), and takes
-# all of it away again. Needs root and Debian's docker.io; skips (77) without.
+# all of it away again. Needs root and Debian's docker.io; skips (77) without. The image's program is LAB_CONTAINER_PROGRAM,
+# by default chiron_lab_container beside TEST_PROGRAM.
 set -u
 skip() { echo "skipped: $*"; exit 77; }
 
@@ -36,7 +37,7 @@ done
 docker version >/dev/null 2>&1 || { tail -20 "$log"; echo "dockerd is not ready after 30 s"; exit 1; }
 
 mkdir -p "$LAB_DIR/root/bin"
-cp "$(dirname "$1")/chiron_lab_container" "$LAB_DIR/root/bin/sh"
+cp "${LAB_CONTAINER_PROGRAM:-$(dirname "$1")/chiron_lab_container}" "$LAB_DIR/root/bin/sh"
 tar -C "$LAB_DIR/root" -c . | docker import - local/lab >/dev/null || exit 1
 docker run --rm --network=none local/lab /bin/sh check || { tail -20 "$log"; skip "containers do not start here"; }
 

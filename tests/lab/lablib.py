@@ -92,9 +92,9 @@ def systemctl(*arguments, check=True):
                'systemctl', *arguments, check=check).stdout
 
 
-def write_unit(name, start):
+def write_unit(name, start, settings=''):
     write(f'{os.environ["LAB_ROOT"]}/run/systemd/system/{name}.service',
-          f'[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n')
+          f'[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n{settings}\n')
 
 
 def run(*argv, check=True, **options):
