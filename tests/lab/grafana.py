@@ -17,7 +17,7 @@ class Query:
         self.place = place          # the title of the panel, or "annotation NAME"
         self.expr = expr
         self.instant = instant
-        self.labels = set(labels)   # labels that legends, columns and texts are made of
+        self.labels = set(labels)   # labels that its legend or its text is made of
 
 
 def load(folder):
@@ -45,8 +45,8 @@ def _labels_of_text(text):
     return re.findall(r'{{\s*(\w+)\s*}}', text)
 
 
-def _labels_of_table(panel):
-    """The labels among the fields that the table names; the rest are the queries' values."""
+def columns(panel):
+    """The labels that a table shows; its other columns are its queries' values."""
     for step in panel.get('transformations', []):
         if step['id'] == 'organize':
             return [name for name in step['options']['indexByName'] if not name.startswith('Value')]
@@ -56,12 +56,9 @@ def _labels_of_table(panel):
 def queries(dashboard):
     uid = dashboard['uid']
     for panel in panels(dashboard):
-        columns = _labels_of_table(panel)
         for target in panel['targets']:
-            # A column may come from one of several queries: only what a single query must bring is asked of it.
-            wanted = columns if len(panel['targets']) == 1 else ()
             yield Query(uid, panel['title'], target['expr'], instant=target['instant'],
-                        labels=[*_labels_of_text(target['legendFormat']), *wanted])
+                        labels=_labels_of_text(target['legendFormat']))
     for annotation in dashboard['annotations']['list']:
         if not annotation.get('builtIn'):
             tags = [tag for tag in annotation['tagKeys'].split(',') if tag]

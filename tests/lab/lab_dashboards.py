@@ -88,6 +88,8 @@ def make_faults(agent, prometheus):
             ('the healed service', 'chiron_remedy_runs_total{remedy="restart-unit",outcome="succeeded"} == 1'),
             ('a remedy that has given up', 'chiron_remedy_exhausted{target="broken.service"} == 1'),
             ('a remedy at work', 'chiron_remedy_active{remedy="long-call"} == 1'),
+            ('what holds the pages meanwhile', 'ALERTS{alertname="ChironRemedyAtWork",alertstate="firing",name="door"}'),
+            ('the page about what was given up', 'ALERTS{alertname="ChironRemedyExhausted",target="broken.service"}'),
             ('a container that works', 'rate(container_cpu_usage_seconds_total{name="worker"}[5s]) > 0'),
             ('a container that restarts', 'increase(chiron_container_restarts_total{name="loop"}[1m]) > 0'),
             ('a container that ended', 'chiron_container_exit_code{name="ended"} == 3'),
@@ -105,25 +107,31 @@ def every_query_answers():
     start_services()
     began = time.time()
     agent = start_agent(redis)
-    prometheus = labprometheus.Prometheus(DIRECTORY, INSTANCE, rules=f'{DIRECTORY}/rules/*.yml')
+    prometheus = labprometheus.Prometheus(DIRECTORY, INSTANCE, f'{DIRECTORY}/rules/*.yml',
+                                          f'{lablib.SOURCES}/alerting/fleet.rules.yml')
     make_faults(agent, prometheus)
     answers = grafana.Answers(prometheus.base, scrape_interval=labprometheus.SCRAPE_INTERVAL, start=began, end=time.time())
-    faults, known, asked = [], set(), 0
+    faults, labels, asked = [], {}, 0  # labels: (dashboard, panel) -> those that its answers have
     for uid, dashboard in grafana.load(f'{lablib.SOURCES}/dashboards').items():
         variables = answers.variables(dashboard, {'job': 'node', 'instance': INSTANCE})
         for query in grafana.queries(dashboard):
-            known.add((uid, query.place))
             asked += 1
+            seen = labels.setdefault((uid, query.place), set())
             try:
                 found = answers.ask(query, variables)
                 expect(found or (uid, query.place) in EMPTY_WHEN_HEALTHY, 'nothing answers')
-                for labels in found:
-                    expect(query.labels <= labels.keys(), f'{labels} without {query.labels - labels.keys()}')
+                for one in found:
+                    expect(query.labels <= one.keys(), f'{one} without {query.labels - one.keys()}')
+                    seen.update(one)
             except lablib.Failure as fault:
                 faults.append(f'{uid}, {query.place}: {query.expr}: {fault}')
-    faults += [f'{place} is no panel: take it off the list of empty ones' for place in EMPTY_WHEN_HEALTHY if place not in known]
-    expect(not faults, f'{len(faults)} of {asked} queries:\n' + '\n'.join(faults))
-    print(f'        {asked} queries answered, {len(known)} panels and annotations')
+        for panel in grafana.panels(dashboard):
+            missing = set(grafana.columns(panel)) - labels[(uid, panel['title'])]
+            if missing and (uid, panel['title']) not in EMPTY_WHEN_HEALTHY:
+                faults.append(f'{uid}, {panel["title"]}: no answer has the columns {missing}')
+    faults += [f'{place} is no panel: take it off the list of empty ones' for place in EMPTY_WHEN_HEALTHY if place not in labels]
+    expect(not faults, f'{asked} queries, {len(faults)} faults:\n' + '\n'.join(faults))
+    print(f'        {asked} queries answered, {len(labels)} panels and annotations')
     agent.stop()
     prometheus.stop()
     redis.stop()

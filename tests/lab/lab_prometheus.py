@@ -44,7 +44,7 @@ def same_alerts():
     redis.fill([f'key:{number}' for number in range(5000)], idle_seconds=0)
     lablib.make_disk(f'{lablib.SCRATCH}/disk.img', DISK, megabytes=32)
     agent = start_chiron(redis)
-    prometheus = Prometheus(DIRECTORY, INSTANCE, rules=f'{DIRECTORY}/rules/*.yml')
+    prometheus = Prometheus(DIRECTORY, INSTANCE, f'{DIRECTORY}/rules/*.yml')
     expect_same_up(agent, INSTANCE)
 
     expect_alike(agent, prometheus, 'dead ports', [

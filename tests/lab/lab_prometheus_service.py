@@ -39,7 +39,7 @@ def same_alerts_and_healed():
     agent = start_chiron()
     # Nothing heals before both have looked.
     agent.cli('remedy', 'pause')
-    prometheus = Prometheus(DIRECTORY, INSTANCE, rules=f'{DIRECTORY}/rules/*.yml')
+    prometheus = Prometheus(DIRECTORY, INSTANCE, f'{DIRECTORY}/rules/*.yml')
     for base in (agent.base, prometheus.base):
         wait_for(f'{base} to see the service up',
                  lambda base=base: lablib.value(base, 'chiron_service_up{name="web.service"} == 1'))

@@ -9,15 +9,13 @@ SCRAPE_INTERVAL = 1
 
 
 class Prometheus:
-    """Scrapes `instance` as job "node", and loads the rule files that `rules` matches."""
+    """Scrapes `instance` as job "node", and loads the rule files that `rules` match."""
 
-    def __init__(self, directory, instance, *, rules, port=9190, alertmanager=None):
+    def __init__(self, directory, instance, *rules, port=9190):
         self.base = f'http://127.0.0.1:{port}'
-        notify = f'alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}'
         config = write(f'{directory}/prometheus.yml', f'''
 global: {{scrape_interval: {SCRAPE_INTERVAL}s, scrape_timeout: 1s, evaluation_interval: 1s}}
-rule_files: ['{rules}']
-{notify if alertmanager else ''}
+rule_files: {json.dumps(rules)}
 scrape_configs:
   - job_name: node
     static_configs: [{{targets: ['{instance}']}}]
