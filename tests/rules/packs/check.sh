@@ -7,3 +7,21 @@ promtool check rules "$root"/rules/packs/*.rules.yml "$root"/alerting/fleet.rule
 promtool check config "$root/alerting/prometheus.yml"
 amtool check-config "$root/alerting/alertmanager.yml"
 promtool test rules "$root"/tests/rules/packs/*.test.yml
+
+# Every alert of a severity: who is told. The receiver, then labels.
+route() {
+  receiver=$1
+  shift
+  amtool config routes test --config.file="$root/alerting/alertmanager.yml" --verify.receivers="$receiver" "$@" ||
+    { echo "$* does not go to $receiver"; exit 1; }
+}
+for alert in HostCpuBusy HostDiskFull HostInodesFull ServiceDown ProbeDown RedisDown RedisMemoryHigh ChironDown \
+  ChironRemedyExhausted ChironLedgerFailing; do
+  route page alertname=$alert severity=critical
+done
+for alert in HostCpuBusy HostDiskFull HostDiskFullSoon UnitFailed RedisMemoryHigh ContainerUnhealthy ChironRemedyFailing \
+  ChironConfigReloadFailed; do
+  route ticket alertname=$alert severity=warning
+done
+route ticket alertname=YourOwn
+route nobody alertname=ChironRemedyAtWork severity=none remedy=restart-unit name=web.service
