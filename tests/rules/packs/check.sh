@@ -25,3 +25,14 @@ for alert in HostCpuBusy HostDiskFull HostDiskFullSoon UnitFailed RedisMemoryHig
 done
 route ticket alertname=YourOwn
 route nobody alertname=ChironRemedyAtWork severity=none remedy=restart-unit name=web.service
+
+# What Alertmanager's configuration names, there is.
+names=$(grep -v '^ *#' "$root/alerting/alertmanager.yml" | grep -oE '\b(Host|Unit|Service|Probe|Container|Redis|Chiron)[A-Z][A-Za-z]+')
+for alert in $names; do
+  grep -qE "alert: $alert\$" "$root"/rules/packs/*.rules.yml "$root"/alerting/*.rules.yml ||
+    { echo "alertmanager.yml names the alert $alert, which no shipped rule has"; exit 1; }
+done
+for remedy in $(grep -oE 'remedy="[^"]+"' "$root/alerting/alertmanager.yml" | cut -d'"' -f2); do
+  grep -qE "name: $remedy\$" "$root"/remediation/remedies/*.yml ||
+    { echo "alertmanager.yml names the remedy $remedy, which is not shipped"; exit 1; }
+done
