@@ -36,7 +36,7 @@ class FileDescriptor {
 /// thread-safe.
 class KernelFile {
  public:
-  explicit KernelFile(std::string path, std::size_t limit = 1 << 20);
+  explicit KernelFile(std::string path, std::size_t limit = 16 << 20);
   /// The whole content. More than `limit` bytes is ErrorCode::exhausted.
   Result<std::string_view> read();
   const std::string& path() const { return path_; }

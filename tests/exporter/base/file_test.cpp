@@ -38,6 +38,12 @@ TEST(KernelFile, GrowsToWhatTheFileNeeds) {
   }
 }
 
+TEST(KernelFile, TakesTheMountTableOfAMachineWithThousandsOfMounts) {
+  const TempDir dir;
+  KernelFile file(dir.write("f", std::string(3 << 20, 'x')));
+  EXPECT_EQ(file.read().value_or("").size(), 3U << 20);
+}
+
 TEST(KernelFile, RefusesMoreThanItsLimit) {
   const TempDir dir;
   KernelFile exact(dir.write("exact", std::string(100, 'x')), 100);
