@@ -28,8 +28,7 @@ bool CancelToken::cancelled() const {
 }
 
 bool CancelToken::wait_for(Duration duration) const {
-  // Durations near the maximum would overflow when added to now.
-  const Duration bounded = std::min<Duration>(duration, std::chrono::hours(24 * 365));
+  const Duration bounded = std::min(duration, kLongestWait);
   MutexLock lock(state_->mutex);
   return state_->changed.wait_for(lock, bounded,
                                   [this]() CHIRON_REQUIRES(state_->mutex) { return state_->cancelled; });

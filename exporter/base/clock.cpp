@@ -1,5 +1,6 @@
 #include "exporter/base/clock.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -45,6 +46,8 @@ const Clock& system_clock() {
   static const SystemClock& clock = *new SystemClock;
   return clock;
 }
+
+BootTime deadline_after(Duration timeout) { return system_clock().boot() + std::min(timeout, kLongestWait); }
 
 std::string to_rfc3339(WallTime time) {
   const TimestampMs ms = to_ms(time);

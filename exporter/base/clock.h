@@ -40,6 +40,12 @@ class Clock {
 /// The host's clocks.
 const Clock& system_clock();
 
+/// Longer than anything is waited for. A duration that a person wrote may reach 292 years, and would overflow
+/// when it is added to a time.
+inline constexpr Duration kLongestWait = std::chrono::hours(24 * 365);
+/// `timeout` from now, at most kLongestWait, on the host's clock.
+BootTime deadline_after(Duration timeout);
+
 /// RFC 3339 in UTC with milliseconds: 2026-01-31T23:59:59.123Z.
 std::string to_rfc3339(WallTime time);
 

@@ -30,7 +30,7 @@ constexpr int kMostInterim = 5;
 class Loop {
  public:
   explicit Loop(Duration timeout)
-      : timeout_(timeout), deadline_(std::chrono::steady_clock::now() + timeout) {}
+      : timeout_(timeout), deadline_(std::chrono::steady_clock::now() + std::min(timeout, kLongestWait)) {}
 
   asio::io_context& context() { return context_; }
   Duration remaining() const { return deadline_ - std::chrono::steady_clock::now(); }
@@ -169,7 +169,7 @@ Result<HttpResponse> exchange_unix(Loop& loop, const std::string& path,
 }
 
 Status connect_any(Loop& loop, asio::ip::tcp::socket& socket, const Url& url, std::string& peer) {
-  Result<std::vector<std::string>> addresses = resolve_host(url.host, loop.remaining());
+  Result<std::vector<std::string>> addresses = resolve_host(url.host, SocketWait::within(loop.remaining()));
   if (!addresses) return std::move(addresses).error();
   std::optional<Error> failure;
   for (std::size_t i = 0; i < addresses->size(); ++i) {

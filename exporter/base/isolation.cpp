@@ -97,8 +97,7 @@ std::shared_ptr<Isolation::Job> Isolation::hand_over(const std::shared_ptr<State
 }
 
 Isolation::Outcome Isolation::run(const std::string& target, std::function<void()> function, Duration wait) {
-  // Durations near the maximum would overflow when added to now.
-  const Duration bounded = std::min<Duration>(wait, std::chrono::hours(24 * 365));
+  const Duration bounded = std::min(wait, kLongestWait);
   Outcome outcome{};
   std::unique_lock lock(state_->mutex);
   const std::shared_ptr<Job> job = hand_over(state_, target, std::move(function), outcome);

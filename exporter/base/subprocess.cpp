@@ -150,7 +150,8 @@ class Lingering {
 };
 
 Lingering& lingering() {
-  static Lingering all;
+  // Never destroyed: a thread that was left behind may run a command while the process exits.
+  static Lingering& all = *new Lingering;
   return all;
 }
 
@@ -161,9 +162,8 @@ class Running {
       : pid_(pid), pidfd_(std::move(pidfd)), out_(out), err_(err), started_(now()) {}
 
   CommandOutcome wait(const Command& command, const CancelToken& cancel) {
-    const Duration year = std::chrono::hours(24 * 365);
     CommandOutcome outcome;
-    BootTime deadline = started_ + std::min(command.timeout, year);
+    BootTime deadline = started_ + std::min(command.timeout, kLongestWait);
     bool terminating = false;
     while (!exited_ || (terminating && (out_.open_still() || err_.open_still()))) {
       const bool late = now() >= deadline;
@@ -172,7 +172,7 @@ class Running {
       if (!terminating && (late || outcome.cancelled)) {
         outcome.timed_out = !outcome.cancelled;
         terminating = true;
-        deadline = now() + std::min(command.grace, year);
+        deadline = now() + std::min(command.grace, kLongestWait);
         ::kill(-pid_, SIGTERM);
       }
       wait_until(deadline, terminating ? -1 : cancel.descriptor());

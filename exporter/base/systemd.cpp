@@ -18,18 +18,6 @@ constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
 constexpr std::size_t kMostUnitNameBytes = 255;  // UNIT_NAME_MAX - 1
 
-std::string_view to_string(UnitVerb verb) {
-  switch (verb) {
-    case UnitVerb::start:
-      return "start";
-    case UnitVerb::stop:
-      return "stop";
-    case UnitVerb::restart:
-      return "restart";
-  }
-  return "";
-}
-
 const char* method_of(UnitVerb verb) {
   switch (verb) {
     case UnitVerb::start:
@@ -96,12 +84,19 @@ class BusSystemdManager final : public SystemdManager {
 
   BusConnection bus_;
   std::uint64_t subscribed_generation_ = 0;
-  /// Object path and result of the jobs that ended since the last queue_job: the signal may overtake the
-  /// method's answer.
+  /// Object path and result of the jobs that ended since a job was queued, and whether one is: the signal may
+  /// overtake the method's answer. Signals of jobs that nobody here waits for are as many as the host has.
   std::map<std::string, std::string> ended_jobs_;
+  bool expecting_job_ = false;
 };
 
-BootTime deadline_after(Duration timeout) { return system_clock().boot() + timeout; }
+/// The value of a property into `value`, whose type is that of `signature`. False when the unit could not be
+/// asked; a property that this systemd does not have leaves `value` as it is.
+template <class T>
+bool read_value(const Result<BusMessage>& answer, const char* signature, T* value) {
+  if (!answer) return answer.error().code() == ErrorCode::not_supported;
+  return sd_bus_message_read(answer->get(), "v", signature, value) >= 0;
+}
 
 BusMessage BusSystemdManager::get(const std::string& path, const char* interface, const char* property) {
   BusMessage message = bus_.method(kService, path.c_str(), kProperties, "Get");
@@ -195,18 +190,14 @@ Result<std::vector<UnitState>> BusSystemdManager::units(const std::vector<std::s
   for (const std::string& name : names) {
     UnitState state;
     state.id = name;
-    if (Result<BusMessage>& since = (*answers)[next++]; since) {
-      sd_bus_message_read(since->get(), "v", "t", &state.active_enter_us);
-    }
+    bool complete = read_value((*answers)[next++], "t", &state.active_enter_us);
     if (name.ends_with(".service")) {
-      if (Result<BusMessage>& restarts = (*answers)[next++]; restarts) {
-        sd_bus_message_read(restarts->get(), "v", "u", &state.restarts);
-      }
-      const char* type = nullptr;
-      Result<BusMessage>& answer = (*answers)[next++];
-      if (answer && sd_bus_message_read(answer->get(), "v", "s", &type) >= 0) state.type = type;
+      complete = read_value((*answers)[next++], "u", &state.restarts) && complete;
+      const char* type = "";
+      complete = read_value((*answers)[next++], "s", &type) && complete;
+      state.type = type;
     }
-    states.push_back(std::move(state));
+    if (complete) states.push_back(std::move(state));
   }
   return states;
 }
@@ -218,6 +209,7 @@ Status BusSystemdManager::subscribe(BootTime deadline) {
   const auto on_removed = [this](sd_bus_message* message) {
     std::uint32_t id = 0;
     const char *job = nullptr, *unit = nullptr, *result = nullptr;
+    if (!expecting_job_) return;
     if (sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0) ended_jobs_[job] = result;
   };
   if (Status matched = bus_.subscribe(match, on_removed, deadline); !matched) return matched;
@@ -229,7 +221,6 @@ Status BusSystemdManager::subscribe(BootTime deadline) {
 }
 
 Result<std::string> BusSystemdManager::queue_job(UnitVerb verb, const std::string& unit, BootTime deadline) {
-  ended_jobs_.clear();
   BusMessage call = manager_method(method_of(verb));
   if (!call || sd_bus_message_append(call.get(), "ss", unit.c_str(), "replace") < 0)
     return malformed("a job");
@@ -262,9 +253,12 @@ Result<JobOutcome> BusSystemdManager::run_job(UnitVerb verb, std::string_view un
   Result<UnitState> before = read_unit(name, deadline);
   if (!before) return std::move(before).error();
   outcome.before = *std::move(before);
+  expecting_job_ = true;
   Result<std::string> job = queue_job(verb, name, deadline);
+  Result<std::string> result = job ? wait_for_job(*job, deadline, cancel) : job;
+  expecting_job_ = false;
+  ended_jobs_.clear();
   if (!job) return std::move(job).error();
-  Result<std::string> result = wait_for_job(*job, deadline, cancel);
   if (!result) {
     return Error(result.error().code(),
                  fmt::format("{} {}: {}; the job is left to systemd", to_string(verb), name,
@@ -308,6 +302,18 @@ bool is_valid_unit_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view(":-_.\\@").find(c) != std::string_view::npos;
   });
+}
+
+std::string_view to_string(UnitVerb verb) {
+  switch (verb) {
+    case UnitVerb::start:
+      return "start";
+    case UnitVerb::stop:
+      return "stop";
+    case UnitVerb::restart:
+      return "restart";
+  }
+  return "";
 }
 
 std::string full_unit_name(std::string_view name) {

@@ -55,6 +55,8 @@ struct UnitState {
 };
 
 enum class UnitVerb { start, stop, restart };
+/// start, stop, restart.
+std::string_view to_string(UnitVerb verb);
 
 /// What systemd said when a job ended, and the unit before and after it.
 struct JobOutcome {
@@ -73,6 +75,8 @@ class SystemdManager {
   virtual Result<UnitState> unit(std::string_view name, Duration timeout) = 0;
   /// NRestarts and active-since of units that are loaded, in one round trip, pipelined: only id, type,
   /// restarts and active_enter_us are filled. (GetAll makes systemd read a service's cgroup files each time.)
+  /// A unit that could not be asked, because it was unloaded meanwhile or the bus lost the answer, is left
+  /// out.
   virtual Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) = 0;
   /// Whether the manager's own state is "running", "degraded", ...; and its version.
   virtual Result<std::string> system_state(Duration timeout) = 0;
@@ -92,7 +96,8 @@ std::unique_ptr<SystemdManager> make_systemd_manager(BusAddress address);
 /// unit names as systemd.unit(5) allows them, with a suffix, at most 255 bytes: no slash, no "..", no blank.
 bool is_valid_unit_name(std::string_view name);
 
-/// The name that systemctl(1) makes of what a person wrote: "nginx" is nginx.service; a name with a suffix stays.
+/// The name that systemctl(1) makes of what a person wrote: "nginx" is nginx.service; a name with a suffix
+/// stays.
 std::string full_unit_name(std::string_view name);
 
 /// sd_notify(3) to the service manager that started us; does nothing without NOTIFY_SOCKET.

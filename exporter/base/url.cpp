@@ -73,7 +73,9 @@ Result<Url> parse_url(std::string_view text) {
 
 Result<Url> resolve_reference(const Url& base, std::string_view location) {
   if (location.starts_with("//")) return parse_url(base.scheme + ":" + std::string(location));
-  if (location.find("://") != std::string_view::npos) return parse_url(location);
+  // A scheme stands before any path or query; behind them, "://" is data.
+  const std::string_view before_path = location.substr(0, location.find_first_of("/?#"));
+  if (before_path.ends_with(':')) return parse_url(location);
   const std::string root = base.scheme + "://" + base.authority;
   if (location.starts_with('/')) return parse_url(root + std::string(location));
   const std::string path = base.target.substr(0, base.target.find('?'));

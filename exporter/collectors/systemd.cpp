@@ -184,16 +184,18 @@ Status SystemdCollector::refresh(const std::vector<const UnitSummary*>& units) {
   }
   Result<std::vector<UnitState>> details = manager_->units(due, remaining());
   if (!details) return std::move(details).error();
-  for (const UnitSummary* summary : units) {
-    Unit& unit = units_.at(summary->name, [] { return Unit(); });
-    unit.active_state = summary->active_state;
-    unit.sub_state = summary->sub_state;
-  }
   for (UnitState& detail : *details) {
     Unit& unit = units_.at(detail.id, [] { return Unit(); });
     if (unit.has_series && unit.detail.type != detail.type) unit.has_series = false;
     unit.detail = std::move(detail);
     unit.read = now;
+  }
+  // One that could not be read stands as it was, and stays due.
+  for (const UnitSummary* summary : units) {
+    Unit& unit = units_.at(summary->name, [] { return Unit(); });
+    if (unit.read != now) continue;
+    unit.active_state = summary->active_state;
+    unit.sub_state = summary->sub_state;
   }
   return {};
 }

@@ -2,12 +2,12 @@
 
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
+#include "exporter/base/resolver.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <memory>
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -19,20 +19,20 @@ Error invalid(std::string_view text, std::string_view why) {
                                            "; write HOST:PORT, or :PORT for every address of the host"};
 }
 
+/// A name server that is down must not keep the agent from starting, or from saying why it does not.
+constexpr Duration kPatience = std::chrono::seconds(10);
+
+bool is_ipv4(const std::string& text) {
+  in_addr parsed{};
+  return ::inet_pton(AF_INET, text.c_str(), &parsed) == 1;
+}
+
 Result<std::string> lookup_ipv4(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int rc = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); rc != 0) {
-    return Error(ErrorCode::invalid_argument, ::gai_strerror(rc));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  sockaddr_in address{};
-  std::memcpy(&address, found->ai_addr, sizeof address);
-  char text[INET_ADDRSTRLEN] = {};
-  ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
-  return std::string(text);
+  const Result<std::vector<std::string>> addresses = resolve_host(host, SocketWait::within(kPatience));
+  if (!addresses) return addresses.error();
+  const auto four = std::find_if(addresses->begin(), addresses->end(), is_ipv4);
+  if (four == addresses->end()) return Error(ErrorCode::invalid_argument, host + " has no IPv4 address");
+  return *four;
 }
 
 }  // namespace
@@ -53,13 +53,12 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
     return address;
   }
   if (address.host.find(':') != std::string::npos) return invalid(text, "IPv6 addresses are not supported");
-  in_addr parsed{};
-  if (::inet_pton(AF_INET, address.host.c_str(), &parsed) == 1) {
+  if (is_ipv4(address.host)) {
     address.ip = address.host;
     return address;
   }
   Result<std::string> ip = lookup_ipv4(address.host);
-  if (!ip) return invalid(text, "cannot resolve \"" + address.host + "\" (" + ip.error().to_string() + ")");
+  if (!ip) return invalid(text, ip.error().to_string());
   address.ip = *std::move(ip);
   return address;
 }

@@ -17,18 +17,6 @@ constexpr Duration kCallTimeout = std::chrono::seconds(5);
 /// forked, before execve(2) failed.
 constexpr Duration kSettle = std::chrono::milliseconds(250);
 
-std::string_view name_of(UnitVerb verb) {
-  switch (verb) {
-    case UnitVerb::start:
-      return "start";
-    case UnitVerb::stop:
-      return "stop";
-    case UnitVerb::restart:
-      return "restart";
-  }
-  return "";
-}
-
 std::string_view past_of(UnitVerb verb) {
   switch (verb) {
     case UnitVerb::start:
@@ -96,7 +84,7 @@ Result<Plan> ServiceAction::plan(ActionContext& context) {
       {.what = "unit " + unit->id, .bytes = 0, .objects = plan.objects, .note = describe(*unit)});
   if (acts) {
     plan.summary =
-        fmt::format("{} {}{}: it {}", name_of(verb_), unit->id,
+        fmt::format("{} {}{}: it {}", to_string(verb_), unit->id,
                     judgement.reset_failed ? " after resetting its start limit" : "", judgement.reason);
   } else {
     plan.summary = fmt::format(
@@ -154,7 +142,7 @@ Status ServiceAction::act(ActionContext& context, SystemdManager& manager, const
   report.facts.emplace_back("invocation_id", outcome->after.invocation_id);
   if (outcome->result != "done") {
     return Error(ErrorCode::unavailable,
-                 fmt::format("{} {}: job {}: {} ({}); see journalctl -u {}", name_of(verb_), unit.id,
+                 fmt::format("{} {}: job {}: {} ({}); see journalctl -u {}", to_string(verb_), unit.id,
                              outcome->result, why_not(outcome->result), describe(outcome->after), unit.id));
   }
   if (Status good = check_outcome(context, manager, *outcome, report); !good) return good;
@@ -168,7 +156,7 @@ Status ServiceAction::check_outcome(ActionContext& context, SystemdManager& mana
   const auto failed = [&](const UnitState& state, std::string_view how) {
     return Error(ErrorCode::unavailable,
                  fmt::format("{} {}: systemd's job is done, but {} ({}); see journalctl -u {}",
-                             name_of(verb_), after.id, how, describe(state), after.id));
+                             to_string(verb_), after.id, how, describe(state), after.id));
   };
   if (verb_ == UnitVerb::stop) {
     if (after.active_state == "inactive" || after.active_state == "failed") return {};

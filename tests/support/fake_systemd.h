@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace chiron::testing {
 struct FakeSystemdState {
   std::map<std::string, UnitState> units;      // by canonical name
   std::map<std::string, std::string> aliases;  // to canonical names
+  std::set<std::string> unreadable;            // left out by units()
   std::string system_state = "running";
   std::string version = "252.39-1~deb12u1";
   std::optional<Error> failure;  // of every call
@@ -55,6 +57,7 @@ class FakeSystemd final : public SystemdManager {
     if (state_->failure) return *state_->failure;
     std::vector<UnitState> states;
     for (const std::string& name : names) {
+      if (state_->unreadable.contains(name)) continue;
       UnitState state;
       state.id = name;
       const UnitState& known = state_->units[name];

@@ -1,6 +1,7 @@
 #include "exporter/base/http_client.h"
 
 #include "exporter/base/resolver.h"
+#include "exporter/base/url.h"
 #include "exporter/http/server.h"
 #include "tests/support/raw_socket.h"
 #include "tests/support/recording_log.h"
@@ -276,11 +277,47 @@ TEST_F(HttpsTest, AHandshakeThatHangsOrIsNotTlsFails) {
   EXPECT_FALSE(http_request({.url = "https://" + plain.address()}));
 }
 
+TEST(HttpClientTest, TheLongestTimeoutDoesNotOverflow) {
+  const RawServer server(says(kOk));
+  EXPECT_TRUE(get(server, {.timeout = Duration::max()}));
+}
+
+TEST(UrlTest, ResolvesReferences) {
+  const auto base = parse_url("http://a:81/b/c?d=1");
+  ASSERT_TRUE(base);
+  const auto resolved = [&](std::string_view location) {
+    const auto url = resolve_reference(*base, location);
+    return url ? url->scheme + " " + url->authority + " " + url->target : url.error().message();
+  };
+  EXPECT_EQ(resolved("https://x/y"), "https x /y");
+  EXPECT_EQ(resolved("//x/y"), "http x /y");
+  EXPECT_EQ(resolved("/y"), "http a:81 /y");
+  EXPECT_EQ(resolved("y"), "http a:81 /b/y");
+  EXPECT_EQ(resolved("?e"), "http a:81 /b/c?e");
+  EXPECT_EQ(resolved("/login?next=http://x/y"), "http a:81 /login?next=http://x/y");
+  EXPECT_EQ(resolved("login?next=http://x/y"), "http a:81 /b/login?next=http://x/y");
+}
+
 TEST(ResolverTest, AnswersForAddressesAndLocalNames) {
-  EXPECT_EQ(resolve_host("127.0.0.1", 0ms).value(), std::vector<std::string>{"127.0.0.1"});
-  EXPECT_EQ(resolve_host("::1", 0ms).value(), std::vector<std::string>{"::1"});
-  EXPECT_THAT(resolve_host("localhost", 5s).value_or({}), ::testing::Contains("127.0.0.1"));
-  EXPECT_FALSE(resolve_host("no-such-name.invalid", 5s));
+  const auto addresses = [](const std::string& host, Duration timeout) {
+    return resolve_host(host, SocketWait::within(timeout));
+  };
+  EXPECT_EQ(addresses("127.0.0.1", 0ms).value(), std::vector<std::string>{"127.0.0.1"});
+  EXPECT_EQ(addresses("::1", 0ms).value(), std::vector<std::string>{"::1"});
+  EXPECT_THAT(addresses("localhost", 5s).value_or({}), ::testing::Contains("127.0.0.1"));
+  EXPECT_THAT(addresses("no-such-name.invalid", 5s).error().to_string(),
+              ::testing::StartsWith("resolve no-such-name.invalid: "));
+}
+
+TEST(ResolverTest, ManyMayAskForOneNameAtOnce) {
+  std::vector<std::thread> callers;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 40; ++i) {
+    callers.emplace_back(
+        [&] { answered += resolve_host("localhost", SocketWait::within(20s)).ok() ? 1 : 0; });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(answered, 40);
 }
 
 }  // namespace

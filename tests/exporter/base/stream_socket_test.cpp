@@ -86,6 +86,21 @@ TEST(ConnectStream, GivesUpOnAFullQueueOfConnectionsAtTheDeadline) {
   EXPECT_LT(system_clock().boot() - start, seconds(5));
 }
 
+TEST(WaitForSocket, EndsWhenTheWakeDescriptorIsGone) {
+  int closed = -1;
+  {
+    const FileDescriptor wake(::eventfd(0, EFD_CLOEXEC));
+    closed = wake.get();
+  }
+  const Status status = wait_for_socket(-1, 0, SocketWait::within(seconds(60), closed));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::cancelled);
+}
+
+TEST(WaitForSocket, TheLongestDurationDoesNotOverflow) {
+  EXPECT_GT(SocketWait::within(Duration::max()).deadline, system_clock().boot());
+}
+
 TEST(WaitForSocket, EndsWhenWoken) {
   const testing::ScriptedServer hangs;
   const auto fd = connect_stream({.is_unix = true, .path = hangs.path()}, SocketWait::within(seconds(5)));

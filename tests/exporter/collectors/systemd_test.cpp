@@ -124,6 +124,24 @@ TEST_F(SystemdCollectorTest, ReadsDetailsOnlyWhenTheyMayHaveChanged) {
   EXPECT_EQ(systemd_->calls.back(), "units bad.service logs.timer web.service");
 }
 
+TEST_F(SystemdCollectorTest, AUnitThatCouldNotBeReadStandsAndStaysDue) {
+  start();
+  ASSERT_TRUE(collect());
+  clock_.advance(5s);
+  systemd_->unreadable = {"web.service"};
+  systemd_->units["web.service"].sub_state = "reload";
+  systemd_->units["web.service"].restarts = 4;
+  ASSERT_TRUE(collect());
+  // A counter that fell to zero and came back would read as so many restarts.
+  EXPECT_TRUE(has(R"(node_systemd_service_restart_total{name="web.service"} 3)"));
+  EXPECT_TRUE(has(R"(node_systemd_unit_state{name="web.service",state="active",type="notify"} 1)"));
+  systemd_->unreadable.clear();
+  clock_.advance(5s);
+  ASSERT_TRUE(collect());
+  EXPECT_EQ(systemd_->calls.back(), "units web.service");
+  EXPECT_TRUE(has(R"(node_systemd_service_restart_total{name="web.service"} 4)"));
+}
+
 TEST_F(SystemdCollectorTest, UnitsThatGoTakeTheirSeriesAlong) {
   start();
   ASSERT_TRUE(collect());
