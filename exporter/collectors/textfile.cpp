@@ -91,7 +91,7 @@ class TextfileCollector final : public Collector {
   void read_all() {
     entries_.clear();
     taken_.clear();
-    helps_.clear();
+    said_.clear();
     file_error_ = false;
     std::set<std::string> failures;
     for (FileSeen& file : files_) {
@@ -99,7 +99,8 @@ class TextfileCollector final : public Collector {
       if (status) continue;
       file_error_ = true;
       // What was not the file's fault is tried again in the next pass.
-      if (status.error().code() != ErrorCode::corrupt) file.stamp.reset();
+      const ErrorCode code = status.error().code();
+      if (code != ErrorCode::corrupt && code != ErrorCode::failed_precondition) file.stamp.reset();
       const std::string message = status.error().to_string();
       if (!failures_.contains(message)) {
         log_.warning("textfile refused", {{"file", file.path}, {"error", message}});
@@ -128,14 +129,21 @@ class TextfileCollector final : public Collector {
     return status;
   }
 
-  /// A family that clashes with another one is left out; a HELP that differs is only told.
+  /// A family whose type clashes with one of ours or of an earlier file is left out; a HELP that differs is
+  /// only told.
   Status add_family(const TextFamily& family, const std::string& path, std::vector<FrameEntry>& entries) {
+    const auto [known, first] = said_.emplace(family.name, Said{family.type, family.help});
+    if (!first && known->second.type != family.type) {
+      return Error(ErrorCode::corrupt,
+                   fmt::format("{}: {} is a {} here and a {} in another file; the first "
+                               "one is kept",
+                               path, family.name, to_string(family.type), to_string(known->second.type)));
+    }
     const std::string help = family.help.empty() ? "Metric read from " + path : family.help;
     const Result<FamilyId> id = catalogue_.family(family.name, help, family.type);
     if (!id) return Error(id.error()).wrap(path);
     Status status;
-    const auto [known, first] = helps_.emplace(family.name, family.help);
-    if (!first && known->second != family.help) {
+    if (known->second.help != family.help) {
       status = Error(
           ErrorCode::corrupt,
           fmt::format("{}: {} has another HELP in another file; the first one is kept", path, family.name));
@@ -165,7 +173,11 @@ class TextfileCollector final : public Collector {
   std::string last_failure_;
   // While reading: what the files before this one brought.
   std::unordered_set<SeriesId> taken_;
-  std::unordered_map<std::string, std::string> helps_;
+  struct Said {
+    MetricType type;
+    std::string help;
+  };
+  std::unordered_map<std::string, Said> said_;
 };
 
 }  // namespace

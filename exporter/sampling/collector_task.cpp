@@ -1,5 +1,7 @@
 #include "exporter/sampling/collector_task.h"
 
+#include "exporter/base/thread_annotations.h"
+
 namespace chiron {
 
 struct CollectorTask::Shared {
@@ -11,13 +13,12 @@ struct CollectorTask::Shared {
   const Clock& clock;
   Collected working;  // the running collection's; nobody else looks while `running`
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  // Guarded by mutex.
-  Collected finished;
-  bool running = false;
-  bool has_result = false;
-  bool stop = false;
+  Mutex mutex;
+  CondVar changed;
+  Collected finished CHIRON_GUARDED_BY(mutex);
+  bool running CHIRON_GUARDED_BY(mutex) = false;
+  bool has_result CHIRON_GUARDED_BY(mutex) = false;
+  bool stop CHIRON_GUARDED_BY(mutex) = false;
 };
 
 CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thread, std::size_t series_limit,
@@ -25,9 +26,10 @@ CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thre
     : shared_(std::make_shared<Shared>(std::move(collector), series_limit, clock)), own_thread_(own_thread) {
   if (!own_thread_) return;
   std::thread([shared = shared_] {
-    std::unique_lock lock(shared->mutex);
+    MutexLock lock(shared->mutex);
     for (;;) {
-      shared->changed.wait(lock, [&] { return shared->running || shared->stop; });
+      shared->changed.wait(lock,
+                           [&]() CHIRON_REQUIRES(shared->mutex) { return shared->running || shared->stop; });
       if (shared->stop) return;
       lock.unlock();
       run_collector(*shared);
@@ -37,7 +39,7 @@ CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thre
 }
 
 CollectorTask::~CollectorTask() {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   shared_->stop = true;
   shared_->changed.notify_all();
 }
@@ -56,7 +58,7 @@ void CollectorTask::run_collector(Shared& shared) {
   }
   work.at = shared.clock.boot();
   work.duration = work.at - begin;
-  const std::lock_guard lock(shared.mutex);
+  const MutexLock lock(shared.mutex);
   std::swap(shared.working, shared.finished);
   shared.has_result = true;
   shared.running = false;
@@ -65,7 +67,7 @@ void CollectorTask::run_collector(Shared& shared) {
 
 void CollectorTask::start() {
   {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     if (shared_->running) return;
     shared_->running = true;
     shared_->changed.notify_all();
@@ -74,13 +76,14 @@ void CollectorTask::start() {
 }
 
 bool CollectorTask::wait_until(BootTime deadline) {
-  std::unique_lock lock(shared_->mutex);
+  MutexLock lock(shared_->mutex);
   const Duration left = std::max(Duration::zero(), deadline - shared_->clock.boot());
-  return shared_->changed.wait_for(lock, left, [this] { return !shared_->running; });
+  return shared_->changed.wait_for(lock, left,
+                                   [this]() CHIRON_REQUIRES(shared_->mutex) { return !shared_->running; });
 }
 
 bool CollectorTask::take(Collected& out) {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   if (!shared_->has_result) return false;
   shared_->has_result = false;
   std::swap(out, shared_->finished);

@@ -5,6 +5,8 @@
 namespace chiron {
 namespace {
 
+constexpr std::string_view kHangs = "no answer for two intervals";
+
 Labels named(std::string_view name, Labels labels) {
   labels.set(kMetricName, name);
   return labels;
@@ -30,6 +32,7 @@ struct Sampler::Entry {
   Frame published;  // what the page and the store show
   bool is_published = false;
   BootTime good_at{};     // when `published` was collected
+  BootTime heard_at{};    // when it last answered; the first pass before it ever did
   bool was_late = false;  // missed the grace: not waited for until it is in time again
   bool answered = false;  // in this pass
   bool ever_answered = false;
@@ -102,6 +105,9 @@ PassTime Sampler::sample() {
 
 void Sampler::take(Entry& entry, PassTime pass) {
   entry.answered = entry.task.take(entry.incoming);
+  if (entry.answered || entry.heard_at == BootTime{}) {
+    entry.heard_at = entry.answered ? entry.incoming.at : pass.boot;
+  }
   if (entry.answered) {
     entry.ever_answered = true;
     note(entry);
@@ -120,14 +126,18 @@ void Sampler::take(Entry& entry, PassTime pass) {
     // Still fresh enough to stand; it is late, which is not yet a failure.
     entry.status.success = clock_.boot() - entry.good_at <= 2 * options_.interval;
   }
-  if (entry.is_published && clock_.boot() - entry.good_at > 2 * options_.interval) {
+  const BootTime horizon = clock_.boot() - 2 * options_.interval;
+  if (entry.is_published && entry.good_at < horizon) {
     entry.is_published = false;
     entry.published.clear();
     entry.status.success = false;
     store_.end_stream(entry.stream, pass.t);
-    log_.warning("collector hangs",
-                 {{"collector", entry.name}, {"error", "no answer for two intervals; its series ended"}});
-    entry.logged = "hangs";
+  }
+  if (entry.heard_at < horizon && entry.status.error != kHangs) {
+    entry.status.success = false;
+    entry.status.error = kHangs;
+    log_.warning("collector hangs", {{"collector", entry.name}, {"error", kHangs}});
+    entry.logged = kHangs;
   }
   entry.status.series = entry.published.entries().size();
   entry.status.age = entry.is_published ? clock_.boot() - entry.good_at : Duration::zero();
@@ -169,8 +179,11 @@ void Sampler::publish(PassTime pass, Duration took) {
     scratch_.insert(scratch_.end(), entry->published.entries().begin(), entry->published.entries().end());
   }
   scratch_.insert(scratch_.end(), framework_.entries().begin(), framework_.entries().end());
-  if (!layout_ || !layout_->fits(scratch_))
+  const std::uint64_t families = catalogue_.family_generation();
+  if (!layout_ || families != layout_families_ || !layout_->fits(scratch_)) {
     layout_ = std::make_shared<const ExpositionLayout>(catalogue_, scratch_);
+    layout_families_ = families;
+  }
   auto page = std::make_shared<const Page>(layout_, scratch_);
 
   const std::array<FrameEntry, 3> scrape{FrameEntry{up_, 1}, FrameEntry{scrape_duration_, seconds(took)},
@@ -178,7 +191,7 @@ void Sampler::publish(PassTime pass, Duration took) {
   store_.append(scrape_stream_, pass.t, scrape);
   store_.trim(pass.t);
 
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   page_ = std::move(page);
   last_pass_ = pass;
   status_.clear();
@@ -186,17 +199,17 @@ void Sampler::publish(PassTime pass, Duration took) {
 }
 
 std::shared_ptr<const Page> Sampler::page() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return page_;
 }
 
 PassTime Sampler::last_pass() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return last_pass_;
 }
 
 std::vector<Sampler::CollectorStatus> Sampler::status() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return status_;
 }
 

@@ -2,6 +2,7 @@
 
 #include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
+#include "exporter/base/thread_annotations.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/sampling/timeline.h"
 #include "exporter/series/exposition.h"
@@ -9,7 +10,6 @@
 #include "exporter/series/store.h"
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,11 +89,12 @@ class Sampler {
   Frame framework_;
   std::vector<FrameEntry> scratch_;
   std::shared_ptr<const ExpositionLayout> layout_;
+  std::uint64_t layout_families_ = 0;  // the catalogue's family_generation() that layout_ was made at
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Page> page_;     // guarded by mutex_
-  PassTime last_pass_;                   // guarded by mutex_
-  std::vector<CollectorStatus> status_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::shared_ptr<const Page> page_ CHIRON_GUARDED_BY(mutex_);
+  PassTime last_pass_ CHIRON_GUARDED_BY(mutex_);
+  std::vector<CollectorStatus> status_ CHIRON_GUARDED_BY(mutex_);
 };
 
 }  // namespace chiron

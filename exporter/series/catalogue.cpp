@@ -1,5 +1,7 @@
 #include "exporter/series/catalogue.h"
 
+#include "exporter/base/utf8.h"
+
 #include <cassert>
 
 namespace chiron {
@@ -51,6 +53,31 @@ std::size_t bytes_of(const Labels& labels, std::string_view prefix) {
   return bytes;
 }
 
+bool is_readable(std::string_view value) {
+  return is_valid_utf8(value) && value.find('\0') == std::string_view::npos;
+}
+
+std::string readable(std::string_view value) {
+  std::string out;
+  for (const char c : replace_invalid_utf8(value)) {
+    if (c == '\0') {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+Labels readable(Labels labels) {
+  const bool good =
+      std::all_of(labels.begin(), labels.end(), [](const Label& label) { return is_readable(label.value); });
+  if (good) return labels;
+  std::vector<Label> clean;
+  for (const Label& label : labels) clean.push_back({label.name, readable(label.value)});
+  return Labels(std::move(clean));
+}
+
 void erase_from(std::vector<SeriesId>& ids, SeriesId id) {
   const auto it = std::lower_bound(ids.begin(), ids.end(), id);
   if (it != ids.end() && *it == id) ids.erase(it);
@@ -76,44 +103,67 @@ std::string_view to_string(MetricType type) {
 
 Catalogue::Catalogue(Labels target) : target_(std::move(target)) {}
 
+FamilyId Catalogue::set_type(Named& named, std::string_view name, std::string_view help, MetricType type) {
+  FamilyId& wanted = named.by_type[static_cast<std::size_t>(type)];
+  if (wanted == kUnpublished) {
+    wanted = FamilyId{static_cast<std::uint32_t>(families_.size())};
+    families_.push_back({std::string(name), std::string(help), type, make_header(name, help, type)});
+  }
+  const FamilyId before = std::exchange(named.current, wanted);
+  if (before != wanted && before != kUnpublished) {
+    for (Entry& entry : entries_) {
+      if (entry.family == before) entry.family = wanted;
+    }
+    family_generation_.fetch_add(1, std::memory_order_release);
+  }
+  return wanted;
+}
+
 Result<FamilyId> Catalogue::family(std::string_view name, std::string_view help, MetricType type) {
   if (!is_valid_metric_name(name)) {
     return Error(ErrorCode::invalid_argument, "'" + std::string(name) + "' is not a metric name");
   }
-  const std::unique_lock lock(mutex_);
-  if (const auto it = family_by_name_.find(std::string(name)); it != family_by_name_.end()) {
-    const Family& known = families_[index_of(it->second)];
-    if (known.type == type) return it->second;
-    return Error(ErrorCode::failed_precondition, "metric " + std::string(name) + " is already a " +
-                                                     std::string(to_string(known.type)) + ", not a " +
-                                                     std::string(to_string(type)));
+  const WriterLock lock(mutex_);
+  Named& named = families_by_name_[std::string(name)];
+  if (named.declared && families_[index_of(named.current)].type != type) {
+    return Error(ErrorCode::failed_precondition,
+                 "metric " + std::string(name) + " is already a " +
+                     std::string(to_string(families_[index_of(named.current)].type)) + ", not a " +
+                     std::string(to_string(type)));
   }
-  const FamilyId id{static_cast<std::uint32_t>(families_.size())};
-  families_.push_back({std::string(name), std::string(help), type, make_header(name, help, type)});
-  family_by_name_.emplace(name, id);
-  return id;
+  return set_type(named, name, help, type);
 }
 
 FamilyId Catalogue::declare(std::string_view name, std::string_view help, MetricType type) {
-  auto id = family(name, help, type);
-  assert(id.ok() && "two of our own families share a name but not a type");
-  return id.value_or(kUnpublished);
+  assert(is_valid_metric_name(name));
+  const WriterLock lock(mutex_);
+  Named& named = families_by_name_[std::string(name)];
+  if (named.declared) {
+    assert(families_[index_of(named.current)].type == type &&
+           "two families of ours share a name, not a type");
+    return named.current;
+  }
+  named.declared = true;
+  return set_type(named, name, help, type);
 }
 
 Labels Catalogue::with_target(Labels labels) const {
   for (const Label& label : target_) {
     if (const std::string own(labels.get(label.name)); !own.empty()) {
-      labels.set("exported_" + label.name, own);
+      std::string exported = "exported_" + label.name;
+      while (labels.has(exported) || target_.has(exported)) exported.insert(0, "exported_");
+      labels.set(exported, own);
     }
     labels.set(label.name, label.value);
   }
   return labels;
 }
 
-SeriesId Catalogue::series(FamilyId family_id, const Labels& labels, std::string_view suffix) {
+SeriesId Catalogue::series(FamilyId family_id, const Labels& own_labels, std::string_view suffix) {
+  const Labels labels = readable(own_labels);
   std::string name;
   {
-    const std::shared_lock lock(mutex_);
+    const ReaderLock lock(mutex_);
     name = families_[index_of(family_id)].name;
   }
   name += suffix;
@@ -135,8 +185,15 @@ void Catalogue::enliven(SeriesId id) {
 }
 
 SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   if (const auto it = by_labels_.find(labels); it != by_labels_.end()) {
+    Entry& entry = entries_[index_of(it->second)];
+    if (entry.family == kUnpublished && family != kUnpublished) {
+      entry.family = family;
+      bytes_ += prefix.size();
+      entry.prefix = std::move(prefix);
+      family_generation_.fetch_add(1, std::memory_order_release);
+    }
     enliven(it->second);
     return it->second;
   }
@@ -150,7 +207,7 @@ SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
 
 void Catalogue::forget(std::span<const SeriesId> ids) {
   if (ids.empty()) return;
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   for (const SeriesId id : ids) {
     Entry& entry = entries_[index_of(id)];
     if (!entry.alive) continue;
@@ -176,35 +233,35 @@ void Catalogue::forget(std::span<const SeriesId> ids) {
 }
 
 bool Catalogue::revive(SeriesId id) {
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   if (entries_[index_of(id)].labels.empty()) return false;
   enliven(id);
   return true;
 }
 
 const Labels& Catalogue::labels(SeriesId id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return entries_[index_of(id)].labels;
 }
 
 std::string_view Catalogue::prefix(SeriesId id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return entries_[index_of(id)].prefix;
 }
 
 FamilyId Catalogue::family_of(SeriesId id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return entries_[index_of(id)].family;
 }
 
 const Family& Catalogue::family(FamilyId id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return families_[index_of(id)];
 }
 
 void Catalogue::select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const {
-  const std::shared_lock lock(mutex_);
-  const auto take = [&](SeriesId id) {
+  const ReaderLock lock(mutex_);
+  const auto take = [&](SeriesId id) CHIRON_REQUIRES_SHARED(mutex_) {
     const Entry& entry = entries_[index_of(id)];
     if (!entry.alive) return;
     for (const Matcher& matcher : matchers) {
@@ -223,12 +280,12 @@ void Catalogue::select(std::span<const Matcher> matchers, std::vector<SeriesId>&
 }
 
 std::size_t Catalogue::size() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return alive_;
 }
 
 std::size_t Catalogue::bytes() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return bytes_;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "exporter/base/result.h"
+#include "exporter/base/thread_annotations.h"
 #include "exporter/series/labels.h"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <mutex>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,14 +42,16 @@ class Catalogue {
   /// such a label already keeps its own value as exported_<name>.
   explicit Catalogue(Labels target = {});
 
-  /// Declares a metric family. The same name with another type is an error; HELP stays what it was first.
+  /// A metric family that a stranger's file names. HELP stays what it was first. The same name with another
+  /// type changes the type of all its series, except where declare() has set it: that is an error.
   Result<FamilyId> family(std::string_view name, std::string_view help, MetricType type);
-  /// The same for names that are literals of ours; a clash is a fault of ours and ends the process in debug
-  /// builds.
+  /// A family of ours, whose type is set for good: one that a file named before gets it. Two types for one
+  /// name are a fault of ours, and end the process in debug builds.
   FamilyId declare(std::string_view name, std::string_view help, MetricType type);
 
   /// The id of the series of a family. `suffix` is "", "_bucket", "_sum" or "_count". labels without
-  /// __name__.
+  /// __name__; what scrapers would refuse in their values (bytes that are not UTF-8, NUL) becomes U+FFFD, for
+  /// names of mounts and devices may hold any byte and one bad value would cost the whole page.
   SeriesId series(FamilyId family, const Labels& labels, std::string_view suffix = {});
   /// The id of an unpublished series (recording rules, ALERTS); labels with __name__, taken as they are.
   SeriesId unpublished(const Labels& labels);
@@ -67,6 +69,8 @@ class Catalogue {
 
   /// Changes whenever a series appears or is forgotten: compiled selectors resolve again when it moved.
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  /// Changes whenever a series got another family: layouts of the page are made again when it moved.
+  std::uint64_t family_generation() const { return family_generation_.load(std::memory_order_acquire); }
   /// Appends, in ascending order, the ids whose labels satisfy all matchers.
   void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const;
   /// Living series.
@@ -81,24 +85,32 @@ class Catalogue {
     FamilyId family = kUnpublished;
     bool alive = false;
   };
+  /// What is known of a metric name: one family for each type it ever had, so that none is made twice.
+  struct Named {
+    FamilyId current = kUnpublished;
+    bool declared = false;
+    std::array<FamilyId, 5> by_type{kUnpublished, kUnpublished, kUnpublished, kUnpublished, kUnpublished};
+  };
   static constexpr std::size_t kTombstones = 50'000;
 
+  FamilyId set_type(Named& named, std::string_view name, std::string_view help, MetricType type)
+      CHIRON_REQUIRES(mutex_);
   SeriesId intern(Labels labels, FamilyId family, std::string prefix);
   Labels with_target(Labels labels) const;
-  void enliven(SeriesId id);  // mutex_ held
+  void enliven(SeriesId id) CHIRON_REQUIRES(mutex_);
 
   const Labels target_;
-  mutable std::shared_mutex mutex_;
-  // Guarded by mutex_.
-  std::deque<Family> families_;
-  std::unordered_map<std::string, FamilyId> family_by_name_;
-  std::deque<Entry> entries_;
-  std::unordered_map<Labels, SeriesId, LabelsHash> by_labels_;
-  std::unordered_map<std::string, std::vector<SeriesId>> by_name_;
-  std::deque<SeriesId> tombstones_;
-  std::size_t alive_ = 0;
-  std::size_t bytes_ = 0;
+  mutable SharedMutex mutex_;
+  std::deque<Family> families_ CHIRON_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Named> families_by_name_ CHIRON_GUARDED_BY(mutex_);
+  std::deque<Entry> entries_ CHIRON_GUARDED_BY(mutex_);
+  std::unordered_map<Labels, SeriesId, LabelsHash> by_labels_ CHIRON_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::vector<SeriesId>> by_name_ CHIRON_GUARDED_BY(mutex_);
+  std::deque<SeriesId> tombstones_ CHIRON_GUARDED_BY(mutex_);
+  std::size_t alive_ CHIRON_GUARDED_BY(mutex_) = 0;
+  std::size_t bytes_ CHIRON_GUARDED_BY(mutex_) = 0;
   std::atomic<std::uint64_t> generation_{1};
+  std::atomic<std::uint64_t> family_generation_{1};
 };
 
 }  // namespace chiron

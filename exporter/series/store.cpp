@@ -141,13 +141,13 @@ Store::Store(Catalogue& catalogue, Options options)
 Store::~Store() = default;
 
 StreamId Store::add_stream() {
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   impl_->streams.emplace_back();
   return StreamId{static_cast<std::uint32_t>(impl_->streams.size() - 1)};
 }
 
 void Store::append(StreamId stream_id, TimestampMs t, std::span<const FrameEntry> entries) {
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   Impl::Stream& stream = impl_->streams[index_of(stream_id)];
   if (!stream.blocks.empty()) {
     const Block& last = *stream.blocks.back();
@@ -164,7 +164,10 @@ void Store::append(StreamId stream_id, TimestampMs t, std::span<const FrameEntry
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const FrameEntry& entry = entries[i];
     Impl::Series* one = impl_->writable(catalogue_, index_of(stream_id), entry.id);
-    if (one == nullptr) continue;
+    if (one == nullptr) {
+      same_order = false;
+      continue;
+    }
     if (one->pass == last_pass && last_pass != 0) ++still_there;
     one->pass = stream.pass;
     impl_->write(*one, entry.id, block, slot, std::bit_cast<std::uint64_t>(entry.value));
@@ -191,7 +194,7 @@ void Store::append(StreamId stream_id, TimestampMs t, std::span<const FrameEntry
 
 void Store::end_stream(StreamId stream, TimestampMs t) {
   {
-    const std::shared_lock lock(mutex_);
+    const ReaderLock lock(mutex_);
     if (impl_->streams[index_of(stream)].present.empty()) return;
   }
   append(stream, t, {});
@@ -202,7 +205,7 @@ void Store::trim(TimestampMs now) {
       now - std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention).count();
   std::vector<SeriesId> empty;
   {
-    const std::unique_lock lock(mutex_);
+    const WriterLock lock(mutex_);
     for (Impl::Stream& stream : impl_->streams) {
       while (!stream.blocks.empty() && stream.blocks.front()->count > 0 &&
              stream.blocks.front()->times[stream.blocks.front()->count - 1] < horizon) {
@@ -226,27 +229,27 @@ void Store::trim(TimestampMs now) {
 }
 
 std::optional<StreamId> Store::stream_of(SeriesId id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return std::nullopt;
   return StreamId{static_cast<std::uint32_t>(one->stream)};
 }
 
 std::size_t Store::bytes() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return impl_->bytes;
 }
 std::size_t Store::samples() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return impl_->samples;
 }
 std::uint64_t Store::evicted() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return impl_->evicted;
 }
 
 std::optional<Sample> Store::latest(SeriesId id, TimestampMs after, TimestampMs until) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return std::nullopt;
   const Impl::Stream& stream = impl_->streams[one->stream];
@@ -264,7 +267,7 @@ std::optional<Sample> Store::latest(SeriesId id, TimestampMs after, TimestampMs 
 }
 
 void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return;
   const Impl::Stream& stream = impl_->streams[one->stream];
@@ -282,12 +285,12 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector
 }
 
 TimestampMs Store::newest() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return impl_->newest;
 }
 
 TimestampMs Store::oldest() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   TimestampMs oldest = impl_->newest;
   for (const Impl::Stream& stream : impl_->streams) {
     if (!stream.blocks.empty()) oldest = std::min(oldest, stream.blocks.front()->times[0]);

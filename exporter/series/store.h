@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/thread_annotations.h"
 #include "exporter/series/catalogue.h"
 #include "exporter/series/frame.h"
 #include "exporter/series/reader.h"
@@ -7,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <shared_mutex>
 #include <span>
 #include <vector>
 
@@ -59,8 +59,8 @@ class Store final : public SeriesReader {
 
   Catalogue& catalogue_;
   const Options options_;
-  mutable std::shared_mutex mutex_;
-  std::unique_ptr<Impl> impl_;  // guarded by mutex_
+  mutable SharedMutex mutex_;
+  const std::unique_ptr<Impl> impl_ CHIRON_PT_GUARDED_BY(mutex_);
 };
 
 }  // namespace chiron

@@ -163,6 +163,32 @@ TEST_F(Textfile, FilesThatDisagree) {
   EXPECT_EQ(log_.count("textfile refused"), 3u);
 }
 
+TEST_F(Textfile, AFamilyMayChangeItsType) {
+  write("a.prom", "# TYPE m counter\nm 1\n");
+  option("directory", {at("")});
+  make("textfile");
+  ASSERT_TRUE(collect().ok());
+  const SeriesId id = frame_.entries().front().id;
+  write("a.prom", "# TYPE m gauge\nm 1.5\n");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has("m 1.5"));
+  EXPECT_FALSE(error());
+  EXPECT_EQ(frame_.entries().front().id, id);
+  EXPECT_EQ(catalogue_.family(catalogue_.family_of(id)).type, MetricType::gauge);
+}
+
+TEST_F(Textfile, TheTypeOfAFamilyOfOursStands) {
+  catalogue_.declare("node_load1", "Ours.", MetricType::gauge);
+  write("a.prom", "# TYPE node_load1 counter\nnode_load1{x=\"1\"} 1\nn 2\n");
+  option("directory", {at("")});
+  make("textfile");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_FALSE(mentions("node_load1"));
+  EXPECT_TRUE(has("n 2"));
+  EXPECT_TRUE(error());
+  EXPECT_EQ(log_.count("metric node_load1 is already a gauge, not a counter"), 1u);
+}
+
 TEST_F(Textfile, SeveralDirectoriesAndGlobs) {
   write("one/a.prom", "a 1\n");
   write("two/b.prom", "b 1\n");

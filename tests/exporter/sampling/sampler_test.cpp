@@ -87,6 +87,21 @@ TEST_F(SamplerTest, ALastGoodFrameStandsForTwoIntervalsAndThenEnds) {
   pass = pass_after(5s);
   EXPECT_FALSE(shows("m{n=\"a\"}"));
   EXPECT_EQ(store_.latest(a_, 0, pass.t), std::nullopt);
+  EXPECT_EQ(log_.count("collector failed"), 1u);
+  EXPECT_EQ(log_.count("collector hangs"), 0u) << "it answers, if only with an error";
+}
+
+TEST_F(SamplerTest, ThePageFollowsAFamilyThatTakesAnotherType) {
+  MetricType type = MetricType::counter;
+  add("file", [&](Frame& frame) {
+    frame.add(catalogue_.series(*catalogue_.family("f", "F.", type), {}), 1);
+    return Status();
+  });
+  pass_after(5s);
+  EXPECT_TRUE(shows("# TYPE f counter\nf 1\n"));
+  type = MetricType::gauge;
+  pass_after(5s);
+  EXPECT_TRUE(shows("# TYPE f gauge\nf 1\n"));
 }
 
 TEST_F(SamplerTest, WhatACollectorGaveBeforeItFailedIsUsed) {
@@ -148,6 +163,8 @@ TEST_F(SamplerTest, AHangingCollectorHoldsNobodyUpAndComesBack) {
   EXPECT_TRUE(shows("m{n=\"a\"} 1\n"));
   EXPECT_FALSE(shows("m{n=\"b\"}"));
   EXPECT_TRUE(shows("node_scrape_collector_success{collector=\"hangs\"} 0\n"));
+  EXPECT_EQ(log_.count("collector hangs"), 1u) << "it never answered at all";
+  EXPECT_EQ(sampler_.status()[0].error, "no answer for two intervals");
   {
     const std::lock_guard lock(gate->mutex);
     gate->open = true;
@@ -159,6 +176,7 @@ TEST_F(SamplerTest, AHangingCollectorHoldsNobodyUpAndComesBack) {
     std::this_thread::yield();
   }
   EXPECT_TRUE(shows("m{n=\"b\"} 2\n"));
+  EXPECT_EQ(log_.count("collector recovered"), 1u);
 }
 
 TEST_F(SamplerTest, UpExistsInQueriesOnly) {

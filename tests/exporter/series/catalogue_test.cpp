@@ -26,14 +26,65 @@ TEST(Catalogue, ASeriesThatHasATargetLabelKeepsItAsExported) {
   EXPECT_EQ(catalogue.prefix(id), "batch_ok{job=\"backup\"} ");
 }
 
-TEST(Catalogue, RefusesAFamilyOfAnotherTypeAndNamesBoth) {
+TEST(Catalogue, ALabelThatWasExportedAlreadyKeepsBothValues) {
+  Catalogue catalogue(Labels{{"job", "node"}});
+  const FamilyId family = catalogue.declare("batch_ok", "", MetricType::gauge);
+  const SeriesId id = catalogue.series(family, {{"job", "backup"}, {"exported_job", "far"}});
+  EXPECT_EQ(catalogue.labels(id).to_string(),
+            R"(batch_ok{exported_exported_job="backup", exported_job="far", job="node"})");
+}
+
+TEST(Catalogue, ValuesThatScrapersWouldRefuseAreMadeReadable) {
   Catalogue catalogue;
-  ASSERT_TRUE(catalogue.family("a", "x", MetricType::counter).ok());
+  const FamilyId family = catalogue.declare("disk_free", "", MetricType::gauge);
+  const std::string nul("a\0b", 3);
+  const SeriesId id = catalogue.series(family, {{"path", "/mnt/\xFF\xC3\xA9"}, {"x", nul}});
+  EXPECT_EQ(catalogue.prefix(id),
+            "disk_free{path=\"/mnt/\xEF\xBF\xBD\xC3\xA9\",x=\"a\xEF\xBF\xBD"
+            "b\"} ");
+  EXPECT_EQ(catalogue.labels(id).get("path"), "/mnt/\xEF\xBF\xBD\xC3\xA9");
+}
+
+TEST(Catalogue, TheTypeOfADeclaredFamilyStands) {
+  Catalogue catalogue;
+  catalogue.declare("a", "x", MetricType::counter);
   EXPECT_TRUE(catalogue.family("a", "other help", MetricType::counter).ok());
   const auto clash = catalogue.family("a", "x", MetricType::gauge);
   ASSERT_FALSE(clash.ok());
   EXPECT_EQ(clash.error().message(), "metric a is already a counter, not a gauge");
   EXPECT_FALSE(catalogue.family("0bad", "", MetricType::gauge).ok());
+}
+
+TEST(Catalogue, AFamilyOfAFileTakesAnotherTypeWithItsSeries) {
+  Catalogue catalogue;
+  const auto counter = catalogue.family("a", "first", MetricType::counter);
+  const SeriesId id = catalogue.series(*counter, {{"i", "1"}});
+  const std::uint64_t before = catalogue.family_generation();
+  const auto gauge = catalogue.family("a", "second", MetricType::gauge);
+  ASSERT_TRUE(gauge.ok());
+  EXPECT_EQ(catalogue.series(*gauge, {{"i", "1"}}), id);
+  EXPECT_EQ(catalogue.family(catalogue.family_of(id)).header, "# HELP a second\n# TYPE a gauge\n");
+  EXPECT_NE(catalogue.family_generation(), before);
+  EXPECT_EQ(*catalogue.family("a", "third", MetricType::counter), *counter);
+}
+
+TEST(Catalogue, ADeclarationOverrulesAFile) {
+  Catalogue catalogue;
+  const auto file = catalogue.family("a", "file", MetricType::untyped);
+  const SeriesId id = catalogue.series(*file, {{"i", "1"}});
+  const FamilyId ours = catalogue.declare("a", "ours", MetricType::counter);
+  EXPECT_EQ(catalogue.family_of(id), ours);
+  EXPECT_EQ(catalogue.family(ours).type, MetricType::counter);
+  EXPECT_EQ(catalogue.family(ours).help, "ours");
+}
+
+TEST(Catalogue, ARecordedSeriesThatIsLaterSampledIsPublished) {
+  Catalogue catalogue(Labels{{"job", "node"}});
+  const SeriesId id = catalogue.unpublished({{"__name__", "a"}, {"job", "node"}, {"x", "1"}});
+  const FamilyId family = catalogue.declare("a", "", MetricType::gauge);
+  EXPECT_EQ(catalogue.series(family, {{"x", "1"}}), id);
+  EXPECT_EQ(catalogue.family_of(id), family);
+  EXPECT_EQ(catalogue.prefix(id), "a{x=\"1\"} ");
 }
 
 TEST(Catalogue, EscapesHelp) {

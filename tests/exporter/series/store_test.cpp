@@ -58,6 +58,19 @@ TEST_F(StoreTest, EndingAStreamEndsItsSeriesOnce) {
   EXPECT_EQ(store_.latest(a_, 0, 2500), std::nullopt);
 }
 
+TEST_F(StoreTest, ASeriesThatAnotherStreamWritesLeavesNoTraceHere) {
+  const StreamId other = store_.add_stream();
+  const SeriesId c = series("c");
+  append(1000, {{a_, 1}, {b_, 1}});
+  for (TimestampMs t = 2000; t <= 5000; t += 1000) {
+    store_.append(other, t, std::vector<FrameEntry>{{c, 1}});
+    append(t, {{a_, 2}, {c, 2}});
+  }
+  // One sample and one marker of b, five samples of a, four of c.
+  EXPECT_EQ(store_.samples(), 11u);
+  EXPECT_EQ(store_.latest(c, 0, 5000)->v, 1);
+}
+
 TEST_F(StoreTest, TimeNeverGoesBackwards) {
   append(5000, {{a_, 1}});
   append(1000, {{a_, 2}});
