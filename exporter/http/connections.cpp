@@ -19,6 +19,8 @@ constexpr Duration kTick = std::chrono::milliseconds(100);
 constexpr Duration kDrainTick = std::chrono::milliseconds(10);
 /// How long an idle connection may stay while others may be waiting for its worker.
 constexpr Duration kCrowdedIdle = std::chrono::milliseconds(100);
+/// And one whose request has not come: scrapers send theirs with the first packet.
+constexpr Duration kCrowdedSilence = std::chrono::seconds(1);
 
 std::optional<sockaddr_in> ipv4_name(int fd, int (*query)(int, sockaddr*, socklen_t*)) {
   sockaddr_in name{};
@@ -37,6 +39,22 @@ std::optional<Peer> peer_of(int fd) {
   return Peer{remote->sin_addr.s_addr, ntohs(remote->sin_port), ntohs(local->sin_port)};
 }
 
+/// Connected sockets of this process at one of these local ports.
+std::vector<std::pair<int, Peer>> sockets_of(const std::vector<std::uint16_t>& ports) {
+  std::vector<std::pair<int, Peer>> sockets;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(HostPaths().proc("self/fd"), error), end; !error && it != end;
+       it.increment(error)) {
+    const auto fd = parse_int<int>(it->path().filename().native());
+    if (!fd) continue;
+    const auto peer = peer_of(*fd);
+    if (peer && std::find(ports.begin(), ports.end(), peer->server_port) != ports.end()) {
+      sockets.emplace_back(*fd, *peer);
+    }
+  }
+  return sockets;
+}
+
 /// Shuts down the connection to `peer` if `fd` is (still) that. The descriptor is civetweb's, which may close
 /// it at any time and the number be used again: so it is duplicated first, and looked at again through the
 /// duplicate. SHUT_RD leaves what has already arrived readable and the way back open: a request that crosses
@@ -52,7 +70,7 @@ Connections::Connections(Limits limits) : limits_(limits), thread_([this] { run(
 
 Connections::~Connections() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
@@ -60,13 +78,13 @@ Connections::~Connections() {
 }
 
 void Connections::watch(std::vector<std::uint16_t> ports) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ports_ = std::move(ports);
 }
 
 void Connections::opened() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++open_;
   }
   changed_.notify_all();
@@ -74,7 +92,7 @@ void Connections::opened() {
 
 void Connections::closed(const Peer* peer) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --open_;
     if (peer != nullptr) known_.erase(*peer);
   }
@@ -83,14 +101,14 @@ void Connections::closed(const Peer* peer) {
 
 void Connections::enter(const Peer& peer, Phase phase) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     known_[peer] = {phase, system_clock().boot()};
   }
   if (phase == Phase::idle) changed_.notify_all();
 }
 
 bool Connections::crowded() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return open_ >= limits_.workers || draining_;
 }
 
@@ -101,49 +119,38 @@ bool Connections::busy() const {
 }
 
 void Connections::drain(Duration patience) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   draining_ = true;
   changed_.notify_all();
-  changed_.wait_for(lock, patience, [this] { return !busy(); });
+  changed_.wait_for(lock, patience, [this]() CHIRON_REQUIRES(mutex_) { return !busy(); });
 }
 
 void Connections::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stop_) {
     if (open_ == 0) {
       strangers_.clear();
-      changed_.wait(lock, [this] { return stop_ || open_ > 0; });
+      changed_.wait(lock, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || open_ > 0; });
     }
     const bool was_draining = draining_;
     changed_.wait_for(lock, was_draining ? kDrainTick : kTick,
-                      [&] { return stop_ || draining_ != was_draining; });
-    if (!stop_ && open_ > 0) sweep(lock);
+                      [&]() CHIRON_REQUIRES(mutex_) { return stop_ || draining_ != was_draining; });
+    if (stop_ || open_ == 0) continue;
+    const std::vector<std::uint16_t> ports = ports_;
+    lock.unlock();
+    const Sockets sockets = sockets_of(ports);
+    lock.lock();
+    end_overdue(sockets);
   }
 }
 
-void Connections::sweep(std::unique_lock<std::mutex>& lock) {
-  const std::vector<std::uint16_t> ports = ports_;
-  lock.unlock();
-  std::vector<std::pair<int, Peer>> sockets;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(HostPaths().proc("self/fd"), error), end; !error && it != end;
-       it.increment(error)) {
-    const auto fd = parse_int<int>(it->path().filename().native());
-    if (!fd) continue;
-    const auto peer = peer_of(*fd);
-    if (peer && std::find(ports.begin(), ports.end(), peer->server_port) != ports.end()) {
-      sockets.emplace_back(*fd, *peer);
-    }
-  }
-  lock.lock();
-
+void Connections::end_overdue(const Sockets& sockets) {
   const BootTime now = system_clock().boot();
   std::map<Peer, BootTime> still_strangers;
   for (const auto& [fd, peer] : sockets) {
-    if (!known_.contains(peer)) {
-      const auto seen = strangers_.find(peer);
-      still_strangers[peer] = seen == strangers_.end() ? now : seen->second;
-    }
+    if (known_.contains(peer)) continue;
+    const auto seen = strangers_.find(peer);
+    still_strangers[peer] = seen == strangers_.end() ? now : seen->second;
   }
   strangers_ = std::move(still_strangers);
   for (const auto& [fd, peer] : sockets) {
@@ -154,11 +161,13 @@ void Connections::sweep(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-bool Connections::overdue(const Peer& peer, BootTime now) {
+bool Connections::overdue(const Peer& peer, BootTime now) const {
+  const bool crowded = open_ >= limits_.workers;
   const auto known = known_.find(peer);
   if (known == known_.end()) {
     const auto stranger = strangers_.find(peer);
-    return draining_ || (stranger != strangers_.end() && now - stranger->second > limits_.receive);
+    const Duration patience = crowded ? std::min(kCrowdedSilence, limits_.receive) : limits_.receive;
+    return draining_ || (stranger != strangers_.end() && now - stranger->second > patience);
   }
   const Duration age = now - known->second.since;
   switch (known->second.phase) {
@@ -169,7 +178,7 @@ bool Connections::overdue(const Peer& peer, BootTime now) {
     case Phase::sending:
       return age > limits_.send;
     case Phase::idle:
-      return draining_ || age > limits_.keep_alive || (open_ >= limits_.workers && age > kCrowdedIdle);
+      return draining_ || age > limits_.keep_alive || (crowded && age > kCrowdedIdle);
   }
   return false;
 }

@@ -1,15 +1,12 @@
 #pragma once
 
 #include "exporter/base/clock.h"
+#include "exporter/base/thread_annotations.h"
 
-#include <condition_variable>
 #include <cstdint>
 #include <map>
-#include <mutex>
-#include <set>
-#include <string>
 #include <thread>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace chiron::http {
@@ -29,11 +26,13 @@ struct Peer {
 class Connections {
  public:
   struct Limits {
-    Duration
-        receive;  ///< a whole request, from the first sight of the connection or the first byte after idling
+    /// A whole request, from the first sight of the connection or the first byte after idling.
+    Duration receive;
     Duration send;        ///< a whole answer
     Duration keep_alive;  ///< idle between requests
-    std::size_t workers;  ///< with that many connections open, idle ones end at once
+    /// With that many connections open, idle ones end at once, and those that have asked for nothing yet
+    /// soon.
+    std::size_t workers;
   };
   enum class Phase { receiving, handling, sending, idle };
 
@@ -60,21 +59,22 @@ class Connections {
     Phase phase;
     BootTime since;
   };
+  using Sockets =
+      std::vector<std::pair<int, Peer>>;  // descriptors of the process, and who is at the other end
   void run();
-  void sweep(std::unique_lock<std::mutex>& lock);
-  bool overdue(const Peer& peer, BootTime now);
-  bool busy() const;
+  void end_overdue(const Sockets& sockets) CHIRON_REQUIRES(mutex_);
+  bool overdue(const Peer& peer, BootTime now) const CHIRON_REQUIRES(mutex_);
+  bool busy() const CHIRON_REQUIRES(mutex_);
 
   const Limits limits_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_.
-  std::vector<std::uint16_t> ports_;
-  std::map<Peer, Entry> known_;         // those that sent a request
-  std::map<Peer, BootTime> strangers_;  // those that did not yet: first seen
-  std::size_t open_ = 0;
-  bool draining_ = false;
-  bool stop_ = false;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::uint16_t> ports_ CHIRON_GUARDED_BY(mutex_);
+  std::map<Peer, Entry> known_ CHIRON_GUARDED_BY(mutex_);         // those that sent a request
+  std::map<Peer, BootTime> strangers_ CHIRON_GUARDED_BY(mutex_);  // those that did not yet: first seen
+  std::size_t open_ CHIRON_GUARDED_BY(mutex_) = 0;
+  bool draining_ CHIRON_GUARDED_BY(mutex_) = false;
+  bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the rest
 };
 

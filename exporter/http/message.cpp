@@ -19,6 +19,15 @@ void collect_params(std::string_view text, std::string_view name, std::vector<st
   }
 }
 
+/// Media types do not know upper from lower case (RFC 9110, 8.3.1); parameters may follow.
+bool is_form(std::string_view content_type) {
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(type.begin(), type.end(), kForm.begin(), kForm.end(),
+                    [&](char a, char b) { return lower(a) == b; });
+}
+
 }  // namespace
 
 std::string Request::header(std::string_view lower_name) const {
@@ -30,7 +39,7 @@ std::string Request::header(std::string_view lower_name) const {
 std::vector<std::string> Request::params(std::string_view name) const {
   std::vector<std::string> values;
   collect_params(query, name, values);
-  if (header("content-type").starts_with("application/x-www-form-urlencoded")) {
+  if (is_form(header("content-type"))) {
     collect_params(trim(body), name, values);
   }
   return values;

@@ -2,11 +2,14 @@
 
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
+#include "exporter/base/thread_annotations.h"
 #include "exporter/http/connections.h"
 #include "exporter/http/host_check.h"
 #include "exporter/http/listen_address.h"
 #include "exporter/http/route_table.h"
 #include "exporter/http/url.h"
+
+#include <future>
 
 #include <arpa/inet.h>
 #include <civetweb.h>
@@ -82,6 +85,18 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
   return std::nullopt;
 }
 
+/// Whether it is said once and in one way whom the request is for and where it ends (RFC 9112, 3.2 and 6.3):
+/// what a proxy and this server read differently, one of them reads wrongly.
+bool is_unambiguous(const Request& request) {
+  const auto count = [&](std::string_view name) {
+    return std::count_if(request.headers.begin(), request.headers.end(),
+                         [&](const auto& header) { return header.first == name; });
+  };
+  const auto lengths = count("content-length");
+  const auto encodings = count("transfer-encoding");
+  return count("host") <= 1 && lengths + encodings <= 1;
+}
+
 bool is_clean_header(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
@@ -147,9 +162,10 @@ struct Server::Impl {
   Connections connections;
   std::vector<ListenAddress> listen;
   std::vector<std::string> addresses;
-  mg_context* context = nullptr;
-  std::mutex start_mutex;
-  std::string start_error;  // guarded by start_mutex: civetweb tells it through its log only
+  mg_context* context = nullptr;  // of whoever starts and stops the server
+  Mutex start_mutex;
+  bool starting CHIRON_GUARDED_BY(start_mutex) = true;
+  std::string start_error CHIRON_GUARDED_BY(start_mutex);  // civetweb tells it through its log only
 };
 
 mg_callbacks Server::Impl::callbacks() {
@@ -176,8 +192,8 @@ mg_callbacks Server::Impl::callbacks() {
   callbacks.log_message = [](const mg_connection* connection, const char* message) {
     Impl& impl = of(connection);
     impl.log.debug("http server", {{"message", message}});
-    const std::lock_guard lock(impl.start_mutex);
-    if (impl.context == nullptr && impl.start_error.empty()) impl.start_error = message;
+    const MutexLock lock(impl.start_mutex);
+    if (impl.starting && impl.start_error.empty()) impl.start_error = message;
     return 1;
   };
   return callbacks;
@@ -208,20 +224,20 @@ Status Server::Impl::start() {
   static const unsigned library = mg_init_library(MG_FEATURES_DEFAULT);
   static_cast<void>(library);
   const mg_callbacks table = callbacks();
-  mg_context* started = mg_start(&table, this, const_cast<const char**>(settings));
+  context = mg_start(&table, this, const_cast<const char**>(settings));
   {
-    const std::lock_guard lock(start_mutex);
-    context = started;
-  }
-  if (started == nullptr) {
-    return Error(ErrorCode::unavailable,
-                 fmt::format("cannot start the HTTP server on {}: {}. Choose another address "
-                             "with --web.listen-address=HOST:PORT",
-                             ports, start_error));
+    const MutexLock lock(start_mutex);
+    starting = false;
+    if (context == nullptr) {
+      return Error(ErrorCode::unavailable,
+                   fmt::format("cannot start the HTTP server on {}: {}. Choose another address "
+                               "with --web.listen-address=HOST:PORT",
+                               ports, start_error));
+    }
   }
 
   std::vector<mg_server_port> bound(listen.size());
-  const int count = mg_get_server_ports(started, static_cast<int>(bound.size()), bound.data());
+  const int count = mg_get_server_ports(context, static_cast<int>(bound.size()), bound.data());
   std::vector<std::uint16_t> numbers;
   for (std::size_t i = 0; i < listen.size() && static_cast<int>(i) < count; ++i) {
     listen[i].port = static_cast<std::uint16_t>(bound[i].port);
@@ -244,6 +260,8 @@ Response Server::Impl::respond(mg_connection* connection, const mg_request_info&
   }
   // The rest of a request that is turned down is not read, so its connection cannot go on.
   close = true;
+  if (!is_unambiguous(request))
+    return text_response(400, "400 Host, or the length of the body, is told twice\n");
   if (!hosts.allows(request.header("host")))
     return text_response(403, HostCheck::explanation(request.header("host")));
   auto path = decode_percent(info.local_uri_raw != nullptr ? info.local_uri_raw : "", Plus::is_plus);
@@ -292,20 +310,14 @@ void Server::Impl::serve(mg_connection* connection) {
 void Server::Impl::stop() {
   if (context == nullptr) return;
   connections.drain(kDrainPatience);
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stopped = false;
+  std::promise<void> stopped;
+  const std::future<void> done = stopped.get_future();
   std::thread stopper([&] {
     mg_stop(context);
-    const std::lock_guard lock(mutex);
-    stopped = true;
-    changed.notify_all();
+    stopped.set_value();
   });
-  {
-    std::unique_lock lock(mutex);
-    while (!changed.wait_for(lock, std::chrono::milliseconds(10), [&] { return stopped; })) {
-      for (const ListenAddress& address : listen) knock(address);
-    }
+  while (done.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
+    for (const ListenAddress& address : listen) knock(address);
   }
   stopper.join();
   context = nullptr;

@@ -105,6 +105,36 @@ TEST_F(ServerTest, RefusesMalformedRequests) {
   EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
 }
 
+TEST_F(ServerTest, RefusesWhatAProxyMightReadInAnotherWay) {
+  start();
+  for (const char* headers : {"Host: localhost\r\nHost: evil.example\r\n",
+                              "Host: localhost\r\nContent-Length: 3\r\nContent-Length: 5\r\n",
+                              "Host: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n"}) {
+    EXPECT_THAT(ask("POST /echo HTTP/1.1\r\n" + std::string(headers) + "\r\nabc"),
+                ::testing::HasSubstr(" 400 "))
+        << headers;
+  }
+}
+
+TEST_F(ServerTest, APreflightOfAnotherSiteIsNotGranted) {
+  start();
+  const std::string answer =
+      ask("OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n"
+          "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n");
+  EXPECT_THAT(answer, ::testing::HasSubstr(" 405 "));
+  EXPECT_THAT(answer, ::testing::Not(::testing::HasSubstr("Access-Control")));
+}
+
+TEST_F(ServerTest, TheTypeOfAFormHasNoCase) {
+  start();
+  EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+                  "Content-Type: Application/X-WWW-Form-Urlencoded ; charset=utf-8\r\n\r\na=b+c"),
+              ::testing::HasSubstr("a=b c"));
+  EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+                  "Content-Type: application/x-www-form-urlencoded-not\r\n\r\na=b+c"),
+              ::testing::EndsWith("a="));
+}
+
 TEST_F(ServerTest, ReadsBodiesUpToTheLimit) {
   start({.body_limit = 100});
   const std::string host = " HTTP/1.1\r\nHost: localhost\r\n";
@@ -193,6 +223,15 @@ TEST_F(ServerTest, IdleConnectionsDoNotHoldWorkers) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
   EXPECT_LT(since(begin), 20s);
+}
+
+TEST_F(ServerTest, SilentConnectionsDoNotHoldAllWorkers) {
+  start({.workers = 2, .request_timeout_ms = 60'000});
+  std::vector<RawSocket> silent;
+  for (int i = 0; i < 10; ++i) silent.push_back(RawSocket::connect_to(address_));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
+  EXPECT_LT(since(begin), 30s);
 }
 
 TEST_F(ServerTest, ATrickledRequestIsCutOff) {
