@@ -1,9 +1,9 @@
 #include "exporter/base/isolation.h"
 
+#include "exporter/base/thread_annotations.h"
+
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <unordered_set>
@@ -13,37 +13,41 @@ namespace chiron {
 struct Isolation::Job {
   std::string target;
   std::function<void()> function;  // the working thread's alone once handed over
-  bool finished = false;           // guarded by State::mutex
-  std::condition_variable done;
+  bool finished = false;           // guarded by the mutex of the State, which a job does not know
+  CondVar done;
 };
 
 /// Shared with every thread, so that a hung one may outlive the Isolation.
 struct Isolation::State {
   State(std::size_t max, Duration idle_for) : max_threads(max), idle_limit(idle_for) {}
 
+  /// The job that was handed to a thread, or null and why not. `self` is this State, for a new thread.
+  std::shared_ptr<Job> hand_over(const std::shared_ptr<State>& self, const std::string& target,
+                                 std::function<void()> function, Outcome& outcome) CHIRON_REQUIRES(mutex);
+
   const std::size_t max_threads;
   const Duration idle_limit;
-  std::mutex mutex;
-  std::condition_variable offered;
-  // Guarded by mutex:
-  std::deque<std::shared_ptr<Job>> waiting;  // never more than idle threads: each will be taken at once
-  std::unordered_set<std::string> busy;
-  std::size_t threads = 0;
-  std::size_t idle = 0;
-  bool stopping = false;
+  Mutex mutex;
+  CondVar offered;
+  // Never more than idle threads: each will be taken at once.
+  std::deque<std::shared_ptr<Job>> waiting CHIRON_GUARDED_BY(mutex);
+  std::unordered_set<std::string> busy CHIRON_GUARDED_BY(mutex);
+  std::size_t threads CHIRON_GUARDED_BY(mutex) = 0;
+  std::size_t idle CHIRON_GUARDED_BY(mutex) = 0;
+  bool stopping CHIRON_GUARDED_BY(mutex) = false;
 };
 
 Isolation::Isolation(std::size_t max_threads, Duration idle)
     : state_(std::make_shared<State>(max_threads, idle)) {}
 
 Isolation::~Isolation() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->stopping = true;
   state_->offered.notify_all();
 }
 
 void Isolation::work(const std::shared_ptr<State>& state, std::shared_ptr<Job> job) {
-  std::unique_lock lock(state->mutex);
+  MutexLock lock(state->mutex);
   for (;;) {
     lock.unlock();
     try {
@@ -58,8 +62,9 @@ void Isolation::work(const std::shared_ptr<State>& state, std::shared_ptr<Job> j
     job->done.notify_all();
     job.reset();
     ++state->idle;
-    state->offered.wait_for(lock, state->idle_limit,
-                            [&] { return !state->waiting.empty() || state->stopping; });
+    state->offered.wait_for(lock, state->idle_limit, [&]() CHIRON_REQUIRES(state->mutex) {
+      return !state->waiting.empty() || state->stopping;
+    });
     --state->idle;
     if (state->waiting.empty()) break;
     job = std::move(state->waiting.front());
@@ -68,30 +73,31 @@ void Isolation::work(const std::shared_ptr<State>& state, std::shared_ptr<Job> j
   --state->threads;
 }
 
-std::shared_ptr<Isolation::Job> Isolation::hand_over(const std::shared_ptr<State>& state,
-                                                     const std::string& target,
-                                                     std::function<void()> function, Outcome& outcome) {
-  if (state->busy.contains(target)) {
+std::shared_ptr<Isolation::Job> Isolation::State::hand_over(const std::shared_ptr<State>& self,
+                                                            const std::string& target,
+                                                            std::function<void()> function,
+                                                            Outcome& outcome) {
+  if (busy.contains(target)) {
     outcome = Outcome::busy;
     return nullptr;
   }
   auto job = std::make_shared<Job>();
   job->target = target;
   job->function = std::move(function);
-  if (state->waiting.size() < state->idle) {
-    state->waiting.push_back(job);
-    state->offered.notify_one();
+  if (waiting.size() < idle) {
+    waiting.push_back(job);
+    offered.notify_one();
   } else {
     outcome = Outcome::full;
-    if (state->threads >= state->max_threads) return nullptr;
+    if (threads >= max_threads) return nullptr;
     try {
-      std::thread([state, job] { work(state, job); }).detach();
+      std::thread([self, job] { work(self, job); }).detach();
     } catch (const std::system_error&) {
       return nullptr;
     }
-    ++state->threads;
+    ++threads;
   }
-  state->busy.insert(target);
+  busy.insert(target);
   outcome = Outcome::done;
   return job;
 }
@@ -99,31 +105,31 @@ std::shared_ptr<Isolation::Job> Isolation::hand_over(const std::shared_ptr<State
 Isolation::Outcome Isolation::run(const std::string& target, std::function<void()> function, Duration wait) {
   const Duration bounded = std::min(wait, kLongestWait);
   Outcome outcome{};
-  std::unique_lock lock(state_->mutex);
-  const std::shared_ptr<Job> job = hand_over(state_, target, std::move(function), outcome);
+  MutexLock lock(state_->mutex);
+  const std::shared_ptr<Job> job = state_->hand_over(state_, target, std::move(function), outcome);
   if (!job) return outcome;
   return job->done.wait_for(lock, bounded, [&job] { return job->finished; }) ? Outcome::done : Outcome::late;
 }
 
 Isolation::Outcome Isolation::start(const std::string& target, std::function<void()> function) {
   Outcome outcome{};
-  const std::lock_guard lock(state_->mutex);
-  hand_over(state_, target, std::move(function), outcome);
+  const MutexLock lock(state_->mutex);
+  state_->hand_over(state_, target, std::move(function), outcome);
   return outcome;
 }
 
 bool Isolation::busy(const std::string& target) const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->busy.contains(target);
 }
 
 std::size_t Isolation::threads() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->threads;
 }
 
 std::size_t Isolation::running() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->busy.size();
 }
 

@@ -39,8 +39,6 @@ class Isolation {
  private:
   struct Job;
   struct State;
-  static std::shared_ptr<Job> hand_over(const std::shared_ptr<State>& state, const std::string& target,
-                                        std::function<void()> function, Outcome& outcome);
   static void work(const std::shared_ptr<State>& state, std::shared_ptr<Job> job);
   std::shared_ptr<State> state_;
 };

@@ -1,11 +1,11 @@
 #include "exporter/base/subprocess.h"
 
 #include "exporter/base/file.h"
+#include "exporter/base/thread_annotations.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <mutex>
 #include <system_error>
 
 #include <boost/process/child.hpp>
@@ -132,11 +132,11 @@ class Capture {
 class Lingering {
  public:
   void add(FileDescriptor pidfd) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pidfds_.push_back(std::move(pidfd));
   }
   void reap() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::erase_if(pidfds_, [](const FileDescriptor& pidfd) {
       siginfo_t info{};
       const int result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
@@ -145,8 +145,8 @@ class Lingering {
   }
 
  private:
-  std::mutex mutex_;
-  std::vector<FileDescriptor> pidfds_;
+  Mutex mutex_;
+  std::vector<FileDescriptor> pidfds_ CHIRON_GUARDED_BY(mutex_);
 };
 
 Lingering& lingering() {

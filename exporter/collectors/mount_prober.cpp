@@ -1,8 +1,9 @@
 #include "exporter/collectors/mount_prober.h"
 
+#include "exporter/base/thread_annotations.h"
+
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 
 #include <sys/statvfs.h>
 
@@ -28,21 +29,18 @@ constexpr Duration kSecondChance = std::chrono::milliseconds(5);
 
 /// What one worker goes through. Shared with the worker, which may be stuck in it for ever.
 struct MountProber::Batch {
-  struct Reply {
-    int error = 0;
-    MountUsage usage;
-  };
   // Constant while a worker runs.
   std::string name;
   Ask ask;
   std::vector<std::string> paths;
   std::vector<std::size_t> targets;  ///< index into targets_ for each path; the prober's alone
 
-  std::mutex mutex;
-  // Guarded by mutex.
-  std::vector<Reply> replies;
-  std::size_t answered = 0;  ///< replies that are there; the worker is at paths[answered]
-  bool abandoned = false;    ///< the worker is to stop after the mount it is at
+  Mutex mutex;
+  std::vector<Reply> replies CHIRON_GUARDED_BY(mutex);
+  /// Replies that are there; the worker is at paths[answered].
+  std::size_t answered CHIRON_GUARDED_BY(mutex) = 0;
+  /// The worker is to stop after the mount it is at.
+  bool abandoned CHIRON_GUARDED_BY(mutex) = false;
 };
 
 MountProber::MountProber(const Clock& clock, Options options, Ask ask)
@@ -52,9 +50,9 @@ MountProber::MountProber(const Clock& clock, Options options) : MountProber(cloc
 
 void MountProber::work(Batch& batch) {
   for (std::size_t i = 0; i < batch.paths.size(); ++i) {
-    Batch::Reply reply;
+    Reply reply;
     reply.error = batch.ask(batch.paths[i], reply.usage);
-    const std::lock_guard lock(batch.mutex);
+    const MutexLock lock(batch.mutex);
     batch.replies[i] = reply;
     batch.answered = i + 1;
     if (batch.abandoned) return;
@@ -65,24 +63,24 @@ std::shared_ptr<MountProber::Batch> MountProber::make_batch(std::vector<std::siz
   auto batch = std::make_shared<Batch>();
   batch->name = "mounts " + std::to_string(++batches_);
   batch->ask = ask_;
-  batch->replies.resize(targets.size());
   for (const std::size_t target : targets) batch->paths.push_back(targets_[target].path);
   batch->targets = std::move(targets);
+  const MutexLock lock(batch->mutex);
+  batch->replies.resize(batch->targets.size());
   return batch;
 }
 
 Isolation::Outcome MountProber::run(const std::shared_ptr<Batch>& batch, Duration wait) {
   {
-    const std::lock_guard lock(batch->mutex);
+    const MutexLock lock(batch->mutex);
     batch->answered = 0;
   }
   return isolation_.run(
       batch->name, [batch] { work(*batch); }, wait);
 }
 
-void MountProber::take(const Batch& batch, std::size_t place) {
-  const Batch::Reply& reply = batch.replies[place];
-  MountAnswer& answer = answers_[batch.targets[place]];
+void MountProber::take(std::size_t target, const Reply& reply) {
+  MountAnswer& answer = answers_[target];
   answer.error = reply.error;
   answer.state = reply.error == 0 ? MountAnswer::State::fresh : MountAnswer::State::failed;
   if (reply.error == 0) answer.usage = reply.usage;
@@ -122,9 +120,9 @@ void MountProber::probe_slow(std::size_t index, Duration& budget) {
   Target& target = targets_[index];
   MountAnswer& answer = answers_[index];
   if (target.running) {
-    const std::lock_guard lock(target.own->mutex);
+    const MutexLock lock(target.own->mutex);
     if (target.own->answered > target.place) {
-      take(*target.own, target.place);
+      take(index, target.own->replies[target.place]);
     } else if (clock_.boot() - target.asked >= options_.timeout) {
       answer.state = MountAnswer::State::stuck;
       return;
@@ -144,8 +142,8 @@ void MountProber::probe_slow(std::size_t index, Duration& budget) {
     target.asked = clock_.boot();
     budget -= wait;
   } else if (outcome == Isolation::Outcome::done) {
-    const std::lock_guard lock(batch->mutex);
-    take(*batch, 0);
+    const MutexLock lock(batch->mutex);
+    take(index, batch->replies[0]);
     target.own.reset();
     quick_.reset();
   } else {
@@ -166,8 +164,10 @@ bool MountProber::probe_quick() {
   const std::shared_ptr<Batch> batch = quick_;
   const BootTime asked = clock_.boot();
   const Isolation::Outcome outcome = run(batch, options_.patience);
-  const std::lock_guard lock(batch->mutex);
-  for (std::size_t place = 0; place < batch->answered; ++place) take(*batch, place);
+  const MutexLock lock(batch->mutex);
+  for (std::size_t place = 0; place < batch->answered; ++place) {
+    take(batch->targets[place], batch->replies[place]);
+  }
   if (outcome != Isolation::Outcome::done) quick_.reset();
   if (batch->answered == batch->paths.size()) return true;
   for (std::size_t place = batch->answered; place < batch->paths.size(); ++place) {

@@ -61,6 +61,10 @@ class MountProber {
   std::size_t threads() const { return isolation_.threads(); }
 
  private:
+  struct Reply {
+    int error = 0;
+    MountUsage usage;
+  };
   struct Batch;
   struct Target {
     std::string path;
@@ -73,7 +77,7 @@ class MountProber {
   static void work(Batch& batch);
   std::shared_ptr<Batch> make_batch(std::vector<std::size_t> targets);
   Isolation::Outcome run(const std::shared_ptr<Batch>& batch, Duration wait);
-  void take(const Batch& batch, std::size_t place);
+  void take(std::size_t target, const Reply& reply);
   void probe_slow(std::size_t index, Duration& budget);
   bool probe_quick();
 

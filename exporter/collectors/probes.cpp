@@ -2,11 +2,10 @@
 
 #include "exporter/base/event_log.h"
 #include "exporter/base/isolation.h"
+#include "exporter/base/thread_annotations.h"
 #include "exporter/collectors/probe_attempt.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 namespace chiron {
 namespace {
@@ -19,9 +18,11 @@ constexpr std::size_t kMostThreads = 128;
 
 /// Where worker threads leave what they found. Outlives the collector as long as one of them hangs.
 struct Mailbox {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::optional<ProbeOutcome>> outcomes;  // by probe; guarded by mutex
+  explicit Mailbox(std::size_t probes) : outcomes(probes) {}
+
+  Mutex mutex;
+  CondVar changed;
+  std::vector<std::optional<ProbeOutcome>> outcomes CHIRON_GUARDED_BY(mutex);  // by probe
 };
 
 struct Families {
@@ -67,8 +68,8 @@ class ProbesCollector final : public Collector {
   ProbesCollector(CollectorContext context, std::vector<PreparedProbe> prepared)
       : context_(std::move(context)),
         families_(context_.catalogue),
+        mailbox_(std::make_shared<Mailbox>(prepared.size())),
         isolation_(std::clamp<std::size_t>(prepared.size(), 1, kMostThreads)) {
-    mailbox_->outcomes.resize(prepared.size());
     for (PreparedProbe& each : prepared) {
       Probe probe;
       probe.labels = Labels{{"probe", each.spec.name},
@@ -108,7 +109,7 @@ class ProbesCollector final : public Collector {
     const auto outcome =
         isolation_.start(probes_[index].key, [mailbox = mailbox_, prepared = probes_[index].prepared, index] {
           ProbeOutcome found = attempt_probe(*prepared);
-          const std::lock_guard lock(mailbox->mutex);
+          const MutexLock lock(mailbox->mutex);
           mailbox->outcomes[index] = std::move(found);
           mailbox->changed.notify_all();
         });
@@ -120,10 +121,12 @@ class ProbesCollector final : public Collector {
   void take_outcomes() {
     std::vector<std::pair<std::size_t, ProbeOutcome>> fresh;
     {
-      std::unique_lock lock(mailbox_->mutex);
-      mailbox_->changed.wait_for(lock, kMoment, [this] {
-        return std::all_of(awaited_.begin(), awaited_.end(),
-                           [this](std::size_t i) { return mailbox_->outcomes[i].has_value(); });
+      MutexLock lock(mailbox_->mutex);
+      mailbox_->changed.wait_for(lock, kMoment, [this]() CHIRON_REQUIRES(mailbox_->mutex) {
+        for (const std::size_t i : awaited_) {
+          if (!mailbox_->outcomes[i]) return false;
+        }
+        return true;
       });
       awaited_.clear();
       for (std::size_t i = 0; i < probes_.size(); ++i) {
@@ -204,7 +207,7 @@ class ProbesCollector final : public Collector {
   Families families_;
   std::vector<Probe> probes_;
   std::vector<std::size_t> awaited_;  // started since the last look
-  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::shared_ptr<Mailbox> mailbox_;
   Isolation isolation_;
 };
 

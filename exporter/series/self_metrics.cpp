@@ -1,5 +1,7 @@
 #include "exporter/series/self_metrics.h"
 
+#include "exporter/base/thread_annotations.h"
+
 #include <limits>
 
 #include <fmt/format.h>
@@ -73,11 +75,11 @@ struct SelfMetrics::Impl {
 
   Catalogue& catalogue;
   prometheus::Registry registry;
-  std::mutex mutex;
-  // Guarded by mutex; the cells themselves are thread-safe and never move.
-  std::map<std::string, std::unique_ptr<CounterCell>> counters;
-  std::map<std::string, std::unique_ptr<GaugeCell>> gauges;
-  std::map<std::string, std::unique_ptr<HistogramCell>> histograms;
+  Mutex mutex;
+  // The cells themselves are thread-safe and never move.
+  std::map<std::string, std::unique_ptr<CounterCell>> counters CHIRON_GUARDED_BY(mutex);
+  std::map<std::string, std::unique_ptr<GaugeCell>> gauges CHIRON_GUARDED_BY(mutex);
+  std::map<std::string, std::unique_ptr<HistogramCell>> histograms CHIRON_GUARDED_BY(mutex);
 };
 
 SelfMetrics::SelfMetrics(Catalogue& catalogue) : impl_(std::make_unique<Impl>(catalogue)) {}
@@ -85,7 +87,7 @@ SelfMetrics::~SelfMetrics() = default;
 
 SelfMetrics::Counter& SelfMetrics::counter(std::string_view name, std::string_view help,
                                            const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   auto& cell = impl_->counters[std::string(name) + labels.to_string()];
   if (!cell) {
     auto& family =
@@ -97,7 +99,7 @@ SelfMetrics::Counter& SelfMetrics::counter(std::string_view name, std::string_vi
 }
 
 SelfMetrics::Gauge& SelfMetrics::gauge(std::string_view name, std::string_view help, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   auto& cell = impl_->gauges[std::string(name) + labels.to_string()];
   if (!cell) {
     auto& family =
@@ -110,7 +112,7 @@ SelfMetrics::Gauge& SelfMetrics::gauge(std::string_view name, std::string_view h
 
 SelfMetrics::Histogram& SelfMetrics::histogram(std::string_view name, std::string_view help,
                                                std::vector<double> buckets, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   auto& cell = impl_->histograms[std::string(name) + labels.to_string()];
   if (!cell) {
     auto& family = prometheus::BuildHistogram()
@@ -135,7 +137,7 @@ SelfMetrics::Histogram& SelfMetrics::histogram(std::string_view name, std::strin
 }
 
 void SelfMetrics::collect(Frame& frame) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   for (const auto& [key, cell] : impl_->counters) frame.add(cell->id, cell->value());
   for (const auto& [key, cell] : impl_->gauges) frame.add(cell->id, cell->value());
   for (const auto& [key, cell] : impl_->histograms) cell->collect(frame);
