@@ -4,16 +4,18 @@
 #include "exporter/base/parse.h"
 #include "exporter/collectors/file_stamp.h"
 
-#include <cctype>
+#include <algorithm>
 
 namespace chiron {
 namespace {
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 bool is_name(std::string_view text) {
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') return false;
-  }
-  return !text.empty();
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 
 /// Nothing when a quote stays open or the value goes on after it.
@@ -132,7 +134,7 @@ std::vector<std::pair<std::string, std::string>> parse_os_release(std::string_vi
 
 std::optional<double> version_number(std::string_view version) {
   const auto digits = [&version](std::size_t from) {
-    while (from < version.size() && std::isdigit(static_cast<unsigned char>(version[from])) != 0) ++from;
+    while (from < version.size() && is_digit(version[from])) ++from;
     return from;
   };
   std::size_t end = digits(0);
