@@ -91,7 +91,10 @@ class ContainersCollector final : public Collector {
     deadline_ = system_clock().boot() + context_.deadline;
     if (Status found = find_engine(); !found.ok()) return found;
     const Result<std::vector<ContainerSummary>> rows = engine_->list(left());
-    if (!rows.ok()) return rows.error();
+    if (!rows.ok()) {
+      handles_ = {};  // not written in this pass, and who knows for how long
+      return rows.error();
+    }
     learn_cgroup_driver();
     ++pass_;
     handles_.begin_pass();

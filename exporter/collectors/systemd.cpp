@@ -64,6 +64,8 @@ class SystemdCollector final : public Collector {
     return unit.load_state == "loaded" && settings_.include.search(unit.name) &&
            !settings_.exclude.search(unit.name);
   }
+  /// The handles of what is always reported. Resolved again after a pass without systemd.
+  void resolve();
   bool wants_details() const { return settings_.restarts || settings_.start_times; }
   void report_totals(const std::vector<UnitSummary>& units, Frame& frame);
   Status report_manager(Frame& frame);
@@ -79,8 +81,10 @@ class SystemdCollector final : public Collector {
   const std::unique_ptr<SystemdManager> manager_;
   BootTime pass_deadline_{};
 
-  FamilyId unit_state_, restart_total_, start_time_, version_family_;
-  SeriesId running_;
+  FamilyId unit_state_, restart_total_, start_time_, version_family_, running_family_, totals_family_,
+      up_family_;
+  bool resolved_ = false;
+  SeriesId running_ = kNoSeries;
   std::array<SeriesId, kStates.size()> totals_{};
   std::vector<SeriesId> service_up_;  // in the order of settings_.watched
   SeriesMap<Unit> units_;
@@ -102,20 +106,26 @@ SystemdCollector::SystemdCollector(CollectorContext context, Settings settings,
                                   "When a unit became active, in seconds since the epoch; 0 while it is not.",
                                   MetricType::gauge);
   version_family_ = catalogue.declare("node_systemd_version", "Version of systemd.", MetricType::gauge);
-  running_ = catalogue.series(
+  running_family_ =
       catalogue.declare("node_systemd_system_running", "Whether the whole system is up with no failed unit.",
-                        MetricType::gauge),
-      {});
-  const FamilyId totals = catalogue.declare(
+                        MetricType::gauge);
+  totals_family_ = catalogue.declare(
       "node_systemd_units", "Units by state, those not reported one by one included.", MetricType::gauge);
-  const FamilyId up = catalogue.declare("chiron_service_up",
-                                        "Whether a watched service is active; 0 also when it does not exist.",
-                                        MetricType::gauge);
+  up_family_ = catalogue.declare("chiron_service_up",
+                                 "Whether a watched service is active; 0 also when it does not exist.",
+                                 MetricType::gauge);
+}
+
+void SystemdCollector::resolve() {
+  Catalogue& catalogue = context_.catalogue;
+  running_ = catalogue.series(running_family_, {});
   for (std::size_t i = 0; i < kStates.size(); ++i) {
-    totals_[i] = catalogue.series(totals, {{"state", std::string(kStates[i])}});
+    totals_[i] = catalogue.series(totals_family_, {{"state", std::string(kStates[i])}});
   }
+  service_up_.clear();
   for (const std::string& name : settings_.watched)
-    service_up_.push_back(catalogue.series(up, {{"name", name}}));
+    service_up_.push_back(catalogue.series(up_family_, {{"name", name}}));
+  resolved_ = true;
 }
 
 Status SystemdCollector::collect(Frame& frame) {
@@ -123,6 +133,8 @@ Status SystemdCollector::collect(Frame& frame) {
   Result<std::vector<UnitSummary>> units = manager_->list_units(remaining());
   if (!units) {
     version_series_ = kNoSeries;
+    resolved_ = false;
+    units_ = {};
     // Not run by systemd (a container, another init): nothing is amiss. systemd makes this directory
     // (sd_booted(3)).
     struct stat found {};
@@ -133,6 +145,7 @@ Status SystemdCollector::collect(Frame& frame) {
     return std::move(units).error();
   }
 
+  if (!resolved_) resolve();
   report_totals(*units, frame);
   std::vector<const UnitSummary*> shown;
   for (const UnitSummary& unit : *units) {
@@ -158,7 +171,10 @@ void SystemdCollector::report_totals(const std::vector<UnitSummary>& units, Fram
 
 Status SystemdCollector::report_manager(Frame& frame) {
   Result<std::string> state = manager_->system_state(remaining());
-  if (!state) return std::move(state).error();
+  if (!state) {
+    resolved_ = false;
+    return std::move(state).error();
+  }
   frame.add(running_, *state == "running" ? 1 : 0);
   if (version_series_ == kNoSeries || ++passes_ % kVersionPasses == 0) {
     Result<std::string> version = manager_->version(remaining());
@@ -253,6 +269,7 @@ Status SystemdCollector::report_watched(const std::vector<UnitSummary>& units, F
     if (up) {
       frame.add(service_up_[i], *up ? 1 : 0);
     } else {
+      resolved_ = false;
       status = std::move(up).error();
     }
   }

@@ -115,6 +115,8 @@ void Sampler::take(Entry& entry, PassTime pass) {
         entry.incoming.status.ok() || !entry.incoming.frame.entries().empty() || entry.status.no_data;
     if (usable) {
       std::swap(entry.published, entry.incoming.frame);
+      // Not written while the collector failed, so the catalogue may have forgotten it.
+      if (!entry.is_published) entry.age_id = catalogue_.series(age_family_, {{"collector", entry.name}});
       entry.is_published = true;
       entry.good_at = entry.incoming.at;
       store_.append(entry.stream, pass.t, entry.published.entries());

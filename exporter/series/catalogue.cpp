@@ -101,7 +101,7 @@ std::string_view to_string(MetricType type) {
   return "untyped";
 }
 
-Catalogue::Catalogue(Labels target) : target_(std::move(target)) {}
+Catalogue::Catalogue(Labels target, const Clock& clock) : target_(std::move(target)), clock_(clock) {}
 
 FamilyId Catalogue::set_type(Named& named, std::string_view name, std::string_view help, MetricType type) {
   FamilyId& wanted = named.by_type[static_cast<std::size_t>(type)];
@@ -206,30 +206,37 @@ SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
 }
 
 void Catalogue::forget(std::span<const SeriesId> ids) {
-  if (ids.empty()) return;
+  const BootTime now = clock_.boot();
   const WriterLock lock(mutex_);
+  release_tombstones(now);
+  if (ids.empty()) return;
   for (const SeriesId id : ids) {
     Entry& entry = entries_[index_of(id)];
     if (!entry.alive) continue;
     entry.alive = false;
+    entry.forgotten = now;
     --alive_;
     const auto named = by_name_.find(std::string(entry.labels.get(kMetricName)));
     if (named != by_name_.end()) {
       erase_from(named->second, id);
       if (named->second.empty()) by_name_.erase(named);
     }
-    tombstones_.push_back(id);
-  }
-  while (tombstones_.size() > kTombstones) {
-    Entry& oldest = entries_[index_of(tombstones_.front())];
-    if (!oldest.alive && !oldest.labels.empty()) {
-      bytes_ -= bytes_of(oldest.labels, oldest.prefix);
-      by_labels_.erase(oldest.labels);
-      oldest = Entry{};
-    }
-    tombstones_.pop_front();
+    tombstones_.push_back({id, now});
   }
   generation_.fetch_add(1, std::memory_order_release);
+}
+
+void Catalogue::release_tombstones(BootTime now) {
+  while (tombstones_.size() > kMostTombstones && now - tombstones_.front().at >= kShortestTombstone) {
+    const Tombstone oldest = tombstones_.front();
+    tombstones_.pop_front();
+    Entry& entry = entries_[index_of(oldest.id)];
+    // One that came back to life and was forgotten again has a later tombstone too.
+    if (entry.alive || entry.labels.empty() || entry.forgotten != oldest.at) continue;
+    bytes_ -= bytes_of(entry.labels, entry.prefix);
+    by_labels_.erase(entry.labels);
+    entry = Entry{};
+  }
 }
 
 bool Catalogue::revive(SeriesId id) {

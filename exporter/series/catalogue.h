@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/clock.h"
 #include "exporter/base/result.h"
 #include "exporter/base/thread_annotations.h"
 #include "exporter/series/labels.h"
@@ -40,7 +41,8 @@ class Catalogue {
  public:
   /// `target` is attached to every local series as Prometheus attaches it when scraping: a series that has
   /// such a label already keeps its own value as exported_<name>.
-  explicit Catalogue(Labels target = {});
+  /// `clock` outlives the object.
+  explicit Catalogue(Labels target = {}, const Clock& clock = system_clock());
 
   /// A metric family that a stranger's file names. HELP stays what it was first. The same name with another
   /// type changes the type of all its series, except where declare() has set it: that is an error.
@@ -57,8 +59,12 @@ class Catalogue {
   SeriesId unpublished(const Labels& labels);
 
   /// Takes ids that no store holds samples of out of selections. They keep their number and their labels, and
-  /// come back to life when they are interned or revived, until kTombstones later ones were forgotten.
+  /// come back to life when they are interned or revived, for kShortestTombstone at least and then until
+  /// kMostTombstones later ones were forgotten.
   void forget(std::span<const SeriesId> ids);
+  static constexpr std::size_t kMostTombstones = 5'000;
+  /// Whoever selected a series just before it was forgotten may still look at its labels.
+  static constexpr Duration kShortestTombstone = std::chrono::minutes(2);
   /// False when the id was forgotten so long ago that its labels are gone.
   bool revive(SeriesId id);
 
@@ -84,6 +90,11 @@ class Catalogue {
     std::string prefix;
     FamilyId family = kUnpublished;
     bool alive = false;
+    BootTime forgotten{};  // when it last was
+  };
+  struct Tombstone {
+    SeriesId id;
+    BootTime at;
   };
   /// What is known of a metric name: one family for each type it ever had, so that none is made twice.
   struct Named {
@@ -91,22 +102,23 @@ class Catalogue {
     bool declared = false;
     std::array<FamilyId, 5> by_type{kUnpublished, kUnpublished, kUnpublished, kUnpublished, kUnpublished};
   };
-  static constexpr std::size_t kTombstones = 50'000;
 
   FamilyId set_type(Named& named, std::string_view name, std::string_view help, MetricType type)
       CHIRON_REQUIRES(mutex_);
   SeriesId intern(Labels labels, FamilyId family, std::string prefix);
   Labels with_target(Labels labels) const;
   void enliven(SeriesId id) CHIRON_REQUIRES(mutex_);
+  void release_tombstones(BootTime now) CHIRON_REQUIRES(mutex_);
 
   const Labels target_;
+  const Clock& clock_;
   mutable SharedMutex mutex_;
   std::deque<Family> families_ CHIRON_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Named> families_by_name_ CHIRON_GUARDED_BY(mutex_);
   std::deque<Entry> entries_ CHIRON_GUARDED_BY(mutex_);
   std::unordered_map<Labels, SeriesId, LabelsHash> by_labels_ CHIRON_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::vector<SeriesId>> by_name_ CHIRON_GUARDED_BY(mutex_);
-  std::deque<SeriesId> tombstones_ CHIRON_GUARDED_BY(mutex_);
+  std::deque<Tombstone> tombstones_ CHIRON_GUARDED_BY(mutex_);
   std::size_t alive_ CHIRON_GUARDED_BY(mutex_) = 0;
   std::size_t bytes_ CHIRON_GUARDED_BY(mutex_) = 0;
   std::atomic<std::uint64_t> generation_{1};

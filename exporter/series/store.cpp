@@ -225,7 +225,29 @@ void Store::trim(TimestampMs now) {
       impl_->evicted += before - impl_->samples;
     }
   }
+  const std::vector<SeriesId> unwritten = long_unwritten(now);
+  empty.insert(empty.end(), unwritten.begin(), unwritten.end());
   catalogue_.forget(empty);
+}
+
+// A collector may intern series that it then never writes (the exit code of a container that is removed while
+// it runs); nothing else would ever take them out again.
+std::vector<SeriesId> Store::long_unwritten(TimestampMs now) {
+  const auto retention = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention).count();
+  std::vector<SeriesId> long_since;
+  if (now - looked_ < retention / 2) return long_since;
+  looked_ = now;
+  std::vector<SeriesId> without;
+  catalogue_.select({}, without);
+  {
+    const ReaderLock lock(mutex_);
+    std::erase_if(without,
+                  [&](SeriesId id) CHIRON_REQUIRES_SHARED(mutex_) { return impl_->find(id) != nullptr; });
+  }
+  std::set_intersection(without.begin(), without.end(), unwritten_.begin(), unwritten_.end(),
+                        std::back_inserter(long_since));
+  unwritten_ = std::move(without);
+  return long_since;
 }
 
 std::optional<StreamId> Store::stream_of(SeriesId id) const {

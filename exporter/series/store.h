@@ -34,7 +34,8 @@ class Store final : public SeriesReader {
   void append(StreamId stream, TimestampMs t, std::span<const FrameEntry> entries);
   /// Ends all series of a stream with a staleness marker.
   void end_stream(StreamId stream, TimestampMs t);
-  /// Drops what is past retention or budget, and forgets series without samples. Once per pass.
+  /// Drops what is past retention or budget, and forgets series without samples: those that lost their last
+  /// one, and those that were interned and not written for half the retention. Once per pass.
   void trim(TimestampMs now);
 
   /// The stream that last wrote a series.
@@ -56,9 +57,13 @@ class Store final : public SeriesReader {
 
  private:
   struct Impl;
+  std::vector<SeriesId> long_unwritten(TimestampMs now);
 
   Catalogue& catalogue_;
   const Options options_;
+  // Sampling thread only.
+  std::vector<SeriesId> unwritten_;  // had no samples when last looked, at
+  TimestampMs looked_ = 0;
   mutable SharedMutex mutex_;
   const std::unique_ptr<Impl> impl_ CHIRON_PT_GUARDED_BY(mutex_);
 };

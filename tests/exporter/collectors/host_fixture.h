@@ -58,6 +58,19 @@ class HostFixture : public ::testing::Test {
     frame_.clear();
     return collector_->collect(frame_);
   }
+  /// As when nothing was written for as long as the history reaches back, and much else came and went.
+  void forget_everything() {
+    std::vector<SeriesId> all;
+    catalogue_.select({}, all);
+    catalogue_.forget(all);
+    const FamilyId family = catalogue_.declare("other", "", MetricType::gauge);
+    for (std::size_t i = 0; i <= Catalogue::kMostTombstones; ++i) {
+      catalogue_.forget(std::vector{catalogue_.series(family, {{"i", std::to_string(i)}})});
+    }
+    clock_.advance(Catalogue::kShortestTombstone);
+    catalogue_.forget({});
+  }
+
   /// The frame as lines "name{labels} value", sorted.
   std::vector<std::string> lines() const {
     std::vector<std::string> out;
@@ -83,7 +96,7 @@ class HostFixture : public ::testing::Test {
   HostPaths paths_{{.procfs = dir_ / "proc", .sysfs = dir_ / "sys", .rootfs = dir_ / "root"}};
   FakeClock clock_;
   RecordingLog log_;
-  Catalogue catalogue_;
+  Catalogue catalogue_{{}, clock_};
   std::vector<std::pair<std::string, std::vector<std::string>>> options_;
   Frame frame_;
   std::unique_ptr<Collector> collector_;

@@ -142,6 +142,18 @@ TEST_F(SystemdCollectorTest, AUnitThatCouldNotBeReadStandsAndStaysDue) {
   EXPECT_TRUE(has(R"(node_systemd_service_restart_total{name="web.service"} 4)"));
 }
 
+TEST_F(SystemdCollectorTest, AllIsReportedAgainAfterALongSilenceOfTheBus) {
+  start({"web.service"});
+  ASSERT_TRUE(collect());
+  const std::vector<std::string> before = lines();
+  systemd_->failure = Error(ErrorCode::timed_out, "no answer");
+  ASSERT_FALSE(collect());
+  forget_everything();
+  systemd_->failure.reset();
+  ASSERT_TRUE(collect());
+  EXPECT_EQ(lines(), before);
+}
+
 TEST_F(SystemdCollectorTest, UnitsThatGoTakeTheirSeriesAlong) {
   start();
   ASSERT_TRUE(collect());

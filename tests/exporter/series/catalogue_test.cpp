@@ -1,5 +1,7 @@
 #include "exporter/series/catalogue.h"
 
+#include "tests/support/fake_clock.h"
+
 namespace chiron {
 namespace {
 
@@ -113,19 +115,39 @@ TEST(Catalogue, ForgottenSeriesLeaveSelectionsAndComeBackUnderTheirNumber) {
 }
 
 TEST(Catalogue, TheOldestForgottenSeriesAreReleasedAndNeverReused) {
-  Catalogue catalogue;
+  testing::FakeClock clock;
+  Catalogue catalogue({}, clock);
   const FamilyId family = catalogue.declare("a", "", MetricType::gauge);
   const SeriesId first = catalogue.series(family, {{"i", "first"}});
   catalogue.forget(std::vector{first});
   const std::size_t empty = catalogue.bytes();
-  for (int i = 0; i < 50'000; ++i) {
+  for (std::size_t i = 0; i < Catalogue::kMostTombstones; ++i) {
     const SeriesId id = catalogue.series(family, {{"i", std::to_string(i)}});
     EXPECT_NE(id, first);
     catalogue.forget(std::vector{id});
   }
+  // Somebody may be looking at its labels.
+  EXPECT_EQ(catalogue.labels(first).get("i"), "first");
+  clock.advance(Catalogue::kShortestTombstone);
+  catalogue.forget({});
   EXPECT_FALSE(catalogue.revive(first));
   EXPECT_NE(catalogue.series(family, {{"i", "first"}}), first);
-  EXPECT_LT(catalogue.bytes(), empty * 50'002);
+  EXPECT_LT(catalogue.bytes(), empty * (Catalogue::kMostTombstones + 2));
+}
+
+TEST(Catalogue, ASeriesThatWasForgottenTwiceStaysAsLongAsAfterTheSecondTime) {
+  testing::FakeClock clock;
+  Catalogue catalogue({}, clock);
+  const FamilyId family = catalogue.declare("a", "", MetricType::gauge);
+  const SeriesId id = catalogue.series(family, {{"i", "x"}});
+  catalogue.forget(std::vector{id});
+  clock.advance(Catalogue::kShortestTombstone);
+  ASSERT_TRUE(catalogue.revive(id));
+  catalogue.forget(std::vector{id});
+  for (std::size_t i = 0; i < Catalogue::kMostTombstones; ++i) {
+    catalogue.forget(std::vector{catalogue.series(family, {{"i", std::to_string(i)}})});
+  }
+  EXPECT_TRUE(catalogue.revive(id));
 }
 
 TEST(Catalogue, SelectsByAnyLabel) {

@@ -71,6 +71,20 @@ TEST_F(StoreTest, ASeriesThatAnotherStreamWritesLeavesNoTraceHere) {
   EXPECT_EQ(store_.latest(c, 0, 5000)->v, 1);
 }
 
+TEST_F(StoreTest, ASeriesThatIsNeverWrittenIsForgottenAndMayComeLater) {
+  const TimestampMs half = std::chrono::milliseconds(std::chrono::minutes(15)).count();
+  append(half, {{a_, 1}});
+  store_.trim(half);
+  EXPECT_EQ(catalogue_.size(), 2u) << "b was interned only just now";
+  append(2 * half, {{a_, 1}});
+  store_.trim(2 * half);
+  EXPECT_EQ(catalogue_.size(), 1u);
+  append(3 * half, {{a_, 1}, {b_, 1}});
+  EXPECT_EQ(catalogue_.size(), 2u);
+  store_.trim(3 * half);
+  EXPECT_EQ(store_.latest(b_, 0, 3 * half)->v, 1);
+}
+
 TEST_F(StoreTest, TimeNeverGoesBackwards) {
   append(5000, {{a_, 1}});
   append(1000, {{a_, 2}});
