@@ -1,11 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "exporter/base/clock.h"
 #include "exporter/base/host_paths.h"
 #include "exporter/base/result.h"
@@ -13,6 +7,12 @@
 #include "exporter/collectors/probe_spec.h"
 #include "exporter/series/catalogue.h"
 #include "exporter/series/frame.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace chiron {
 
@@ -51,14 +51,14 @@ struct CollectorContext {
   Duration deadline = std::chrono::seconds(2);
 };
 
-/// Reads one kernel or service interface. Constructed once; declares its families in the constructor, keeps series
-/// handles between passes.
-/// collect() is called by one thread at a time, but not always the same one. It appends the values of this instant to
-/// `frame`. A handle that is not written for as long as the history reaches back may be forgotten by the catalogue:
-/// after a pass without its series (the file was unreadable, the device failed) resolve it again.
-/// An error with ErrorCode::no_data means that there is normally nothing to report here; any other error is
-/// a failure: logged on change, node_scrape_collector_success 0. What was appended before an error is used. The
-/// framework measures the duration, bounds the frame and catches exceptions.
+/// Reads one kernel or service interface. Constructed once; declares its families in the constructor, keeps
+/// series handles between passes. collect() is called by one thread at a time, but not always the same one.
+/// It appends the values of this instant to `frame`. A handle that is not written for as long as the history
+/// reaches back may be forgotten by the catalogue: after a pass without its series (the file was unreadable,
+/// the device failed) resolve it again. An error with ErrorCode::no_data means that there is normally nothing
+/// to report here; any other error is a failure: logged on change, node_scrape_collector_success 0. What was
+/// appended before an error is used. The framework measures the duration, bounds the frame and catches
+/// exceptions.
 class Collector {
  public:
   virtual ~Collector() = default;
@@ -83,8 +83,8 @@ struct CollectorInfo {
   std::string_view name;
   std::string_view help;
   bool on_by_default;
-  /// May wait for something that can hang (a bus, an engine): collected on a thread of its own, the pass takes what
-  /// is there when the rest is done.
+  /// May wait for something that can hang (a bus, an engine, a directory that may be on a dead mount):
+  /// collected on a thread of its own, the pass takes what is there when the rest is done.
   bool can_hang;
   std::span<const CollectorOption> options;
   Result<std::unique_ptr<Collector>> (*make)(CollectorContext context);

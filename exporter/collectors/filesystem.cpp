@@ -206,6 +206,9 @@ Result<std::unique_ptr<Collector>> make_filesystem_collector(CollectorContext co
   if (!types) return std::move(types).error();
   const Result<Duration> timeout = parse_duration(context.options.get("mount-timeout"));
   if (!timeout) return Error(timeout.error()).wrap("option mount-timeout");
+  if (*timeout <= Duration::zero())
+    return Error(ErrorCode::invalid_argument,
+                 "option mount-timeout must be above zero: no mount answers at once");
   MountProber::Options options;
   options.timeout = *timeout;
   options.patience = std::min(patience, *timeout);

@@ -141,8 +141,11 @@ std::string_view to_string(ProbeModule module) {
 Result<PreparedProbe> prepare_probe(const ProbeSpec& spec) {
   const std::string where = "probe " + spec.name;
   if (Status target = check_target(spec); !target.ok()) return Error(target.error()).wrap(where);
-  if (spec.interval <= Duration::zero() || spec.timeout <= Duration::zero()) {
-    return Error(ErrorCode::invalid_argument, where + ": interval and timeout are above zero");
+  for (const Duration time : {spec.interval, spec.timeout}) {
+    if (time <= Duration::zero() || time > kLongestWait) {
+      return Error(ErrorCode::invalid_argument,
+                   where + ": interval and timeout are above zero, a year at most");
+    }
   }
   PreparedProbe probe{spec, std::nullopt};
   if (!spec.body_regex.empty()) {

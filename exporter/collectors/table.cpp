@@ -39,7 +39,7 @@ constexpr CollectorInfo kCollectors[] = {
      make_stat_collector},
     {"systemd", "States, restarts and start times of systemd units", true, true, kSystemdOptions,
      make_systemd_collector},
-    {"textfile", "Metrics that other programs leave in files", true, false, kTextfileOptions,
+    {"textfile", "Metrics that other programs leave in files", true, true, kTextfileOptions,
      make_textfile_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, false, {}, make_time_collector},
     {"uname", "Names of the system and its kernel", true, false, {}, make_uname_collector},

@@ -1,6 +1,7 @@
 // A real mount that never answers: a FUSE file system whose server reads no request.
 #include "exporter/base/file.h"
 #include "exporter/collectors/filesystem.h"
+#include "exporter/sampling/sampler.h"
 #include "tests/exporter/collectors/host_fixture.h"
 
 #include <thread>
@@ -65,8 +66,42 @@ class FilesystemFuse : public HostFixture {
         R"(node_filesystem_device_error{device="dead",fstype="fuse.dead",mountpoint="/dead"} 0)"));
   }
 
+  void sample_with_a_dead_textfile_directory() {
+    root("dead/.keep", "");
+    FileDescriptor server;
+    if (!mount_dead(paths_.root("/dead"), server)) {
+      skipped_ = true;
+      return;
+    }
+    option("directory", {paths_.root("/dead")});
+    make("textfile");
+    Store store(catalogue_, {});
+    SelfMetrics metrics(catalogue_);
+    Sampler sampler(catalogue_, store, metrics, clock_, log_, {.grace = std::chrono::milliseconds(10)});
+    sampler.add("textfile", find_collector("textfile")->can_hang, std::move(collector_));
+    for (int pass = 0; pass < 3; ++pass) {
+      sampler.sample();
+      clock_.advance(std::chrono::seconds(10));
+    }
+    EXPECT_EQ(log_.count("collector hangs collector=textfile"), 1u);
+    server.reset();
+    // The directory answers with an error now, which ends the wait of the thread that this object owns.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!(sampler.page()->text().find("node_textfile_scrape_error 1\n") != std::string::npos) &&
+           std::chrono::steady_clock::now() < deadline) {
+      sampler.sample();
+    }
+    EXPECT_TRUE((sampler.page()->text().find("node_textfile_scrape_error 1\n") != std::string::npos));
+    ::umount2(paths_.root("/dead").c_str(), MNT_DETACH);
+  }
+
   bool skipped_ = false;
 };
+
+TEST_F(FilesystemFuse, ATextfileDirectoryThatHangsHoldsUpNoPass) {
+  std::thread([this] { sample_with_a_dead_textfile_directory(); }).join();
+  if (skipped_) GTEST_SKIP() << "needs root, a mount namespace and FUSE";
+}
 
 TEST_F(FilesystemFuse, AMountThatHangsInTheKernelCostsOneThreadAndNothingElse) {
   std::thread([this] { hang_for_a_thousand_passes(); }).join();

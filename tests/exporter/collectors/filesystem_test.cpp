@@ -207,8 +207,10 @@ TEST_F(Filesystem, RefusesContradictingAndBrokenOptions) {
   const auto broken = info.make(context(info));
   ASSERT_FALSE(broken.ok());
   EXPECT_NE(broken.error().to_string().find("fs-types-exclude"), std::string::npos);
-  options_ = {{"mount-timeout", {"soon"}}};
-  EXPECT_FALSE(info.make(context(info)).ok());
+  for (const char* timeout : {"soon", "0s"}) {
+    options_ = {{"mount-timeout", {timeout}}};
+    EXPECT_FALSE(info.make(context(info)).ok()) << timeout;
+  }
 }
 
 TEST_F(Filesystem, StripsTheRootPrefixFromItsOwnMounts) {

@@ -176,12 +176,15 @@ TEST_F(ProbesTest, RefusesTargetsThatDoNotFit) {
   pattern.body_regex = "(";
   ProbeSpec zero = spec("p", ProbeModule::tcp, "a:1");
   zero.interval = {};
+  ProbeSpec endless = spec("p", ProbeModule::tcp, "a:1");
+  endless.timeout = Duration::max();
   const std::vector<Case> cases = {{spec("p", ProbeModule::http, "localhost"), "http://"},
                                    {spec("p", ProbeModule::tcp, "/run/x"), "HOST:PORT"},
                                    {spec("p", ProbeModule::tcp, "host"), "HOST:PORT"},
                                    {spec("p", ProbeModule::unix_socket, "host:1"), "absolute path"},
                                    {spec("p", ProbeModule::redis, ""), "HOST:PORT"},
                                    {zero, "interval"},
+                                   {endless, "a year at most"},
                                    {pattern, "body_regex"}};
   for (const Case& each : cases) {
     const auto made = make_probes_collector({paths_, clock_, catalogue_, log_, {}, {}, {}, {each.spec}});
