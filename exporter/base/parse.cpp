@@ -37,7 +37,7 @@ struct DurationUnit {
   std::int64_t ms;
   bool only_whole;  // Prometheus prints 366d, not 1y1d: years and weeks only when nothing is left over
 };
-constexpr std::int64_t kDayMs = 24 * 60 * 60 * 1000;
+constexpr std::int64_t kDayMs = 86'400'000;
 constexpr DurationUnit kDurationUnits[] = {
     {"y", 365 * kDayMs, true}, {"w", 7 * kDayMs, true}, {"d", kDayMs, false}, {"h", 3'600'000, false},
     {"m", 60'000, false},      {"s", 1000, false},      {"ms", 1, false},

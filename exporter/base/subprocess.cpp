@@ -37,7 +37,9 @@ class ChildSetup : public bp::extend::handler {
       : null_(null), out_(out), err_(err), directory_(directory) {
     for (const std::string& argument : command.argv) argv_.push_back(const_cast<char*>(argument.c_str()));
     argv_.push_back(nullptr);
-    for (const auto& [name, value] : command.environment) variables_.push_back(name + "=" + value);
+    for (const auto& [name, value] : command.environment) {
+      variables_.emplace_back(name).append("=").append(value);
+    }
     for (std::string& variable : variables_) environment_.push_back(variable.data());
     environment_.push_back(nullptr);
   }

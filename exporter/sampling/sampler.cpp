@@ -32,9 +32,9 @@ struct Sampler::Entry {
   Frame published;  // what the page and the store show
   bool is_published = false;
   BootTime good_at{};     // when `published` was collected
-  BootTime heard_at{};    // when it last answered; the first pass before it ever did
+  BootTime asked_at{};    // when the collection began that it has not answered yet
   bool was_late = false;  // missed the grace: not waited for until it is in time again
-  bool answered = false;  // in this pass
+  bool answered = true;   // in this pass, or the last one before it
   bool ever_answered = false;
   CollectorStatus status;
   std::string logged;  // the error that the log has
@@ -86,6 +86,7 @@ void Sampler::add(std::string name, bool can_hang, std::unique_ptr<Collector> co
 PassTime Sampler::sample() {
   const PassTime pass{timeline_.now(), clock_.boot()};
   for (const auto& entry : entries_) {
+    if (entry->answered) entry->asked_at = pass.boot;
     if (entry->slow_allowed) entry->task.start();
   }
   for (const auto& entry : entries_) {
@@ -105,9 +106,6 @@ PassTime Sampler::sample() {
 
 void Sampler::take(Entry& entry, PassTime pass) {
   entry.answered = entry.task.take(entry.incoming);
-  if (entry.answered || entry.heard_at == BootTime{}) {
-    entry.heard_at = entry.answered ? entry.incoming.at : pass.boot;
-  }
   if (entry.answered) {
     entry.ever_answered = true;
     note(entry);
@@ -135,7 +133,7 @@ void Sampler::take(Entry& entry, PassTime pass) {
     entry.status.success = false;
     store_.end_stream(entry.stream, pass.t);
   }
-  if (entry.heard_at < horizon && entry.status.error != kHangs) {
+  if (!entry.answered && entry.asked_at < horizon && entry.status.error != kHangs) {
     entry.status.success = false;
     entry.status.error = kHangs;
     log_.warning("collector hangs", {{"collector", entry.name}, {"error", kHangs}});
