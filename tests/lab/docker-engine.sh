@@ -12,14 +12,25 @@ if [[ -z ${LAB_INSIDE:-} ]]; then
   command -v docker >/dev/null || skip "no docker"
   export LAB_DIR LAB_CGROUP_PARENT=/chiron-lab-$$
   LAB_DIR=$(mktemp -d /tmp/chiron-docker-XXXXXX) || exit 1
-  LAB_INSIDE=1 unshare --fork --pid --mount --mount-proc --kill-child "$0" "$@"
-  status=$?
-  # The namespaces took the processes and mounts along; the control groups are the kernel's and stay.
-  for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
-    [[ -d $root$LAB_CGROUP_PARENT ]] && find "$root$LAB_CGROUP_PARENT" -depth -type d -exec rmdir {} + 2>/dev/null
-  done
-  rm -rf "$LAB_DIR"
-  exit $status
+  LAB_INSIDE=1 unshare --fork --pid --mount --mount-proc --kill-child=KILL "$0" "$@" &
+  inside=$!
+  tear_down() {
+    kill -KILL $inside 2>/dev/null
+    wait $inside 2>/dev/null
+    # The namespaces took the processes and mounts along; the control groups are the kernel's and stay, and the dying
+    # leave them a moment after they are dead to us.
+    for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
+      for _ in $(seq 100); do
+        [[ -d $root$LAB_CGROUP_PARENT ]] || break
+        find "$root$LAB_CGROUP_PARENT" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
+      done
+    done
+    rm -rf "$LAB_DIR"
+  }
+  trap tear_down EXIT
+  trap 'exit 143' TERM INT
+  wait $inside
+  exit
 fi
 
 log=$LAB_DIR/dockerd.log

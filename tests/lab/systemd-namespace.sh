@@ -71,13 +71,16 @@ for program in /lib/systemd/systemd dbus-daemon busctl ip nsenter; do
 done
 
 self=$(readlink -f "$0")
-dir=$(mktemp -d /tmp/chiron-lab-XXXXXX)
+# Inside docker-engine.sh, below what that takes away when this is killed with all else there: the directory and the
+# control group.
+dir=$(mktemp -d "${LAB_DIR:-/tmp}/chiron-lab-XXXXXX")
 unified=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)
-cgroup=${unified:+$unified/chiron-lab-$$}
-holder=
+cgroup=${unified:+$unified${LAB_CGROUP_PARENT:-}/chiron-lab-$$}
+holder= command=
 
 tear_down() {
   set +e
+  [[ -z $command ]] || kill "$command" 2>/dev/null
   if [[ -n $holder ]]; then
     # The end of its PID 1 ends every process in the namespace; --kill-child sees to that.
     kill -KILL "$holder" 2>/dev/null
@@ -98,7 +101,7 @@ trap tear_down EXIT
 trap 'exit 143' TERM INT
 
 # The cgroup namespace is rooted where the process is that makes it.
-if [[ -n $cgroup ]]; then mkdir "$cgroup"; fi
+if [[ -n $cgroup ]]; then mkdir -p "$cgroup"; fi
 (
   if [[ -n $cgroup ]]; then echo "$BASHPID" >"$cgroup/cgroup.procs"; fi
   exec unshare --fork --kill-child=KILL --pid --mount --net --uts --ipc --cgroup "$self" --become-systemd "$dir"
@@ -121,4 +124,10 @@ for _ in $(seq 400); do
 done
 [[ -n $ready ]] || { echo "$self: systemd did not come up" >&2; exit 1; }
 export LAB_PID LAB_ROOT LAB_BUS
-"$@"
+# Not in the foreground: a signal would wait for its end.
+"$@" <&0 &
+command=$!
+status=0
+wait "$command" || status=$?
+command=
+exit "$status"
