@@ -162,7 +162,11 @@ std::string plain_decimal(double value) {
 class CountValuesNode final : public VectorNode {
  public:
   CountValuesNode(const Aggregate& aggregate, VectorPtr operand, std::string label)
-      : operand_(std::move(operand)), label_(std::move(label)), grouping_(aggregate) {}
+      : operand_(std::move(operand)),
+        label_(std::move(label)),
+        dropped_(aggregate.without && std::find(aggregate.grouping.begin(), aggregate.grouping.end(),
+                                                label_) != aggregate.grouping.end()),
+        grouping_(aggregate) {}
 
   const Elements& eval(Context& context, TimestampMs t) override {
     out_.clear();
@@ -172,7 +176,7 @@ class CountValuesNode final : public VectorNode {
       for (const Element& e : grouping_.members(group)) {
         if (!context.tick()) return out_;
         Labels labels = context.sets[group.labels];
-        labels.set(label_, plain_decimal(e.v));
+        if (!dropped_) labels.set(label_, plain_decimal(e.v));
         const SetId id = context.sets.intern(labels);
         std::uint32_t& slot = slots_[id];
         if (slot == Slots::kEmpty) {
@@ -189,6 +193,7 @@ class CountValuesNode final : public VectorNode {
  private:
   VectorPtr operand_;
   const std::string label_;
+  const bool dropped_;  // without (...) names the very label that would hold the value
   Grouping grouping_;
   Slots slots_;
   Elements out_;

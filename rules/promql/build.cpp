@@ -60,15 +60,13 @@ class Builder {
       return make_scalar_binary(binary->op, std::move(left), scalar(*binary->rhs));
     }
     const auto& call = std::get<Call>(expr.node);
-    if (call.function->name == "time") return std::make_unique<TimeNode>();
     if (call.function->name == "scalar") return std::make_unique<OfVectorNode>(vector(*call.arguments[0]));
-    return std::make_unique<ConstantNode>(std::numbers::pi);
+    if (call.function->name == "pi") return std::make_unique<ConstantNode>(std::numbers::pi);
+    return std::make_unique<TimeNode>();
   }
 
-  // A scalar where a vector is wanted (a subquery's inside) is a vector of one.
   VectorPtr vector(const Expr& parenthesised) {
     const Expr& expr = without_parens(parenthesised);
-    if (expr.type == ValueType::scalar) return std::make_unique<OfScalarNode>(scalar(expr));
     if (const auto* selector = std::get_if<VectorSelector>(&expr.node)) {
       return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), false);
     }
@@ -89,7 +87,7 @@ class Builder {
     return std::make_unique<SubqueryNode>(subquery, vector(*subquery.inner));
   }
 
-  Status status() { return error_ ? Status(*std::move(error_)) : Status(); }
+  std::vector<ParseError> faults() { return std::move(faults_); }
 
  private:
   VectorPtr binary_vector(const Binary& binary) {
@@ -113,7 +111,9 @@ class Builder {
       return make_aggregate(aggregate, std::move(operand), std::move(parameter), {});
     }
     const std::string& label = text_of(*aggregate.parameter);
-    if (!is_valid_label_name(label)) fail(fmt::format("invalid label name \"{}\"", label));
+    if (!is_utf8_label_name(label)) {
+      fail(aggregate.parameter->range, fmt::format("invalid label name \"{}\"", label));
+    }
     return make_aggregate(aggregate, std::move(operand), nullptr, label);
   }
 
@@ -178,36 +178,38 @@ class Builder {
     return std::make_unique<TimestampNode>(vector(argument));
   }
 
+  // label_replace() and label_join(): the last of the signature table.
   VectorPtr label_call(const Call& call) {
     const auto& arguments = call.arguments;
     VectorPtr operand = vector(*arguments[0]);
-    Result<VectorPtr> made =
-        Error(ErrorCode::internal, fmt::format("{} is not implemented", call.function->name));
-    if (call.function->name == "label_replace") {
-      made = make_label_replace(std::move(operand), {text_of(*arguments[1]), text_of(*arguments[2]),
-                                                     text_of(*arguments[3]), text_of(*arguments[4])});
-    } else if (call.function->name == "label_join") {
-      LabelJoinArguments join{text_of(*arguments[1]), text_of(*arguments[2]), {}};
-      for (std::size_t i = 3; i < arguments.size(); ++i) join.sources.push_back(text_of(*arguments[i]));
-      made = make_label_join(std::move(operand), std::move(join));
-    }
+    Result<VectorPtr> made = call.function->name == "label_replace" ? replace(std::move(operand), call)
+                                                                    : join(std::move(operand), call);
     if (made) return *std::move(made);
-    fail(made.error().message());
+    fail({arguments[1]->range.begin, arguments.back()->range.end}, made.error().message());
     return std::make_unique<OfScalarNode>(std::make_unique<TimeNode>());
   }
 
-  void fail(std::string message) {
-    if (!error_) error_.emplace(ErrorCode::invalid_argument, std::move(message));
+  static Result<VectorPtr> replace(VectorPtr operand, const Call& call) {
+    const auto& arguments = call.arguments;
+    return make_label_replace(std::move(operand), {text_of(*arguments[1]), text_of(*arguments[2]),
+                                                   text_of(*arguments[3]), text_of(*arguments[4])});
   }
+
+  static Result<VectorPtr> join(VectorPtr operand, const Call& call) {
+    const auto& arguments = call.arguments;
+    LabelJoinArguments join{text_of(*arguments[1]), text_of(*arguments[2]), {}};
+    for (std::size_t i = 3; i < arguments.size(); ++i) join.sources.push_back(text_of(*arguments[i]));
+    return make_label_join(std::move(operand), std::move(join));
+  }
+
+  void fail(Range range, std::string message) { faults_.push_back({range, std::move(message), {}}); }
 
   const bool range_query_;
   Plan& plan_;
-  std::optional<Error> error_;
+  std::vector<ParseError> faults_;
 };
 
-}  // namespace
-
-Status build(const Expr& expr, bool range_query, Plan& plan) {
+std::vector<ParseError> compile(const Expr& expr, bool range_query, Plan& plan) {
   Builder builder(range_query, plan);
   switch (expr.type) {
     case ValueType::scalar:
@@ -223,7 +225,19 @@ Status build(const Expr& expr, bool range_query, Plan& plan) {
     case ValueType::none:
       break;
   }
-  return builder.status();
+  return builder.faults();
+}
+
+}  // namespace
+
+Status build(const Expr& expr, bool range_query, Plan& plan) {
+  const std::vector<ParseError> faults = compile(expr, range_query, plan);
+  return faults.empty() ? Status() : Status(Error(ErrorCode::invalid_argument, faults.front().message));
+}
+
+std::vector<ParseError> check_literals(const Expr& expr) {
+  Plan plan;
+  return compile(expr, false, plan);
 }
 
 }  // namespace chiron::promql

@@ -24,7 +24,7 @@ class Checker {
   ValueType operator()(const MatrixSelector&) { return ValueType::matrix; }
 
   ValueType operator()(const Subquery& subquery) {
-    if (subquery.inner->type != ValueType::vector && subquery.inner->type != ValueType::scalar) {
+    if (subquery.inner->type != ValueType::vector) {
       fail(fmt::format("subquery is only allowed on instant vector, got {} instead",
                        short_name(subquery.inner->type)));
     }
@@ -129,7 +129,8 @@ class Checker {
         fail("set operations must always be many-to-many");
       }
     }
-    if (!vectors && matching.written) fail("vector matching only allowed between instant vectors");
+    // An empty list is let pass, and means nothing, as in Prometheus.
+    if (!vectors && !matching.labels.empty()) fail("vector matching only allowed between instant vectors");
     if (!matching.on) return;
     for (const std::string& label : matching.include) {
       if (std::find(matching.labels.begin(), matching.labels.end(), label) != matching.labels.end()) {

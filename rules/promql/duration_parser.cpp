@@ -1,5 +1,6 @@
 #include "rules/promql/duration_parser.h"
 
+#include "exporter/base/parse.h"
 #include "rules/promql/lexer_text.h"
 #include "rules/promql/parser.h"
 
@@ -76,7 +77,7 @@ class DurationParser {
     const Token& token = tokens_.peek();
     switch (token.kind) {
       case Tok::number:
-        return number_value(tokens_.next().text);
+        return number_value(tokens_, tokens_.next());
       case Tok::duration:
         return duration_value(tokens_, tokens_.next());
       case Tok::left_paren: {
@@ -135,9 +136,9 @@ std::int64_t milliseconds(TokenStream& tokens, Range range, double seconds) {
 
 }  // namespace
 
-double number_value(std::string_view text) {
+double number_value(TokenStream& tokens, const Token& token) {
   std::string digits;
-  for (const char c : text) {
+  for (const char c : token.text) {
     if (c != '_') digits.push_back(c);
   }
   const std::string lower = to_lower(digits);
@@ -159,13 +160,10 @@ double number_value(std::string_view text) {
     }
     return value;
   }
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc::result_out_of_range) {
-    // Too large, or too small to tell from zero: the exponent's sign, or a leading zero, says which.
-    const bool tiny = lower.find("e-") != std::string::npos || lower[0] == '.' || lower[0] == '0';
-    return tiny ? 0 : std::numeric_limits<double>::infinity();
-  }
-  return value;
+  if (const std::optional<double> decimal = parse_double(digits)) return *decimal;
+  tokens.report(token.range, fmt::format("error parsing number: \"{}\" is out of range", token.text),
+                "the largest number is 1.7976931348623157e308; infinity is written Inf");
+  return 1;
 }
 
 double duration_value(TokenStream& tokens, const Token& token) {
@@ -242,7 +240,7 @@ bool parse_at(TokenStream& tokens, Modifiers& modifiers) {
   if (token.kind != Tok::number && token.kind != Tok::duration) return tokens.unexpected("@", "timestamp");
   tokens.next();
   const double seconds =
-      sign * (token.kind == Tok::number ? number_value(token.text) : duration_value(tokens, token));
+      sign * (token.kind == Tok::number ? number_value(tokens, token) : duration_value(tokens, token));
   // 2^53 ms: what the API's float seconds still carry exactly.
   if (!(std::fabs(seconds) < 9.007e12)) {
     tokens.report(token.range, fmt::format("timestamp out of bounds for @ modifier: {:f}", seconds));

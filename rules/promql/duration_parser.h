@@ -4,13 +4,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 namespace chiron::promql {
 
 /// The value of a number token: decimal, hexadecimal, octal with a leading zero, Inf, NaN; underscores
-/// between digits.
-double number_value(std::string_view text);
+/// between digits. Reports one too large for a float.
+double number_value(TokenStream& tokens, const Token& token);
 /// The seconds of a duration token; reports and returns 1 when it is none after all.
 double duration_value(TokenStream& tokens, const Token& token);
 

@@ -18,12 +18,19 @@ struct Bucket {
   double count;  // cumulative
 };
 
-// Buckets that are scraped or added up apart may count down by rounding; Prometheus evens them out.
+// Buckets that are scraped or added up apart may count down, or up by no more than rounding. Prometheus takes
+// both for the count before; the bucket that holds the rank would otherwise be the wrong one.
 void make_monotonic(std::vector<Bucket>& buckets) {
-  double most = buckets.front().count;
+  constexpr double kRounding = 1e-12;
+  double accepted = buckets.front().count;
   for (Bucket& bucket : buckets) {
-    most = std::max(most, bucket.count);
-    bucket.count = most;
+    const double difference = std::fabs(bucket.count - accepted);
+    const bool rounding = difference < kRounding * (std::fabs(bucket.count) + std::fabs(accepted));
+    if (bucket.count < accepted || rounding) {
+      bucket.count = accepted;
+    } else {
+      accepted = bucket.count;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "rules/promql/label_functions.h"
 
-#include "rules/promql/lexer_text.h"
+#include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -53,8 +54,8 @@ class LabelReplaceNode final : public RelabelNode {
     labels.set(arguments_.destination, expand(groups));
   }
 
-  // Go's regexp.Expand: $name or ${name}; a plain name is as long as letters, digits and underscores go on;
-  // $$ is a dollar; an unknown group is empty; a dollar that starts none stands for itself.
+  // Go's regexp.Expand: $name or ${name}; a plain name is as long as letters, digits and underscores (of all
+  // scripts) go on; $$ is a dollar; an unknown group is empty; a dollar that starts none stands for itself.
   std::string expand(const std::vector<re2::StringPiece>& groups) const {
     const std::string_view text = arguments_.replacement;
     std::string out;
@@ -70,8 +71,7 @@ class LabelReplaceNode final : public RelabelNode {
       }
       const bool braced = text[i + 1] == '{';
       const std::size_t begin = i + (braced ? 2 : 1);
-      std::size_t end = begin;
-      while (end < text.size() && is_alnum(text[end])) ++end;
+      const std::size_t end = begin + name_size(text.substr(begin));
       if (end == begin || (braced && (end >= text.size() || text[end] != '}'))) {
         out.push_back(text[i++]);
         continue;
@@ -82,10 +82,18 @@ class LabelReplaceNode final : public RelabelNode {
     return out;
   }
 
+  static std::size_t name_size(std::string_view text) {
+    static const RE2 kName(R"([\pL\p{Nd}_]+)");
+    re2::StringPiece name;
+    const re2::StringPiece piece(text.data(), text.size());
+    return kName.Match(piece, 0, piece.size(), RE2::ANCHOR_START, &name, 1) ? name.size() : 0;
+  }
+
   std::string_view group(const std::vector<re2::StringPiece>& groups, std::string_view name) const {
     std::size_t index = groups.size();
-    if (name.find_first_not_of("0123456789") == std::string_view::npos) {
-      if (name.size() <= 6) index = static_cast<std::size_t>(std::stoul(std::string(name)));
+    const bool leading_zero = name.size() > 1 && name.front() == '0';  // no number in Go, but a name
+    if (name.find_first_not_of("0123456789") == std::string_view::npos && !leading_zero) {
+      index = parse_int<std::size_t>(name).value_or(index);
     } else if (const auto named = regex_->NamedCapturingGroups().find(std::string(name));
                named != regex_->NamedCapturingGroups().end()) {
       index = static_cast<std::size_t>(named->second);
@@ -118,6 +126,8 @@ class LabelJoinNode final : public RelabelNode {
 
 }  // namespace
 
+bool is_utf8_label_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
+
 Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments arguments) {
   RE2::Options options;
   options.set_log_errors(false);
@@ -128,7 +138,7 @@ Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments ar
                  fmt::format("invalid regular expression in label_replace(): {}: {}", arguments.expression,
                              regex->error()));
   }
-  if (!is_valid_label_name(arguments.destination)) {
+  if (!is_utf8_label_name(arguments.destination)) {
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid destination label name in label_replace(): {}", arguments.destination));
   }
@@ -137,12 +147,12 @@ Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments ar
 }
 
 Result<VectorPtr> make_label_join(VectorPtr operand, LabelJoinArguments arguments) {
-  if (!is_valid_label_name(arguments.destination)) {
+  if (!is_utf8_label_name(arguments.destination)) {
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid destination label name in label_join(): {}", arguments.destination));
   }
   for (const std::string& source : arguments.sources) {
-    if (is_valid_label_name(source)) continue;
+    if (is_utf8_label_name(source)) continue;
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid source label name in label_join(): {}", source));
   }

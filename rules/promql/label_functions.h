@@ -4,9 +4,13 @@
 #include "rules/promql/plan.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chiron::promql {
+
+/// Prometheus 3's rule for label names: any UTF-8.
+bool is_utf8_label_name(std::string_view name);
 
 /// label_replace(): the regular expression is anchored and compiled once; the outcome is kept per label set.
 struct LabelReplaceArguments {

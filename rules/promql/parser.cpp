@@ -231,8 +231,10 @@ class Parser {
     const Token& token = tokens_.peek();
     const std::size_t begin = token.range.begin;
     switch (token.kind) {
-      case Tok::number:
-        return make(begin, NumberLiteral{number_value(tokens_.next().text)});
+      case Tok::number: {
+        const double value = number_value(tokens_, tokens_.next());
+        return make(begin, NumberLiteral{value});
+      }
       case Tok::duration: {
         const double seconds = duration_value(tokens_, tokens_.next());
         return make(begin, NumberLiteral{seconds});

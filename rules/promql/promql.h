@@ -52,6 +52,10 @@ struct Parsed {
 };
 Parsed parse(std::string_view text);
 
+/// What is wrong with literal arguments: a regular expression or a label name of label_replace() and the
+/// like. Prometheus tells of these when it evaluates, so that parse() takes them; no evaluation can succeed.
+std::vector<ParseError> check_literals(const Expr& expr);
+
 /// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again
 /// only when the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
 class Query {

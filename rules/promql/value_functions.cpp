@@ -18,9 +18,18 @@ double of(double v, const Parameters&) {
   return Function(v);
 }
 
-// Unlike fmin(3) and fmax(3), NaN wins.
-double least(double a, double b) { return std::isnan(a) || std::isnan(b) ? kNaN : std::min(a, b); }
-double most(double a, double b) { return std::isnan(a) || std::isnan(b) ? kNaN : std::max(a, b); }
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Go's math.Min and math.Max: unlike with fmin(3) and fmax(3) NaN wins, but for the infinity that nothing can
+// exceed.
+double least(double a, double b) {
+  if (a == -kInfinity || b == -kInfinity) return -kInfinity;
+  return std::isnan(a) || std::isnan(b) ? kNaN : std::min(a, b);
+}
+double most(double a, double b) {
+  if (a == kInfinity || b == kInfinity) return kInfinity;
+  return std::isnan(a) || std::isnan(b) ? kNaN : std::max(a, b);
+}
 
 double clamp(double v, const Parameters& p) { return most(p[0], least(p[1], v)); }
 double clamp_min(double v, const Parameters& p) { return most(p[0], v); }

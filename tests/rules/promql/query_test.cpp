@@ -101,7 +101,7 @@ TEST(Query, StopsAtItsDeadline) {
     FakeClock& clock_;
   };
   const SlowClock slow(clock);
-  Query query(parsed("count_over_time(time()[1000d:1s])"), host.store(),
+  Query query(parsed("count_over_time(vector(time())[1000d:1s])"), host.store(),
               {.timeout = seconds(3), .clock = &slow});
   const Result<Value> value = query.instant(0);
   ASSERT_FALSE(value.ok());
@@ -113,7 +113,7 @@ TEST(Query, CanBeCancelled) {
   SeriesFixture host;
   CancelToken cancel;
   cancel.cancel();
-  Query query(parsed("count_over_time(time()[1000d:1s])"), host.store());
+  Query query(parsed("count_over_time(vector(time())[1000d:1s])"), host.store());
   const Result<Value> value = query.instant(0, &cancel);
   ASSERT_FALSE(value.ok());
   EXPECT_EQ(value.error().code(), ErrorCode::cancelled);
