@@ -5,16 +5,6 @@
 namespace chiron::rules {
 namespace {
 
-/// Whether a series can be what an element of the result was computed from: no label that both have differs.
-bool related(const Labels& series, const Labels& sample) {
-  for (const Label& label : sample) {
-    if (label.name == kMetricName) continue;
-    const std::string_view other = series.get(label.name);
-    if (!other.empty() && other != label.value) return false;
-  }
-  return true;
-}
-
 bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
@@ -150,9 +140,10 @@ Duration AlertingRule::held_for(const ActiveAlert& alert, BootTime now, Duration
 /// True while the alert is to be left as it is. Time held does not count for `for` and keep_firing_for.
 bool AlertingRule::update_hold(ActiveAlert& alert, const Evaluation& evaluation) const {
   const bool in_result = alert.seen == evaluation.number;
-  const bool failing = std::any_of(evaluation.failing.begin(), evaluation.failing.end(),
-                                   [&](const Labels* series) { return related(*series, alert.sample); });
-  if (failing || (alert.restored && !in_result && evaluation.history_missing)) {
+  const bool failing =
+      std::any_of(evaluation.failing.begin(), evaluation.failing.end(),
+                  [&](const Labels* series) { return can_come_from(alert.sample, *series); });
+  if (failing || (alert.carried_over && !in_result && evaluation.history_missing)) {
     if (!alert.held_since) alert.held_since = evaluation.now;
     return evaluation.now - *alert.held_since < evaluation.hold_limit;
   }
@@ -174,7 +165,7 @@ void AlertingRule::step(ActiveAlert& alert, const Evaluation& evaluation, std::v
     alert.active_since = evaluation.now;
   }
   alert.held = update_hold(alert, evaluation);
-  if (in_result) alert.restored = false;
+  if (in_result) alert.carried_over = false;
   if (!alert.held) {
     const Duration held = held_for(alert, evaluation.now, evaluation.hold_limit);
     if (in_result) {
@@ -253,8 +244,12 @@ void AlertingRule::adopt(AlertingRule& old) {
   for (auto& [labels, alert] : active_) alert.annotations_current = false;
 }
 
-bool AlertingRule::has_restored() const {
-  return std::any_of(active_.begin(), active_.end(), [](const auto& one) { return one.second.restored; });
+void AlertingRule::carry_over() {
+  for (auto& [labels, alert] : active_) alert.carried_over = true;
+}
+
+bool AlertingRule::has_carried_over() const {
+  return std::any_of(active_.begin(), active_.end(), [](const auto& one) { return one.second.carried_over; });
 }
 
 bool AlertingRule::holds(const Labels& alert) const {
@@ -274,7 +269,7 @@ void AlertingRule::restore(const SavedAlert& saved, BootTime now, Duration since
   alert.fired_at = saved.fired_at;
   alert.active_since = now - (saved.active_for + since_saved);
   if (saved.kept_for) alert.keep_since = now - (*saved.kept_for + since_saved);
-  alert.restored = true;
+  alert.carried_over = true;
   if (!labels_read_value_) by_sample_[alert.sample] = &alert;
 }
 
@@ -321,6 +316,13 @@ void AlertingRule::alerts(std::vector<Alert>& out) {
   for (auto& [labels, alert] : active_) out.push_back(describe(alert));
   std::sort(out.begin() + first, out.end(),
             [](const Alert& a, const Alert& b) { return a.labels < b.labels; });
+}
+
+bool can_come_from(const Labels& made, const Labels& source) {
+  return std::all_of(made.begin(), made.end(), [&](const Label& label) {
+    const std::string_view other = source.get(label.name);
+    return label.name == kMetricName || other.empty() || other == label.value;
+  });
 }
 
 std::uint64_t fingerprint_of(const Labels& labels) {

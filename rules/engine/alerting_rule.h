@@ -24,10 +24,10 @@ struct ActiveAlert {
   WallTime active_at{}, fired_at{};
   BootTime active_since{};             ///< `for` counts from here
   std::optional<BootTime> keep_since;  ///< keep_firing_for counts from here
-  std::optional<BootTime> held_since;  ///< its source fails, or after a restart its data is not there yet
+  std::optional<BootTime> held_since;  ///< its source fails, or it was carried over and its data lacks
   bool held = false;
-  bool restored = false;                  ///< from before a restart, not seen true again yet
-  std::uint64_t seen = 0;                 ///< the last evaluation that yielded it
+  bool carried_over = false;  ///< from before a restart or a hole in the history, not seen true again yet
+  std::uint64_t seen = 0;     ///< the last evaluation that yielded it
   SeriesId alerts_series = kNoSeries;     ///< ALERTS in the present state
   SeriesId for_state_series = kNoSeries;  ///< ALERTS_FOR_STATE
   std::vector<std::pair<std::string, std::string>> annotations;
@@ -42,7 +42,7 @@ struct Evaluation {
   Duration hold_limit{};
   std::size_t limit = 0;                   ///< of the group; 0: none
   std::span<const Labels* const> failing;  ///< series of this rule whose source fails now
-  bool history_missing = false;            ///< since a restart not all that the expression reads is there yet
+  bool history_missing = false;  ///< since a restart or a hole not all that the expression reads is there yet
 };
 
 /// The state machine of one alerting rule. Not thread-safe; the engine's lock guards it.
@@ -67,7 +67,9 @@ class AlertingRule {
   void save(BootTime now, std::vector<SavedAlert>& out) const;
 
   bool has_alerts() const { return !active_.empty(); }
-  bool has_restored() const;
+  /// There is a hole in the history: what is not seen true again need not be over.
+  void carry_over();
+  bool has_carried_over() const;
   /// Whether the alert with these labels is held now.
   bool holds(const Labels& alert) const;
   void alerts(std::vector<Alert>& out);
@@ -107,6 +109,9 @@ class AlertingRule {
   std::unordered_map<Labels, ActiveAlert*, LabelsHash> by_sample_;
   std::vector<std::pair<ActiveAlert*, double>> staged_;
 };
+
+/// Whether `made` can have been computed from `source`: no label that both have differs, but the name.
+bool can_come_from(const Labels& made, const Labels& source);
 
 /// Prometheus' fingerprint of a label set: FNV-1a, 64 bits, over names and values each followed by a 0xff
 /// byte (prometheus/common, model/signature.go).

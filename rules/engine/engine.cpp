@@ -10,6 +10,13 @@ namespace {
 /// Past such a pause the store may have dropped all samples of a series and its id with them.
 constexpr Duration kIdsGoOld = std::chrono::minutes(5);
 
+/// Frames further apart leave ranges without their samples: the clock was set forward, or the host slept.
+constexpr Duration kHole = std::chrono::minutes(1);
+constexpr int kHoleIntervals = 4;
+
+/// Recording rules that read each other's series; also ends a walk in a circle.
+constexpr int kMostRecordsDeep = 8;
+
 /// Series that the agent makes itself, of no source that could fail. Services and containers under our prefix
 /// come from systemd and from a container engine like the rest.
 bool is_own_series(std::string_view name) {
@@ -57,13 +64,19 @@ struct Engine::Impl {
   std::vector<StreamId> free_streams;
   std::optional<SavedState> restored;
   std::uint64_t number = 0;
+  std::multimap<std::string, Rule*, std::less<>> records;  ///< by the name they record
+  /// No frame is older, or there is a hole right before it.
+  TimestampMs history_from = 0;
+  std::optional<TimestampMs> last_frame;
 
+  void note_frame(TimestampMs t);
   void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes);
   void evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes);
   Status apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
                std::vector<AlertChange>& changes);
   void write(Rule& rule, TimestampMs t);
-  std::vector<const Labels*> failing_sources(Rule& rule) const;
+  std::vector<const Labels*> failing_sources(Rule& rule, int depth = 0) const;
+  bool made_of_failing(const Labels& series, int depth) const;
   bool history_missing(Rule& rule, TimestampMs t) const;
   void note_health(Rule& rule, const Status& status, BootTime started);
 
@@ -82,10 +95,22 @@ std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
   {
     const std::lock_guard lock(impl_->mutex);
     changes.swap(impl_->unseen_changes);
+    impl_->note_frame(t);
   }
   for (Group& group : impl_->groups)
     if (group.due(now)) impl_->evaluate_group(group, t, now, changes);
   return changes;
+}
+
+void Engine::Impl::note_frame(TimestampMs t) {
+  const Duration hole = std::max<Duration>(kHole, kHoleIntervals * options.interval);
+  const bool jumped = last_frame && std::chrono::milliseconds(t - *last_frame) > hole;
+  last_frame = t;
+  if (!jumped) return;
+  history_from = t;
+  for (Group& group : groups)
+    for (const auto& rule : group.rules)
+      if (rule->alerting) rule->alerting->carry_over();
 }
 
 void Engine::Impl::evaluate_group(Group& group, TimestampMs t, BootTime now,
@@ -120,7 +145,7 @@ void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<
   if (rule.alerting && (rule.alerting->has_alerts() || has_elements(value))) {
     failing = failing_sources(rule);
     evaluation.failing = failing;
-    evaluation.history_missing = rule.alerting->has_restored() && history_missing(rule, evaluation.t);
+    evaluation.history_missing = rule.alerting->has_carried_over() && history_missing(rule, evaluation.t);
   }
   Status status;
   {
@@ -171,22 +196,33 @@ void Engine::Impl::write(Rule& rule, TimestampMs t) {
 }
 
 /// Outside the lock: `source_failing` is somebody else's code.
-std::vector<const Labels*> Engine::Impl::failing_sources(Rule& rule) const {
+std::vector<const Labels*> Engine::Impl::failing_sources(Rule& rule, int depth) const {
   std::vector<const Labels*> out;
   if (!options.source_failing || rule.facts.looks_for_absence) return out;
   for (const SeriesId id : rule.query.sources()) {
-    if (!options.source_failing(id)) continue;
     const Labels& labels = store.labels(id);
-    if (!is_own_series(labels.get(kMetricName))) out.push_back(&labels);
+    const bool failing = options.source_failing(id) && !is_own_series(labels.get(kMetricName));
+    if (failing || made_of_failing(labels, depth)) out.push_back(&labels);
   }
   return out;
+}
+
+/// Whether a series is one that a rule records out of series whose source fails.
+bool Engine::Impl::made_of_failing(const Labels& series, int depth) const {
+  if (depth == kMostRecordsDeep) return false;
+  const auto [begin, end] = records.equal_range(series.get(kMetricName));
+  return std::any_of(begin, end, [&](const auto& record) {
+    const std::vector<const Labels*> failing = failing_sources(*record.second, depth + 1);
+    return std::any_of(failing.begin(), failing.end(),
+                       [&](const Labels* source) { return can_come_from(series, *source); });
+  });
 }
 
 bool Engine::Impl::history_missing(Rule& rule, TimestampMs t) const {
   if (rule.facts.looks_for_absence) return false;
   if (!rule.query.unmatched_selectors().empty()) return true;
   const auto needed = std::chrono::duration_cast<std::chrono::milliseconds>(rule.facts.history);
-  return needed.count() > 0 && store.oldest() > t - needed.count();
+  return needed.count() > 0 && std::max(store.oldest(), history_from) > t - needed.count();
 }
 
 void Engine::Impl::note_health(Rule& rule, const Status& status, BootTime started) {
@@ -218,6 +254,10 @@ void Engine::load(std::vector<GroupSpec> specs) {
   const std::lock_guard lock(impl_->mutex);
   impl_->adopt_rules(fresh);
   impl_->groups = std::move(fresh);
+  impl_->records.clear();
+  for (const Group& group : impl_->groups)
+    for (const auto& rule : group.rules)
+      if (rule->recording) impl_->records.emplace(rule->spec.name, rule.get());
   impl_->apply_restored();
 }
 
@@ -328,10 +368,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
 
 std::string Engine::save_state() const {
   const std::lock_guard lock(impl_->mutex);
-  SavedState state{.boot_id = impl_->clock.boot_id(),
-                   .boot = impl_->clock.boot(),
-                   .wall = impl_->clock.wall(),
-                   .rules = {}};
+  SavedState state{.boot_id = impl_->clock.boot_id(), .boot = impl_->clock.boot(), .rules = {}};
   for (const Group& group : impl_->groups) {
     for (const auto& rule : group.rules) {
       if (!rule->alerting || !rule->alerting->has_alerts()) continue;
@@ -357,11 +394,10 @@ Status Engine::restore_state(std::string_view json) {
 void Engine::Impl::apply_restored() {
   if (!restored) return;
   const BootTime now = clock.boot();
-  // Within one boot the boot clock tells; over a reboot the wall clock, and at least the uptime has passed.
-  Duration passed = now - restored->boot;
-  if (restored->boot_id != clock.boot_id())
-    passed = std::max<Duration>(clock.wall() - restored->wall, now.time_since_epoch());
-  passed = std::max(passed, Duration::zero());
+  // Over a reboot nothing of what was true goes on by itself, nobody looked meanwhile, and the wall clock of
+  // a host that has just come up is not to be trusted: the time off counts only within one boot.
+  const bool same_boot = restored->boot_id == clock.boot_id();
+  const Duration passed = same_boot ? std::max(now - restored->boot, Duration::zero()) : Duration::zero();
   for (const SavedRule& saved : restored->rules)
     for (Group& group : groups)
       for (const auto& rule : group.rules)

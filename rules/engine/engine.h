@@ -78,9 +78,8 @@ class Engine {
   /// is over.
   Result<bool> still_holds(const Alert& alert) const;
 
-  /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with boot id and both
-  /// clocks: within one boot the boot clock counts, over a reboot the wall clock, never more than really
-  /// passed.
+  /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with the boot id and
+  /// the boot clock: within one boot the time in between counts, over a reboot it does not.
   std::string save_state() const;
   Status restore_state(std::string_view json);
 

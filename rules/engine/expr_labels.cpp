@@ -16,12 +16,10 @@ Set labels_of_node(const promql::Paren& node) { return labels_of(*node.inner); }
 Set labels_of_node(const promql::Unary& node) { return labels_of(*node.operand); }
 
 Set labels_of_node(const promql::Aggregate& node) {
-  if (node.op == promql::AggregateOp::topk) return labels_of(*node.operand);
-  if (!node.without) {
-    Set out = std::set<std::string>(node.grouping.begin(), node.grouping.end());
-    if (node.op == promql::AggregateOp::count_values) out.reset();
-    return out;
-  }
+  using promql::AggregateOp;
+  if (node.op == AggregateOp::topk || node.op == AggregateOp::bottomk) return labels_of(*node.operand);
+  if (node.op == AggregateOp::count_values) return std::nullopt;  // one more, named by a text
+  if (!node.without) return std::set<std::string>(node.grouping.begin(), node.grouping.end());
   Set out = labels_of(*node.operand);
   if (out)
     for (const std::string& name : node.grouping) out->erase(name);

@@ -72,8 +72,12 @@ class FileReader {
     if (out.interval == Duration::zero()) out.interval.reset();
     out.limit = static_cast<std::size_t>(reader.integer("limit", 0, 1'000'000'000).value_or(0));
     out.query_offset = reader.duration("query_offset").value_or(Duration::zero());
-    out.labels = read_pairs(reader, "labels", "label", false);
-    for (const yaml::Node& node : reader.list("rules")) {
+    const std::vector<yaml::Node> rules = reader.list("rules");
+    // Labels of the group are templates to its alerting rules, and plain text to those that record.
+    const bool alerting =
+        std::any_of(rules.begin(), rules.end(), [](const yaml::Node& rule) { return bool{rule["alert"]}; });
+    out.labels = read_pairs(reader, "labels", "label", alerting);
+    for (const yaml::Node& node : rules) {
       yaml::Reader rule = reader.child(node, rule_name(node, out.rules.size() + 1));
       RuleSpec spec = read_rule(rule);
       check_duplicate(rule, spec, out);
@@ -139,6 +143,9 @@ class FileReader {
       reader.fail("expr", "promql", error.message, error.hint, error.range.begin,
                   error.range.end - std::min(error.range.begin, error.range.end));
     if (!parsed.ok()) return;
+    for (const promql::ParseError& error : promql::check_literals(*parsed.expr))
+      reader.fail("expr", "promql", error.message, "the rule could never be evaluated", error.range.begin,
+                  error.range.end - error.range.begin);
     if (parsed.type != promql::ValueType::vector && parsed.type != promql::ValueType::scalar)
       reader.fail("expr", "promql",
                   fmt::format("a rule needs an instant vector or a scalar, this is a {}",
@@ -146,6 +153,7 @@ class FileReader {
     out.expr = std::move(parsed.expr);
   }
 
+  /// Only a warning: Prometheus takes such a file.
   void check_duplicate(yaml::Reader& reader, const RuleSpec& rule, const GroupSpec& group) {
     if (rule.name.empty() || rule.expr_text.empty()) return;
     const auto sorted = [](Pairs pairs) {
@@ -156,9 +164,15 @@ class FileReader {
       if (other.kind != rule.kind || other.name != rule.name || other.expr_text != rule.expr_text ||
           sorted(other.labels) != sorted(rule.labels))
         continue;
-      reader.fail_at(reader.self(), "duplicate-rule",
-                     fmt::format("the same rule stands at line {} already", other.where.line),
-                     "remove one of them, or give them different labels");
+      sink_.add({.severity = Severity::warning,
+                 .code = "duplicate-rule",
+                 .message = fmt::format("the same rule stands at line {} already", other.where.line),
+                 .hint = "remove one of them, or give them different labels",
+                 .file = file_,
+                 .path = reader.path(),
+                 .where = rule.where,
+                 .length = 1,
+                 .source_line = {}});
       return;
     }
   }

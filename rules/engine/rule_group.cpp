@@ -3,10 +3,7 @@
 namespace chiron::rules {
 
 Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const SeriesReader& reader)
-    : spec(std::move(rule)),
-      key(key_of(spec, group.name)),
-      facts(facts_of(*spec.expr)),
-      query(spec.expr, reader) {
+    : spec(std::move(rule)), key(key_of(spec, group)), facts(facts_of(*spec.expr)), query(spec.expr, reader) {
   if (spec.kind == RuleSpec::Kind::alerting)
     alerting = std::make_unique<AlertingRule>(spec, group, external);
   else
@@ -36,8 +33,13 @@ void Group::schedule(BootTime now) {
   if (*next <= now) next = now + interval;
 }
 
-RuleKey key_of(const RuleSpec& rule, const std::string& group) {
-  return {.group = group, .name = rule.name, .expr = rule.expr_text, .labels = rule.labels};
+RuleKey key_of(const RuleSpec& rule, const GroupSpec& group) {
+  std::map<std::string, std::string> labels(rule.labels.begin(), rule.labels.end());
+  labels.insert(group.labels.begin(), group.labels.end());
+  return {.group = group.name,
+          .name = rule.name,
+          .expr = rule.expr_text,
+          .labels = {labels.begin(), labels.end()}};
 }
 
 }  // namespace chiron::rules

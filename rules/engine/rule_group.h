@@ -40,6 +40,7 @@ struct Group {
   void schedule(BootTime now);
 };
 
-RuleKey key_of(const RuleSpec& rule, const std::string& group);
+/// With the labels of the group, which are the rule's too; in whatever order they are written.
+RuleKey key_of(const RuleSpec& rule, const GroupSpec& group);
 
 }  // namespace chiron::rules

@@ -58,7 +58,6 @@ SavedState to_state(const json& document) {
   SavedState out;
   out.boot_id = document.at("boot_id").get<std::string>();
   out.boot = BootTime(Duration(document.at("boot_ns").get<std::int64_t>()));
-  out.wall = from_ms(document.at("wall_ms").get<std::int64_t>());
   for (const json& rule : document.at("rules")) {
     SavedRule saved;
     saved.key = {rule.at("group").get<std::string>(), rule.at("name").get<std::string>(),
@@ -86,7 +85,6 @@ std::string encode_state(const SavedState& state) {
   const json document = {{"version", kVersion},
                          {"boot_id", state.boot_id},
                          {"boot_ns", state.boot.time_since_epoch().count()},
-                         {"wall_ms", of_wall(state.wall)},
                          {"rules", std::move(rules)}};
   // Label values are strangers' bytes: what is no UTF-8 is replaced rather than thrown about.
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

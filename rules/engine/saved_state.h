@@ -34,11 +34,10 @@ struct SavedRule {
   std::vector<SavedAlert> alerts;
 };
 
-/// The progress of all alerts, with the moment of saving on both clocks.
+/// The progress of all alerts, with the moment of saving on the boot clock.
 struct SavedState {
   std::string boot_id;
   BootTime boot{};
-  WallTime wall{};
   std::vector<SavedRule> rules;
 };
 

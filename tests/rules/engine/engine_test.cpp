@@ -245,6 +245,24 @@ TEST(Engine, AReloadKeepsAlertsOfRulesThatStay) {
   EXPECT_EQ(bench.engine->groups()[0].rules.size(), 1U);
 }
 
+TEST(Engine, AReloadWithOtherLabelsOfTheGroupMakesOtherAlerts) {
+  const auto rules = [](std::string_view group_labels, std::string_view labels) {
+    return fmt::format(
+        "groups: [{{name: g, labels: {}, rules: [{{alert: A, expr: x > 0, for: 10s, labels: {}}}]}}]",
+        group_labels, labels);
+  };
+  EngineBench bench(rules("{team: web}", "{a: '1', b: '2'}"));
+  bench.set("x", {}, 1);
+  bench.tick(0s);
+  bench.run(5s);
+  bench.load(rules("{team: web}", "{b: '2', a: '1'}"));
+  EXPECT_THAT(bench.tick(5s), ElementsAre("A{} pending>firing"))
+      << "the order they are written in is nothing";
+  bench.load(rules("{team: db}", "{a: '1', b: '2'}"));
+  EXPECT_THAT(bench.tick(5s), ElementsAre("A{} firing>inactive", "A{} inactive>pending"));
+  EXPECT_EQ(bench.engine->alerts().at(0).labels.get("team"), "db");
+}
+
 TEST(Engine, ARuleThatIsNoVectorSaysSo) {
   EngineBench bench("groups: [{name: g, rules: [{record: r, expr: 1 + 1}, {alert: A, expr: 5}]}]");
   EXPECT_THAT(bench.tick(0s), ElementsAre("A{} inactive>firing"));
