@@ -2,8 +2,7 @@
 // CHIRON_UPDATE_GOLDEN=1 writes that page anew: read the difference before committing it.
 #include "exporter/collectors/filesystem.h"
 #include "exporter/series/exposition.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/recording_log.h"
+#include "tests/support/collector_world.h"
 
 #include <cstdlib>
 #include <ctime>
@@ -16,7 +15,7 @@ namespace {
 const std::string kHost = CHIRON_SOURCE_DIR "/tests/fixtures/vm";
 const std::string kGolden = kHost + "/metrics.txt";
 
-class Golden : public ::testing::Test {
+class Golden : public ::testing::Test, protected testing::CollectorWorld {
  protected:
   Golden() {
     ::setenv("TZ", "UTC0", 1);
@@ -24,14 +23,7 @@ class Golden : public ::testing::Test {
   }
 
   CollectorContext context(const CollectorInfo& info) {
-    CollectorContext context{.paths = paths_,
-                             .clock = clock_,
-                             .catalogue = catalogue_,
-                             .log = log_,
-                             .options = default_options(info.options),
-                             .bus = {},
-                             .watched_services = {},
-                             .probes = {}};
+    CollectorContext context = default_context(paths_, info);
     if (info.name == "textfile") context.options.set("directory", {kHost + "/textfile"});
     return context;
   }
@@ -65,9 +57,6 @@ class Golden : public ::testing::Test {
   }
 
   HostPaths paths_{{.procfs = kHost + "/proc", .sysfs = kHost + "/sys", .rootfs = kHost + "/root"}};
-  testing::FakeClock clock_;
-  testing::RecordingLog log_;
-  Catalogue catalogue_;
   Frame frame_;
 };
 

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "exporter/collectors/collector.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/recording_log.h"
+#include "tests/support/collector_world.h"
 #include "tests/support/temp_dir.h"
 
 #include <algorithm>
@@ -17,7 +15,7 @@ namespace chiron::testing {
 
 /// A host made of literals: files under proc/, sys/ and root/ of a temporary directory, and what a collector
 /// needs.
-class HostFixture : public ::testing::Test {
+class HostFixture : public ::testing::Test, protected CollectorWorld {
  protected:
   void proc(std::string_view path, std::string_view content) const {
     dir_.write("proc/" + std::string(path), content);
@@ -39,14 +37,7 @@ class HostFixture : public ::testing::Test {
     collector_ = std::move(*made);
   }
   CollectorContext context(const CollectorInfo& info) {
-    CollectorContext context{.paths = paths_,
-                             .clock = clock_,
-                             .catalogue = catalogue_,
-                             .log = log_,
-                             .options = default_options(info.options),
-                             .bus = {},
-                             .watched_services = {},
-                             .probes = {}};
+    CollectorContext context = default_context(paths_, info);
     for (const auto& [name, values] : options_) context.options.set(name, values);
     return context;
   }
@@ -94,9 +85,6 @@ class HostFixture : public ::testing::Test {
 
   TempDir dir_;
   HostPaths paths_{{.procfs = dir_ / "proc", .sysfs = dir_ / "sys", .rootfs = dir_ / "root"}};
-  FakeClock clock_;
-  RecordingLog log_;
-  Catalogue catalogue_{{}, clock_};
   std::vector<std::pair<std::string, std::vector<std::string>>> options_;
   Frame frame_;
   std::unique_ptr<Collector> collector_;

@@ -1,61 +1,16 @@
 #include "remediation/engine/remedy_file.h"
 
-#include "exporter/base/file.h"
-#include "exporter/base/parse.h"
-
-#include <filesystem>
-
-#include <fmt/format.h>
+#include "tests/support/bad_files.h"
 
 namespace chiron::remediation {
 namespace {
 
-const std::filesystem::path kBad = std::filesystem::path(CHIRON_SOURCE_DIR) / "tests/remediation/engine/bad";
+const testing::BadFiles kBad("tests/remediation/engine/bad");
 
-std::string show(const Diagnostic& one) {
-  return fmt::format("{}:{} {}: {}", one.where.line, one.where.column, one.code, one.message);
-}
-
-std::vector<std::string> bad_files() {
-  std::vector<std::string> out;
-  for (const auto& entry : std::filesystem::directory_iterator(kBad)) out.push_back(entry.path().filename());
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-/// Each file ends with what is to be found in it: "# expect LINE:COLUMN CODE: PART OF THE MESSAGE".
 class BadRemedyFile : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(BadRemedyFile, HasEveryFaultWithItsPlace) {
-  const std::string path = kBad / GetParam();
-  const std::string text = *read_file(path);
-  DiagnosticSink sink;
-  parse_remedy_file(path, text, sink);
-  std::vector<Diagnostic> found = sink.all();
-  std::stable_sort(found.begin(), found.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
-  });
-  std::vector<std::string> expected;
-  std::string_view rest = text, line;
-  while (next_line(rest, line))
-    if (line.starts_with("# expect ")) expected.emplace_back(line.substr(9));
-  ASSERT_FALSE(expected.empty());
-  std::string all;
-  for (const Diagnostic& one : found) all += show(one) + "\n";
-  ASSERT_EQ(found.size(), expected.size()) << all;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const std::size_t colon = expected[i].find(": ");
-    EXPECT_EQ(show(found[i]).substr(0, colon), expected[i].substr(0, colon)) << all;
-    EXPECT_THAT(found[i].message, ::testing::HasSubstr(expected[i].substr(colon + 2)));
-    EXPECT_EQ(found[i].file, path);
-    EXPECT_FALSE(found[i].source_line.empty());
-  }
-}
-INSTANTIATE_TEST_SUITE_P(All, BadRemedyFile, ::testing::ValuesIn(bad_files()), [](const auto& param) {
-  std::string name = param.param.substr(0, param.param.find('.'));
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+TEST_P(BadRemedyFile, HasEveryFaultWithItsPlace) { kBad.check(GetParam(), parse_remedy_file); }
+INSTANTIATE_TEST_SUITE_P(All, BadRemedyFile, ::testing::ValuesIn(kBad.names()), testing::BadFiles::test_name);
 
 std::vector<RemedySpec> parse(const std::string& text) {
   DiagnosticSink sink;
