@@ -1,5 +1,7 @@
 #include "rules/engine/engine.h"
 
+#include "exporter/base/thread_annotations.h"
+#include "rules/engine/failing_sources.h"
 #include "rules/engine/rule_group.h"
 
 #include <fmt/format.h>
@@ -13,17 +15,6 @@ constexpr Duration kIdsGoOld = std::chrono::minutes(5);
 /// Frames further apart leave ranges without their samples: the clock was set forward, or the host slept.
 constexpr Duration kHole = std::chrono::minutes(1);
 constexpr int kHoleIntervals = 4;
-
-/// Recording rules that read each other's series; also ends a walk in a circle.
-constexpr int kMostRecordsDeep = 8;
-
-/// Series that the agent makes itself, of no source that could fail. Services and containers under our prefix
-/// come from systemd and from a container engine like the rest.
-bool is_own_series(std::string_view name) {
-  if (name.starts_with("chiron_service_") || name.starts_with("chiron_container_")) return false;
-  return name.starts_with("chiron_") || name.starts_with("node_scrape_collector_") || name == "up" ||
-         name.starts_with("scrape_") || name.starts_with("ALERTS");
-}
 
 /// A scalar is a vector of one element without labels.
 Result<std::span<const promql::VectorSample>> as_vector(const promql::Value& value,
@@ -47,7 +38,7 @@ bool has_elements(const Result<promql::Value>& value) {
 
 struct Engine::Impl {
   Impl(Store& s, Catalogue& c, const Clock& k, EventLog& l, Options o)
-      : store(s), catalogue(c), clock(k), log(l), options(std::move(o)) {}
+      : store(s), catalogue(c), clock(k), log(l), options(std::move(o)), failing(s, options.source_failing) {}
 
   Store& store;
   Catalogue& catalogue;
@@ -55,34 +46,41 @@ struct Engine::Impl {
   EventLog& log;
   const Options options;
 
-  /// Held through an evaluation, a load and a restore; taken before `mutex`.
-  std::mutex evaluating;
-  /// Guards all below but the queries.
-  mutable std::mutex mutex;
-  std::vector<Group> groups;
-  std::vector<AlertChange> unseen_changes;  ///< of rules that a load removed
-  std::vector<StreamId> free_streams;
-  std::optional<SavedState> restored;
-  std::uint64_t number = 0;
-  std::multimap<std::string, Rule*, std::less<>> records;  ///< by the name they record
+  /// Held through an evaluation, a load and a restore.
+  Mutex evaluating CHIRON_ACQUIRED_BEFORE(mutex);
+  mutable Mutex mutex;
+  /// Changed with both held, so that an evaluation may walk over them without `mutex`. Of a rule the query,
+  /// the stream and the frame belong to the evaluation; the rest changes and is read by others with `mutex`
+  /// held.
+  std::vector<Group> groups CHIRON_GUARDED_BY(mutex);
+  std::vector<AlertChange> unseen_changes CHIRON_GUARDED_BY(mutex);  ///< of rules that a load removed
+  std::optional<SavedState> restored CHIRON_GUARDED_BY(mutex);
+
+  std::vector<StreamId> free_streams CHIRON_GUARDED_BY(evaluating);
+  std::uint64_t number CHIRON_GUARDED_BY(evaluating) = 0;
+  FailingSources failing CHIRON_GUARDED_BY(evaluating);
   /// No frame is older, or there is a hole right before it.
-  TimestampMs history_from = 0;
-  std::optional<TimestampMs> last_frame;
+  TimestampMs history_from CHIRON_GUARDED_BY(evaluating) = 0;
+  std::optional<TimestampMs> last_frame CHIRON_GUARDED_BY(evaluating);
 
-  void note_frame(TimestampMs t);
-  void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes);
-  void evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes);
+  /// The analysis knows of one mutex for a member: see there.
+  std::vector<Group>& steady_groups() CHIRON_REQUIRES(evaluating) CHIRON_NO_THREAD_SAFETY_ANALYSIS {
+    return groups;
+  }
+  void note_frame(TimestampMs t) CHIRON_REQUIRES(evaluating, mutex);
+  void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes)
+      CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
+  void evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes)
+      CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
   Status apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
-               std::vector<AlertChange>& changes);
-  void write(Rule& rule, TimestampMs t);
-  std::vector<const Labels*> failing_sources(Rule& rule, int depth = 0) const;
-  bool made_of_failing(const Labels& series, int depth) const;
-  bool history_missing(Rule& rule, TimestampMs t) const;
-  void note_health(Rule& rule, const Status& status, BootTime started);
+               std::vector<AlertChange>& changes) CHIRON_REQUIRES(evaluating, mutex);
+  void write(Rule& rule, TimestampMs t) CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
+  bool history_missing(Rule& rule, TimestampMs t) const CHIRON_REQUIRES(evaluating);
+  void note_health(Rule& rule, const Status& status, BootTime started) CHIRON_REQUIRES(mutex);
 
-  void adopt_rules(std::vector<Group>& fresh);
-  void drop_rule(Rule& rule);
-  void apply_restored();
+  void adopt_rules(std::vector<Group>& fresh) CHIRON_REQUIRES(evaluating, mutex);
+  void drop_rule(Rule& rule) CHIRON_REQUIRES(evaluating, mutex);
+  void apply_restored() CHIRON_REQUIRES(evaluating, mutex);
 };
 
 Engine::Engine(Store& store, Catalogue& catalogue, const Clock& clock, EventLog& log, Options options)
@@ -90,14 +88,14 @@ Engine::Engine(Store& store, Catalogue& catalogue, const Clock& clock, EventLog&
 Engine::~Engine() = default;
 
 std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
-  const std::lock_guard evaluating(impl_->evaluating);
+  const MutexLock evaluating(impl_->evaluating);
   std::vector<AlertChange> changes;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     changes.swap(impl_->unseen_changes);
     impl_->note_frame(t);
   }
-  for (Group& group : impl_->groups)
+  for (Group& group : impl_->steady_groups())
     if (group.due(now)) impl_->evaluate_group(group, t, now, changes);
   return changes;
 }
@@ -116,7 +114,7 @@ void Engine::Impl::note_frame(TimestampMs t) {
 void Engine::Impl::evaluate_group(Group& group, TimestampMs t, BootTime now,
                                   std::vector<AlertChange>& changes) {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ++number;
     if (group.last && now - *group.last > kIdsGoOld) {
       for (const auto& rule : group.rules) {
@@ -141,15 +139,15 @@ void Engine::Impl::evaluate_group(Group& group, TimestampMs t, BootTime now,
 void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes) {
   const BootTime started = clock.boot();
   const Result<promql::Value> value = rule.query.instant(evaluation.t);
-  std::vector<const Labels*> failing;
+  std::vector<const Labels*> sources;
   if (rule.alerting && (rule.alerting->has_alerts() || has_elements(value))) {
-    failing = failing_sources(rule);
-    evaluation.failing = failing;
+    sources = failing.of(rule);
+    evaluation.failing = sources;
     evaluation.history_missing = rule.alerting->has_carried_over() && history_missing(rule, evaluation.t);
   }
   Status status;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     status = apply(rule, value, evaluation, changes);
     note_health(rule, status, started);
   }
@@ -177,7 +175,7 @@ Status Engine::Impl::apply(Rule& rule, const Result<promql::Value>& value, const
 void Engine::Impl::write(Rule& rule, TimestampMs t) {
   const bool wrote_before = rule.stream.has_value();
   if (rule.alerting) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const bool had = !rule.frame.empty();
     rule.frame.clear();
     rule.alerting->collect(catalogue, rule.frame);
@@ -193,29 +191,6 @@ void Engine::Impl::write(Rule& rule, TimestampMs t) {
     }
   }
   store.append(*rule.stream, t, rule.frame);
-}
-
-/// Outside the lock: `source_failing` is somebody else's code.
-std::vector<const Labels*> Engine::Impl::failing_sources(Rule& rule, int depth) const {
-  std::vector<const Labels*> out;
-  if (!options.source_failing || rule.facts.looks_for_absence) return out;
-  for (const SeriesId id : rule.query.sources()) {
-    const Labels& labels = store.labels(id);
-    const bool failing = options.source_failing(id) && !is_own_series(labels.get(kMetricName));
-    if (failing || made_of_failing(labels, depth)) out.push_back(&labels);
-  }
-  return out;
-}
-
-/// Whether a series is one that a rule records out of series whose source fails.
-bool Engine::Impl::made_of_failing(const Labels& series, int depth) const {
-  if (depth == kMostRecordsDeep) return false;
-  const auto [begin, end] = records.equal_range(series.get(kMetricName));
-  return std::any_of(begin, end, [&](const auto& record) {
-    const std::vector<const Labels*> failing = failing_sources(*record.second, depth + 1);
-    return std::any_of(failing.begin(), failing.end(),
-                       [&](const Labels* source) { return can_come_from(series, *source); });
-  });
 }
 
 bool Engine::Impl::history_missing(Rule& rule, TimestampMs t) const {
@@ -250,14 +225,11 @@ void Engine::load(std::vector<GroupSpec> specs) {
     group.spec = std::move(spec);
     fresh.push_back(std::move(group));
   }
-  const std::lock_guard evaluating(impl_->evaluating);
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock evaluating(impl_->evaluating);
+  const MutexLock lock(impl_->mutex);
   impl_->adopt_rules(fresh);
   impl_->groups = std::move(fresh);
-  impl_->records.clear();
-  for (const Group& group : impl_->groups)
-    for (const auto& rule : group.rules)
-      if (rule->recording) impl_->records.emplace(rule->spec.name, rule.get());
+  impl_->failing.set_rules(impl_->groups);
   impl_->apply_restored();
 }
 
@@ -301,7 +273,7 @@ void Engine::Impl::drop_rule(Rule& rule) {
 }
 
 std::vector<Alert> Engine::alerts() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   std::vector<Alert> out;
   for (const Group& group : impl_->groups)
     for (const auto& rule : group.rules)
@@ -310,7 +282,7 @@ std::vector<Alert> Engine::alerts() const {
 }
 
 std::vector<RuleHealth> Engine::health() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   std::vector<RuleHealth> out;
   for (const Group& group : impl_->groups)
     for (const auto& rule : group.rules) out.push_back(rule->health);
@@ -318,7 +290,7 @@ std::vector<RuleHealth> Engine::health() const {
 }
 
 std::vector<GroupSpec> Engine::groups() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   std::vector<GroupSpec> out;
   for (const Group& group : impl_->groups) {
     out.push_back(group.spec);
@@ -333,7 +305,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
   RuleSpec spec;
   bool held = false;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     for (const Group& candidate : impl_->groups) {
       if (candidate.spec.name != alert.group || candidate.spec.file != alert.rule_file) continue;
       for (const auto& rule : candidate.rules) {
@@ -367,7 +339,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
 }
 
 std::string Engine::save_state() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   SavedState state{.boot_id = impl_->clock.boot_id(), .boot = impl_->clock.boot(), .rules = {}};
   for (const Group& group : impl_->groups) {
     for (const auto& rule : group.rules) {
@@ -383,8 +355,8 @@ std::string Engine::save_state() const {
 Status Engine::restore_state(std::string_view json) {
   Result<SavedState> state = decode_state(json);
   if (!state) return std::move(state).error();
-  const std::lock_guard evaluating(impl_->evaluating);
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock evaluating(impl_->evaluating);
+  const MutexLock lock(impl_->mutex);
   impl_->restored = *std::move(state);
   if (!impl_->groups.empty()) impl_->apply_restored();
   return {};

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "exporter/series/store.h"
+#include "rules/engine/rule_group.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace chiron::rules {
+
+/// Tells which of the series that a rule looks at are not to be trusted now. Not thread-safe.
+class FailingSources {
+ public:
+  /// `failing` tells of one series whether its source fails; empty: none ever does.
+  FailingSources(const Store& store, std::function<bool(SeriesId)> failing)
+      : store_(store), failing_(std::move(failing)) {}
+
+  /// The rules there are from now on, for series that are recorded. They must live until the next call.
+  void set_rules(const std::vector<Group>& groups);
+
+  /// Labels of the series whose source fails, or that are recorded out of such. None for rules that look for
+  /// missing data, and of the series that the agent makes itself. Calls `failing`, which is somebody else's
+  /// code: no lock should be held that it could want.
+  std::vector<const Labels*> of(Rule& rule) const { return of(rule, 0); }
+
+ private:
+  std::vector<const Labels*> of(Rule& rule, int depth) const;
+  bool made_of_failing(const Labels& series, int depth) const;
+
+  const Store& store_;
+  const std::function<bool(SeriesId)> failing_;
+  std::multimap<std::string, Rule*, std::less<>> records_;  // by the name they record
+};
+
+}  // namespace chiron::rules
