@@ -91,7 +91,7 @@ class Checker {
   }
 
   void selects_something(const VectorSelector& selector) {
-    const auto named = [](const Matcher& m) { return m.name() == kMetricName && m.op() == MatchOp::equal; };
+    const auto named = [](const Matcher& m) { return m.name() == kMetricName; };
     if (!selector.name.empty()) {
       const auto names = std::count_if(selector.matchers.begin(), selector.matchers.end(), named);
       // The one made of the name comes first when both are there.

@@ -265,7 +265,7 @@ class Parser {
         }
         break;
       case Tok::op:
-        if (is_word(token)) return selector(begin);
+        if (is_word(token) && token.op != Op::atan2) return selector(begin);
         break;
       case Tok::metric_identifier:
       case Tok::left_brace:

@@ -27,7 +27,8 @@ bool TokenStream::fail(Range range, std::string message, std::string hint) {
 }
 
 bool is_word(const Token& token) {
-  return !token.text.empty() && is_alpha(token.text.front()) && token.kind != Tok::error;
+  return !token.text.empty() && is_alpha(token.text.front()) && token.kind != Tok::error &&
+         token.kind != Tok::number;  // Inf and NaN
 }
 
 }  // namespace chiron::promql

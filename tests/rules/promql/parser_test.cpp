@@ -119,6 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bad{"", 0, 0, "no expression found in input"}, Bad{" # x", 4, 4, "no expression found in input"},
         Bad{"1 /", 3, 3, "unexpected end of input"}, Bad{"*1", 0, 1, "unexpected <op:*>"},
+        Bad{"1 + atan2", 4, 9, "unexpected <op:atan2>"},
+        Bad{"sum by (inf) (a)", 8, 11, "unexpected number \"inf\" in grouping opts, expected label"},
         Bad{"(1))", 3, 4, "unexpected right parenthesis ')'"}, Bad{"((1)", 0, 1, "unclosed left parenthesis"},
         Bad{"1 =~ 1", 3, 4, "unexpected character after '=': '~'"},
         Bad{"a ! b", 3, 4, "unexpected character after '!': ' '"},
@@ -160,6 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"a and on(x) group_left(y) b", 0, 27, "no grouping allowed for \"and\" operation"},
         Bad{"a * on(x) group_left(x) b", 0, 25, "label \"x\" must not occur in ON and GROUP clause at once"},
         Bad{"a * on(x) 1", 0, 11, "vector matching only allowed between instant vectors"},
+        Bad{R"(a{__name__=~"b"})", 0, 16, "metric name must not be set twice: \"a\" or \"b\""},
         Bad{"(1)[5m:]", 0, 8, "subquery is only allowed on instant vector, got scalar instead"},
         Bad{"a + 1e400", 4, 9, "error parsing number: \"1e400\" is out of range"},
         Bad{"1 + a[5m]", 4, 9, "binary expression must contain only scalar and instant vector types"},
