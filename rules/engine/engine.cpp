@@ -67,6 +67,7 @@ struct Engine::Impl {
   std::vector<Group>& steady_groups() CHIRON_REQUIRES(evaluating) CHIRON_NO_THREAD_SAFETY_ANALYSIS {
     return groups;
   }
+  promql::Limits limits() const;
   void note_frame(TimestampMs t) CHIRON_REQUIRES(evaluating, mutex);
   void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes)
       CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
@@ -98,6 +99,15 @@ std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
   for (Group& group : impl_->steady_groups())
     if (group.due(now)) impl_->evaluate_group(group, t, now, changes);
   return changes;
+}
+
+/// Rules are evaluated on the thread that samples: one that goes astray must leave it time for that.
+promql::Limits Engine::Impl::limits() const {
+  constexpr Duration kLeast = std::chrono::seconds(1);
+  promql::Limits limits;
+  limits.timeout = std::clamp<Duration>(options.interval / 2, kLeast, limits.timeout);
+  limits.clock = &clock;
+  return limits;
 }
 
 void Engine::Impl::note_frame(TimestampMs t) {
@@ -218,9 +228,11 @@ void Engine::load(std::vector<GroupSpec> specs) {
   for (GroupSpec& spec : specs) {
     Group group;
     group.interval = spec.interval.value_or(impl_->options.interval);
-    for (RuleSpec& rule : spec.rules)
+    for (RuleSpec& rule : spec.rules) {
+      promql::Query query(rule.expr, impl_->store, impl_->limits());
       group.rules.push_back(
-          std::make_unique<Rule>(std::move(rule), spec, impl_->options.external_labels, impl_->store));
+          std::make_unique<Rule>(std::move(rule), spec, impl_->options.external_labels, std::move(query)));
+    }
     spec.rules.clear();
     group.spec = std::move(spec);
     fresh.push_back(std::move(group));

@@ -27,7 +27,7 @@ void check_template(yaml::Reader& labels, const std::string& name, const std::st
 
 /// labels: or annotations:, their names checked, and their values as templates where they are some.
 Pairs read_pairs(yaml::Reader& owner, std::string_view key, std::string_view what, bool templates) {
-  const Pairs out = owner.string_map(key).value_or(Pairs());
+  Pairs out = owner.string_map(key).value_or(Pairs());
   const yaml::Node node = owner.node(key);
   yaml::Reader reader = owner.child(node.is_mapping() ? node : yaml::Node(), std::string(key));
   for (const yaml::Node::Entry& entry : node.entries()) {

@@ -2,8 +2,8 @@
 
 namespace chiron::rules {
 
-Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const SeriesReader& reader)
-    : spec(std::move(rule)), key(key_of(spec, group)), facts(facts_of(*spec.expr)), query(spec.expr, reader) {
+Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql::Query asked)
+    : spec(std::move(rule)), key(key_of(spec, group)), facts(facts_of(*spec.expr)), query(std::move(asked)) {
   if (spec.kind == RuleSpec::Kind::alerting)
     alerting = std::make_unique<AlertingRule>(spec, group, external);
   else

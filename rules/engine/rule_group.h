@@ -14,7 +14,8 @@ namespace chiron::rules {
 /// A rule as the engine runs it. The query belongs to the thread that evaluates; the rest is guarded by the
 /// engine's lock.
 struct Rule {
-  Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, const SeriesReader& reader);
+  /// `asked`: the rule's expression, over the store.
+  Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql::Query asked);
 
   RuleSpec spec;
   RuleKey key;

@@ -123,7 +123,7 @@ std::string shortest(double value) {
   std::array<char, 32> buffer{};
   char* const begin = buffer.data();
   const auto scientific = std::to_chars(begin, begin + buffer.size(), value, std::chars_format::scientific);
-  const std::string text(begin, scientific.ptr);
+  std::string text(begin, scientific.ptr);
   int exponent = 0;
   const char* digits = text.c_str() + text.find('e') + 1;
   if (*digits == '+') ++digits;

@@ -263,6 +263,37 @@ TEST(Engine, AReloadWithOtherLabelsOfTheGroupMakesOtherAlerts) {
   EXPECT_EQ(bench.engine->alerts().at(0).labels.get("team"), "db");
 }
 
+TEST(Engine, ARuleThatTakesTooLongIsGivenUp) {
+  // Each look at the clock takes a tenth of a second.
+  class SlowClock final : public Clock {
+   public:
+    explicit SlowClock(testing::FakeClock& fake) : clock_(fake) {}
+    WallTime wall() const override { return clock_.wall(); }
+    BootTime boot() const override {
+      clock_.advance(100ms);
+      return clock_.boot();
+    }
+    const std::string& boot_id() const override { return clock_.boot_id(); }
+
+   private:
+    testing::FakeClock& clock_;
+  };
+  EngineBench bench(kDown);
+  const SlowClock slow(bench.clock);
+  bench.set("up_now", {{"name", "a"}}, 0);
+  Engine engine(*bench.store, *bench.catalogue, slow, bench.log, {});
+  DiagnosticSink sink;
+  engine.load(parse_rule_file("r.yml", R"(
+groups: [{name: g, rules: [{record: r, expr: 'count_over_time(up_now[10y:1ms])'}, {alert: A, expr: up_now == 0}]}]
+)",
+                              sink));
+  bench.frame(0s);
+  const BootTime before = bench.clock.boot();
+  EXPECT_EQ(engine.evaluate(bench.now, before).size(), 1U);
+  EXPECT_LT(bench.clock.boot() - before, 5s) << "half an interval, and what is around it";
+  EXPECT_EQ(engine.health().at(0).last_error, "query timed out in expression evaluation");
+}
+
 TEST(Engine, ARuleThatIsNoVectorSaysSo) {
   EngineBench bench("groups: [{name: g, rules: [{record: r, expr: 1 + 1}, {alert: A, expr: 5}]}]");
   EXPECT_THAT(bench.tick(0s), ElementsAre("A{} inactive>firing"));
