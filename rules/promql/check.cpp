@@ -156,7 +156,7 @@ class Checker {
   }
 
   void count(const Signature& signature, std::size_t given) {
-    std::string_view words = "";
+    std::string_view words;
     std::size_t wanted = signature.declared();
     if (signature.optional != 0) {
       const bool few = given < signature.at_least();

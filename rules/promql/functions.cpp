@@ -181,6 +181,7 @@ std::string_view why_unsupported(std::string_view name) {
 
 std::vector<FunctionInfo> functions() {
   std::vector<FunctionInfo> rows;
+  rows.reserve(kSignatures.size());
   for (const Signature& s : kSignatures) {
     rows.push_back({s.name,
                     {s.arguments.begin(), s.arguments.begin() + static_cast<std::ptrdiff_t>(s.declared())},
