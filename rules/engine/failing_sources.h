@@ -23,11 +23,17 @@ class FailingSources {
   /// Labels of the series whose source fails, or that are recorded out of such. None for rules that look for
   /// missing data, and of the series that the agent makes itself. Calls `failing`, which is somebody else's
   /// code: no lock should be held that it could want.
-  std::vector<const Labels*> of(Rule& rule) const { return of(rule, 0); }
+  std::vector<const Labels*> of(Rule& rule) const {
+    Found found;
+    return look(rule, found);
+  }
 
  private:
-  std::vector<const Labels*> of(Rule& rule, int depth) const;
-  bool made_of_failing(const Labels& series, int depth) const;
+  /// Per rule, so that each is looked at once however many series it records.
+  using Found = std::map<const Rule*, std::vector<const Labels*>>;
+
+  const std::vector<const Labels*>& look(Rule& rule, Found& found) const;
+  bool made_of_failing(const Labels& series, Found& found) const;
 
   const Store& store_;
   const std::function<bool(SeriesId)> failing_;
