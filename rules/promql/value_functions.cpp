@@ -57,8 +57,14 @@ Date date(double v) {
   return {day, std::chrono::year_month_day(day), (time - day).count()};
 }
 
-double minute(double v, const Parameters&) { return static_cast<double>(date(v).seconds_of_day / 60 % 60); }
-double hour(double v, const Parameters&) { return static_cast<double>(date(v).seconds_of_day / 3600); }
+double minute(double v, const Parameters&) {
+  const std::int64_t whole = date(v).seconds_of_day / 60 % 60;
+  return static_cast<double>(whole);
+}
+double hour(double v, const Parameters&) {
+  const std::int64_t whole = date(v).seconds_of_day / 3600;
+  return static_cast<double>(whole);
+}
 double day_of_week(double v, const Parameters&) { return std::chrono::weekday(date(v).day).c_encoding(); }
 double day_of_month(double v, const Parameters&) { return static_cast<unsigned>(date(v).date.day()); }
 double month(double v, const Parameters&) { return static_cast<unsigned>(date(v).date.month()); }

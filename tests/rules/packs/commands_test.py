@@ -26,12 +26,12 @@ def fault_of(command):
     """What is wrong with the command, or None."""
     words, rest = [], command.split()
     text = help_of(words)
-    while rest and rest[0] in section(text, "Subcommands"):
+    while rest and rest[0] in section(text, "Commands"):
         words.append(rest.pop(0))
         text = help_of(words)
-    if not words or section(text, "Subcommands"):
+    if not words or section(text, "Commands"):
         return f"no such command: {' '.join(['chiron', *words, *rest[:1]])}"
-    positionals = len(section(text, "Positionals"))
+    positionals = len(section(text, "Arguments"))
     while rest:
         word = rest.pop(0)
         if not word.startswith("-"):
