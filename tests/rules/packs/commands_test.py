@@ -11,7 +11,7 @@ import sys
 CHIRON, SOURCE = sys.argv[1], sys.argv[2]
 FILES = ["rules/packs/*.yml", "alerting/*.yml", "remediation/remedies/*.yml"]
 # Where a command ends and the sentence goes on.
-END = re.compile(r"[;:,)]|\.(?:\s|$)|\s(?:and|for|lists|on|shows|tells|then|what)\b")
+END = re.compile(r"[;:,)]|\.(?:\s|$)|\s(?:and|for|its|lists|on|shows|tells|then|what)\b")
 
 
 def help_of(words):
