@@ -11,6 +11,7 @@
 #include "agent/version.h"
 #include "agent/views.h"
 #include "exporter/base/systemd.h"
+#include "exporter/base/thread_annotations.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/http/server.h"
 #include "exporter/sampling/sampler.h"
@@ -67,30 +68,35 @@ struct AgentParts {
   std::unique_ptr<ControlCommands> commands;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<ControlServer> control;
-  std::mutex reload_mutex;
-  std::vector<rules::Alert> firing;  // loop thread only
+  Mutex reload_mutex;  // one reload at a time
+  Mutex fault_mutex;
+  std::string reload_fault CHIRON_GUARDED_BY(fault_mutex);  // of the last reload, "" when it went well
+  std::vector<rules::Alert> firing;                         // loop thread only
   SelfMetrics::Gauge* reload_successful = nullptr;
   SelfMetrics::Gauge* reload_time = nullptr;
-  Duration watchdog{};
-  BootTime watchdog_at{};  // loop thread only
-
   Status open_state();
   Status make_sampler();
   Status make_rules();
   Status make_remediator();
   Status load_policies_at_start();
-  void apply(Policies policies);
+  void apply(const Config& fresh, Policies policies);
   Status serve();
   void after_pass(PassTime pass);
-  Status reload();
+  Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
+  std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
+  std::string waiting_for_restart(const Config& fresh) const;
+  remediation::DeletionPolicy deletion_of(const Config& fresh) const;
 };
 
 Status AgentParts::open_state() {
-  auto opened = StateDir::open(config.settings.text("storage.path"));
+  auto opened = StateDir::open(config.settings.text("storage.path"), control_group());
   if (!opened.ok()) return opened.error();
   state.emplace(*std::move(opened));
   auto made = remediation::Ledger::open({.directory = state->path()}, clock, log);
-  if (!made.ok()) return std::move(made).error().wrap("cannot open the ledger in " + state->path());
+  if (!made.ok()) {
+    return std::move(made).error().wrap("cannot open the ledger in " + state->path() +
+                                        " (another directory: --storage.path)");
+  }
   ledger = *std::move(made);
   return {};
 }
@@ -137,12 +143,17 @@ Status AgentParts::make_rules() {
   return {};
 }
 
+remediation::DeletionPolicy AgentParts::deletion_of(const Config& fresh) const {
+  remediation::DeletionPolicy deletion = fresh.deletion;
+  // Whatever the roots are: a rescue does not delete the record of itself.
+  deletion.protect.push_back(state->path());
+  deletion.protect.push_back(state->path() + "/**");
+  return deletion;
+}
+
 Status AgentParts::make_remediator() {
   remediation::Remediator::Options options;
-  options.deletion = config.deletion;
-  // Whatever the roots are: a rescue does not delete the record of itself.
-  options.deletion.protect.push_back(state->path());
-  options.deletion.protect.push_back(state->path() + "/**");
+  options.deletion = deletion_of(config);
   options.watched_services = config.services;
   options.global_dry_run = config.settings.flag("remedies.dry-run");
   remediator = std::make_unique<remediation::Remediator>(
@@ -169,11 +180,13 @@ Status AgentParts::load_policies_at_start() {
   Policies policies = load_policies(config, sink);
   if (!sink.ok())
     return Error(ErrorCode::invalid_argument, "the rules and remedies have faults\n" + errors_text(sink));
-  apply(std::move(policies));
+  apply(config, std::move(policies));
   return remediator->start();
 }
 
-void AgentParts::apply(Policies policies) {
+void AgentParts::apply(const Config& fresh, Policies policies) {
+  // Before the remedies: one that is armed by this reload keeps its hands off what it protects.
+  remediator->set_limits(deletion_of(fresh), fresh.settings.flag("remedies.dry-run"));
   rule_metrics->announce(policies.groups);
   rules->load(std::move(policies.groups));
   remediator->load(std::move(policies.remedies));
@@ -183,9 +196,13 @@ void AgentParts::apply(Policies policies) {
 
 Status AgentParts::serve() {
   const Duration interval = config.settings.duration("sampling.interval");
-  loop = std::make_unique<Loop>(*sampler, clock, interval, [this](PassTime pass) { after_pass(pass); });
+  // A third of what systemd waits for, whatever the sampling interval is.
+  loop = std::make_unique<Loop>(
+      *sampler, clock, interval, [this](PassTime pass) { after_pass(pass); },
+      Loop::Pulse{.every = watchdog_interval() / 3, .beat = [] { notify_service_manager("WATCHDOG=1"); }});
   views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
-                                                 interval, std::string(target.get("instance"))});
+                                                 interval, std::string(target.get("instance")),
+                                                 [this] { return last_reload_fault(); }});
   commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
   http::Options options;
   options.listen = config.settings.list("web.listen-address");
@@ -198,7 +215,6 @@ Status AgentParts::serve() {
       [this](const std::string& request, const Peer& peer) { return commands->handle(request, peer); }, log);
   if (!control_server.ok()) return control_server.error();
   control = *std::move(control_server);
-  watchdog = watchdog_interval();
   loop->start();
   return {};
 }
@@ -221,38 +237,51 @@ void AgentParts::after_pass(PassTime pass) {
          {"value", change.alert.value}});
   }
   if (!changes.empty()) saver->save(rules->save_state());
-  if (watchdog > Duration::zero() && pass.boot - watchdog_at >= watchdog / 4) {
-    watchdog_at = pass.boot;
-    notify_service_manager("WATCHDOG=1");
+}
+
+std::string AgentParts::last_reload_fault() {
+  const MutexLock lock(fault_mutex);
+  return reload_fault;
+}
+
+/// What is in use since the start and cannot be changed under it.
+std::string AgentParts::waiting_for_restart(const Config& fresh) const {
+  std::string names;
+  const auto add = [&names](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+  for (const Setting& setting : all_settings()) {
+    if (setting.option == "remedies.dry-run") continue;
+    if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) add(setting.option);
   }
+  if (fresh.services != config.services) add("services");
+  if (fresh.probes != config.probes) add("probes");
+  if (fresh.external_labels != config.external_labels) add("identity.external_labels");
+  return names;
 }
 
 Status AgentParts::reload() {
-  const std::lock_guard lock(reload_mutex);
+  const MutexLock lock(reload_mutex);
   DiagnosticSink sink;
   GivenOptions given;
   for (const Setting& setting : all_settings()) {
     const SettingValue& value = config.settings.value(setting.option);
     if (value.source.starts_with("option ")) given.emplace_back(setting.option, value.values);
   }
-  Config fresh = load_config(given, process_environment(), sink);
+  const Config fresh = load_config(given, process_environment(), sink);
   Policies policies = load_policies(fresh, sink);
+  {
+    const MutexLock fault_lock(fault_mutex);
+    reload_fault = errors_text(sink);
+  }
   if (!sink.ok()) {
     reload_successful->set(0);
     log.error("reload failed", {{"error", errors_text(sink)}, {"effect", "the old rules and remedies stay"}});
     return Error(ErrorCode::invalid_argument,
                  errors_text(sink) + "nothing was changed: the old rules and remedies stay");
   }
-  std::string restart;
-  for (const Setting& setting : all_settings()) {
-    if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) {
-      restart += (restart.empty() ? "" : ", ") + setting.option;
-    }
-  }
-  if (fresh.services != config.services) restart += restart.empty() ? "services" : ", services";
-  if (!restart.empty()) log.warning("changed settings wait for a restart", {{"settings", restart}});
-  apply(std::move(policies));
-  log.info("reloaded", {{"file", fresh.file}});
+  const std::string waiting = waiting_for_restart(fresh);
+  if (!waiting.empty()) log.warning("changed settings wait for a restart", {{"settings", waiting}});
+  apply(fresh, std::move(policies));
+  log.info("reloaded", {{"file", fresh.file_exists ? fresh.file : "built-in defaults"}});
   return {};
 }
 
@@ -273,7 +302,7 @@ Result<std::unique_ptr<Agent>> Agent::start(Config config, const Clock& clock, E
 
 Status Agent::reload() { return parts_->reload(); }
 
-bool Agent::wait_ready(Duration wait) const { return parts_->loop->fresh_page(wait, wait) != nullptr; }
+bool Agent::ready() const { return parts_->views->ready(); }
 
 bool Agent::healthy() const { return parts_->views->healthy(); }
 
@@ -281,10 +310,11 @@ std::vector<std::string> Agent::addresses() const { return parts_->server->addre
 
 void Agent::stop(Duration wait) {
   const BootTime deadline = parts_->clock.boot() + wait;
-  parts_->control.reset();
+  // A plan that somebody asked for may take longer than there is time; what it looks at lives on.
+  static_cast<void>(parts_->control->stop(wait / 4));
   parts_->server->stop();
   parts_->loop->stop();
-  parts_->remediator->stop(deadline - parts_->clock.boot());
+  parts_->remediator->stop(std::max(Duration::zero(), deadline - parts_->clock.boot()));
   parts_->saver->save(parts_->rules->save_state());
   parts_->saver.reset();
 }

@@ -20,18 +20,19 @@ class Agent {
   static Result<std::unique_ptr<Agent>> start(Config config, const Clock& clock, EventLog& log);
   ~Agent();
 
-  /// Reads configuration, rules and remedies again. Rules, remedies and overrides take effect, all or
-  /// nothing; what needs a restart is said. An error leaves everything as it was.
+  /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and dry_run take
+  /// effect, all or nothing; what needs a restart is said. An error leaves everything as it was.
   Status reload();
 
-  /// Blocks until the first pass is done and the agent serves; false when that takes longer than `wait`.
-  bool wait_ready(Duration wait) const;
+  /// Whether the first pass is done.
+  bool ready() const;
   /// Whether the loop has made progress within three intervals.
   bool healthy() const;
   /// Addresses that are served, HOST:PORT.
   std::vector<std::string> addresses() const;
 
-  /// Stops servers, cancels runs, waits for them at most `wait`, marks the rest interrupted.
+  /// Stops servers, cancels runs, waits for them at most `wait`, marks the rest interrupted. Not to be
+  /// destroyed after it: what hangs may still use it.
   void stop(Duration wait);
 
  private:

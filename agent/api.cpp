@@ -1,6 +1,6 @@
 #include "agent/api.h"
 
-#include "agent/version.h"
+#include "agent/status_page.h"
 #include "exporter/base/parse.h"
 
 namespace chiron::agent {
@@ -45,20 +45,15 @@ Result<std::string> runs(const Views& views, const http::Request& request) {
   return views.runs(filter);
 }
 
-std::string landing_page(const std::vector<http::Route>& routes) {
-  std::string rows;
-  for (const http::Route& route : routes) {
-    if (route.path == "/") continue;
-    rows += "<tr><td><a href=\"" + route.path + "\">" + route.path + "</a></td><td>" + route.help +
-            "</td></tr>\n";
-  }
-  return "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Chiron</title>\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;"
-         "color-scheme:light dark}td{padding:.2rem 1.5rem .2rem 0;vertical-align:top}"
-         "table{border-collapse:collapse}</style></head>\n<body>\n<h1>Chiron</h1>\n"
-         "<p>A Prometheus exporter that heals the host it watches. Version " +
-         std::string(kVersion) + ".</p>\n<table>\n" + rows + "</table>\n</body>\n</html>\n";
+/// Nothing on the page comes from elsewhere, and nothing on it runs.
+http::Response html_page(std::string html) {
+  return {
+      200,
+      "text/html; charset=utf-8",
+      std::move(html),
+      {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+       {"X-Content-Type-Options", "nosniff"},
+       {"Cache-Control", "no-store"}}};
 }
 
 }  // namespace
@@ -99,8 +94,10 @@ std::vector<http::Route> make_routes(const Views& views, Loop& loop) {
   routes.push_back(
       {"POST", "/api/v1/query", "The same with the parameters in a form body.", routes.back().handler});
   std::vector<http::Route> listed(routes.begin(), routes.end() - 1);
-  routes.push_back({"GET", "/", "This page.", [page = landing_page(listed)](const Request&) {
-                      return Response{200, "text/html; charset=utf-8", page, {}};
+  for (http::Route& route : listed) route.handler = nullptr;
+  routes.push_back({"GET", "/", "The state of the host and the agent on one page.",
+                    [&views, listed = std::move(listed)](const Request&) {
+                      return html_page(status_page(views.status(), listed));
                     }});
   return routes;
 }

@@ -22,15 +22,6 @@ std::string short_time(std::string text) {
   return text;
 }
 
-std::string freed_of(const Json& json) {
-  const double bytes = number_of(json, "freed_bytes");
-  const double objects = number_of(json, "removed_objects");
-  std::string text;
-  if (bytes > 0) text = format_bytes(static_cast<std::uint64_t>(bytes)) + " freed";
-  if (objects > 0) text += fmt::format("{}{} removed", text.empty() ? "" : ", ", objects);
-  return text;
-}
-
 }  // namespace
 
 Result<std::string> storage_path(const SettingOptions& options) {
@@ -59,63 +50,15 @@ Result<Json> ask_agent(const SettingOptions& options, const Json& request) {
   return field(json, "data");
 }
 
-const Json& field(const Json& json, const char* name) {
-  static const Json kNull;
-  const auto it = json.is_object() ? json.find(name) : json.end();
-  return it != json.end() ? *it : kNull;
-}
-
-std::string text_of(const Json& json, const char* name) {
-  const Json& value = field(json, name);
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
-
-double number_of(const Json& json, const char* name) {
-  const Json& value = field(json, name);
-  return value.is_number() ? value.get<double>() : 0;
-}
-
-bool flag_of(const Json& json, const char* name) {
-  const Json& value = field(json, name);
-  return value.is_boolean() && value.get<bool>();
-}
-
-std::string labels_text(const Json& labels) {
-  const std::string name = text_of(labels, "__name__");
-  std::string inner;
-  for (const auto& [label, value] : labels.items()) {
-    if (label == "__name__" || !value.is_string()) continue;
-    inner += (inner.empty() ? "" : ", ") + label + "=\"" + escape_label_value(value.get<std::string>()) + '"';
-  }
-  return inner.empty() && !name.empty() ? name : name + '{' + inner + '}';
-}
-
-std::string join(const Json& texts) {
-  std::string out;
-  for (const Json& text : texts) {
-    if (text.is_string()) out += (out.empty() ? "" : ", ") + text.get<std::string>();
-  }
-  return out;
-}
-
-std::string bytes_of(const Json& json, const char* name) {
-  if (!field(json, name).is_number()) return "-";
-  return format_bytes(static_cast<std::uint64_t>(std::max(0.0, number_of(json, name))));
-}
-
 std::string runs_table(const Json& runs) {
   Table table({"RUN", "STARTED (UTC)", "REMEDY", "TARGET", "OUTCOME", "TOOK", "DETAIL"});
   for (const Json& run : runs) {
-    const std::string freed = freed_of(run);
-    const std::string reason = text_of(run, "reason");
-    std::string detail = freed.empty() || reason.empty() ? freed + reason : freed + "; " + reason;
-    if (const std::size_t newline = detail.find('\n'); newline != std::string::npos) detail.resize(newline);
     const std::string remedy = text_of(run, "remedy");
     table.add({text_of(run, "id"), short_time(text_of(run, "started")), remedy.empty() ? "(action)" : remedy,
                text_of(run, "target"), text_of(run, "state"),
                field(run, "duration_seconds").is_number() ? human_duration(number_of(run, "duration_seconds"))
                                                           : "-",
-               detail});
+               run_detail(run)});
   }
   return table.to_string();
 }
@@ -140,7 +83,7 @@ std::string run_text(const Json& run) {
              (outcome.empty() ? "running"
                               : outcome + " after " + human_duration(number_of(step, "duration_seconds"))));
     line("", text_of(step, "detail"));
-    line("", freed_of(step));
+    line("", freed_text(step));
   }
   return text;
 }

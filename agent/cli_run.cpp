@@ -1,18 +1,20 @@
 #include "agent/agent.h"
-#include "agent/cli_parts.h"
+#include "agent/cli_client.h"
 #include "agent/cli_print.h"
 #include "agent/version.h"
-#include "exporter/base/parse.h"
+#include "exporter/base/cancel.h"
 #include "exporter/base/systemd.h"
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace chiron::agent {
 namespace {
 
 constexpr Duration kStopWithin = std::chrono::milliseconds(1700);
+constexpr Duration kLeaveAfter = std::chrono::milliseconds(1950);
 
 /// Blocks the signals that sigwait() takes; before any thread is made, so that all threads have them blocked.
 sigset_t block_signals() {
@@ -25,19 +27,50 @@ sigset_t block_signals() {
   return set;
 }
 
-void serve_until_told(Agent& agent, const sigset_t& signals, EventLog& log) {
+constexpr Duration kFirstPassWithin = std::chrono::seconds(30);
+constexpr Duration kLook = std::chrono::milliseconds(5);
+
+const char* name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : "SIGINT"; }
+
+/// Until the first pass is done; the signal that came first when one says to stop, else 0. A SIGHUP stays
+/// pending.
+int wait_for_first_pass(const Agent& agent, EventLog& log) {
+  sigset_t stops;
+  sigemptyset(&stops);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&stops, signal);
+  const timespec look{.tv_sec = 0, .tv_nsec = kLook.count()};
+  const BootTime limit = system_clock().boot() + kFirstPassWithin;
+  while (!agent.ready()) {
+    if (const int signal = sigtimedwait(&stops, nullptr, &look); signal > 0) return signal;
+    if (system_clock().boot() < limit) continue;
+    log.warning("the first pass takes long");
+    return 0;
+  }
+  return 0;
+}
+
+/// Reloads at each SIGHUP; returns the signal that says to stop.
+int serve_until_told(Agent& agent, const sigset_t& signals) {
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
-    if (signal != SIGHUP) {
-      log.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-      return;
-    }
+    if (signal != SIGHUP) return signal;
     notify_service_manager("RELOADING=1");
     const Status reloaded = agent.reload();
     notify_service_manager(reloaded.ok() ? "READY=1\nSTATUS=Serving."
                                          : "READY=1\nSTATUS=Serving; the last reload failed, see the log.");
   }
+}
+
+/// Something that hangs in the kernel (a disk under the state directory, a request) does not keep the
+/// process.
+void leave_at_the_latest(EventLog& log) {
+  std::thread([&log] {
+    CancelToken().wait_for(kLeaveAfter);
+    log.error("stopping takes too long",
+              {{"effect", "left; the next start marks unfinished runs interrupted"}});
+    std::_Exit(kExitFailed);
+  }).detach();
 }
 
 int run(const SettingOptions& options) {
@@ -52,22 +85,32 @@ int run(const SettingOptions& options) {
                         {"storage", config->settings.text("storage.path")}});
   auto started = Agent::start(*std::move(config), system_clock(), log);
   if (!started.ok()) {
-    std::fprintf(stderr, "chiron: %s\n", started.error().to_string().c_str());
-    std::fflush(stderr);
+    fail(started.error().to_string());
     std::_Exit(kExitFailed);
   }
   Agent& agent = *started->release();
-  if (!agent.wait_ready(std::chrono::seconds(30))) log.warning("the first pass takes long");
-  for (const std::string& address : agent.addresses()) {
-    log.info("serving", {{"url", "http://" + address + "/metrics"}});
+  int signal = wait_for_first_pass(agent, log);
+  if (signal == 0) {
+    for (const std::string& address : agent.addresses()) {
+      log.info("serving", {{"url", "http://" + address + "/metrics"}});
+    }
+    notify_service_manager("READY=1\nSTATUS=Serving.");
+    signal = serve_until_told(agent, signals);
   }
-  notify_service_manager("READY=1\nSTATUS=Serving.");
-  serve_until_told(agent, signals, log);
+  log.info("stopping", {{"signal", name_of(signal)}});
   notify_service_manager("STOPPING=1");
+  leave_at_the_latest(log);
   agent.stop(kStopWithin);
   log.info("stopped");
   std::fflush(nullptr);
   std::_Exit(kExitOk);
+}
+
+int reload(const SettingOptions& options) {
+  const auto done = ask_agent(options, {{"command", "reload"}});
+  if (!done.ok()) return fail(done.error().to_string());
+  print("reloaded\n");
+  return kExitOk;
 }
 
 }  // namespace
@@ -77,6 +120,12 @@ void add_run_command(Cli& cli) {
   CLI::App* command = cli.add_command(cli.app, "run", "Run the agent in the foreground.",
                                       [options] { return run(**options); });
   *options = &cli.add_settings(*command, SettingOptions::Scope::all);
+
+  auto reload_options = std::make_shared<SettingOptions*>(nullptr);
+  CLI::App* reload_command = cli.add_command(
+      cli.app, "reload", "Make the running agent read its configuration, rules and remedies again.",
+      [reload_options] { return reload(**reload_options); });
+  *reload_options = &cli.add_settings(*reload_command, SettingOptions::Scope::locate);
 }
 
 }  // namespace chiron::agent

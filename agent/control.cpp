@@ -1,6 +1,11 @@
 #include "agent/control.h"
 
 #include "exporter/base/file.h"
+#include "exporter/base/thread_annotations.h"
+
+#include <cerrno>
+#include <system_error>
+#include <thread>
 
 #include <grp.h>
 #include <poll.h>
@@ -15,6 +20,8 @@ namespace chiron::agent {
 namespace {
 
 constexpr int kIdleMs = 30'000;
+constexpr int kRetryMs = 100;
+constexpr std::size_t kMaxReply = 64 << 20;
 constexpr const char* kGroup = "chiron";
 
 Result<sockaddr_un> address_of(const std::string& path) {
@@ -30,14 +37,6 @@ Result<sockaddr_un> address_of(const std::string& path) {
   return address;
 }
 
-std::optional<gid_t> control_group() {
-  std::array<char, 4096> buffer;
-  group entry{};
-  group* found = nullptr;
-  if (::getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
-  return found->gr_gid;
-}
-
 Peer peer_of(int fd, gid_t& gid) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
@@ -47,7 +46,7 @@ Peer peer_of(int fd, gid_t& gid) {
   peer.uid = credentials.uid;
   peer.pid = credentials.pid;
   gid = credentials.gid;
-  std::array<char, 4096> buffer;
+  std::array<char, 16384> buffer;
   passwd entry{};
   passwd* found = nullptr;
   if (::getpwuid_r(peer.uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
@@ -90,16 +89,17 @@ Status write_all(int fd, std::string_view text, int timeout_ms) {
 
 enum class ReadOutcome { line, closed, too_long, timed_out, stopped };
 
-/// Reads up to the next newline; keeps what came after it in `pending`.
-ReadOutcome read_line(int fd, int stop_fd, std::string& pending, std::string& line, int timeout_ms) {
+/// Reads up to the next newline, at most `limit` bytes; keeps what came after it in `pending`.
+ReadOutcome read_line(int fd, int stop_fd, std::string& pending, std::string& line, std::size_t limit,
+                      int timeout_ms) {
   std::array<char, 16384> buffer;
   for (;;) {
-    if (const std::size_t end = pending.find('\n'); end != std::string::npos) {
+    if (const std::size_t end = pending.find('\n'); end != std::string::npos && end <= limit) {
       line = pending.substr(0, end);
       pending.erase(0, end + 1);
       return ReadOutcome::line;
     }
-    if (pending.size() > ControlServer::kMaxRequest * 16) return ReadOutcome::too_long;
+    if (pending.size() > limit) return ReadOutcome::too_long;
     std::array<pollfd, 2> waiting{{{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
     const int ready = ::poll(waiting.data(), stop_fd >= 0 ? 2 : 1, timeout_ms);
     if (ready == 0) return ReadOutcome::timed_out;
@@ -114,75 +114,107 @@ ReadOutcome read_line(int fd, int stop_fd, std::string& pending, std::string& li
 
 }  // namespace
 
+std::optional<gid_t> control_group() {
+  std::vector<char> buffer(1 << 16);  // a group of many members
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
+  return found->gr_gid;
+}
+
 struct ControlServer::Impl {
-  std::string path;
-  Handler handler;
-  EventLog* log = nullptr;
+  const std::string path;
+  const Handler handler;
+  EventLog& log;
   FileDescriptor listener, stop_event;
   std::thread acceptor;
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::size_t connections = 0;  // guarded by mutex
+  Mutex mutex;
+  CondVar ended;
+  std::size_t connections CHIRON_GUARDED_BY(mutex) = 0;
 
-  void accept_loop() {
-    for (;;) {
-      std::array<pollfd, 2> waiting{{{listener.get(), POLLIN, 0}, {stop_event.get(), POLLIN, 0}}};
-      if (::poll(waiting.data(), 2, -1) < 0 && errno != EINTR) return;
-      if (waiting[1].revents != 0) return;
-      FileDescriptor connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!connection) continue;
-      {
-        const std::lock_guard lock(mutex);
-        if (connections >= kMaxConnections) {
-          const Status ignored =
-              write_all(connection.get(),
-                        R"({"ok":false,"error":"too many connections to the control socket"})"
-                        "\n",
-                        100);
-          static_cast<void>(ignored);
-          continue;
-        }
-        ++connections;
+  Impl(std::string p, Handler h, EventLog& l) : path(std::move(p)), handler(std::move(h)), log(l) {}
+
+  /// Whether one more connection may be served; it then counts.
+  bool admit() {
+    const MutexLock lock(mutex);
+    if (connections >= kMaxConnections) return false;
+    ++connections;
+    return true;
+  }
+  void leave() {
+    const MutexLock lock(mutex);
+    --connections;
+    ended.notify_all();
+  }
+  /// False when the server is to stop.
+  bool wait_for(int fd, int timeout_ms) const {
+    std::array<pollfd, 2> waiting{{{stop_event.get(), POLLIN, 0}, {fd, POLLIN, 0}}};
+    if (::poll(waiting.data(), fd >= 0 ? 2 : 1, timeout_ms) < 0) return errno == EINTR;
+    return waiting[0].revents == 0;
+  }
+  static void turn_away(const FileDescriptor& connection) {
+    const Status ignored = write_all(
+        connection.get(),
+        "{\"ok\":false,\"error\":\"too many connections to the control socket; try again\"}\n", kRetryMs);
+    static_cast<void>(ignored);
+  }
+
+  static void accept_loop(const std::shared_ptr<Impl>& self) {
+    while (self->wait_for(self->listener.get(), -1)) {
+      FileDescriptor connection(::accept4(self->listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!connection) {
+        // Without a descriptor to spare the connection stays readable: not to be asked for at full speed.
+        if (errno != EAGAIN && errno != EINTR && !self->wait_for(-1, kRetryMs)) return;
+        continue;
       }
-      std::thread([this, fd = connection.release()] {
-        serve(FileDescriptor(fd));
-        const std::lock_guard lock(mutex);
-        --connections;
-        ended.notify_all();
-      }).detach();
+      if (!self->admit()) {
+        turn_away(connection);
+        continue;
+      }
+      try {
+        std::thread([self, fd = connection.get()] {
+          self->serve(FileDescriptor(fd));
+          self->leave();
+        }).detach();
+        connection.release();
+      } catch (const std::system_error&) {  // no thread to spare
+        self->leave();
+        turn_away(connection);
+      }
     }
   }
 
-  void serve(FileDescriptor connection) {
+  std::string answer(ReadOutcome outcome, const std::string& line, const Peer& peer, gid_t gid) const {
+    if (!may_ask(peer, gid)) {
+      log.warning("control request refused", {{"user", peer.user}, {"pid", peer.pid}});
+      return R"({"ok":false,"error":"only root, the agent's user and members of group chiron may ask"})";
+    }
+    if (outcome == ReadOutcome::too_long) return R"({"ok":false,"error":"the request is longer than 1 MiB"})";
+    return handler(line, peer);
+  }
+
+  void serve(const FileDescriptor& connection) const {
     gid_t gid = 0;
     const Peer peer = peer_of(connection.get(), gid);
     std::string pending;
     std::string line;
-    while (read_line(connection.get(), stop_event.get(), pending, line, kIdleMs) == ReadOutcome::line) {
-      std::string reply;
-      if (!may_ask(peer, gid)) {
-        log->warning("control request refused", {{"user", peer.user}, {"pid", peer.pid}});
-        reply = R"({"ok":false,"error":"only root, the agent's user and members of group chiron may ask"})";
-      } else if (line.size() > kMaxRequest) {
-        reply = R"({"ok":false,"error":"the request is longer than 1 MiB"})";
-      } else {
-        reply = handler(line, peer);
-      }
-      if (!write_all(connection.get(), reply + '\n', 5000).ok()) return;
+    for (;;) {
+      const ReadOutcome outcome =
+          read_line(connection.get(), stop_event.get(), pending, line, kMaxRequest, kIdleMs);
+      if (outcome != ReadOutcome::line && outcome != ReadOutcome::too_long) return;
+      if (!write_all(connection.get(), answer(outcome, line, peer, gid) + '\n', 5000).ok()) return;
+      if (outcome == ReadOutcome::too_long) return;
     }
   }
 };
 
-ControlServer::ControlServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ControlServer::ControlServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Handler handler,
                                                             EventLog& log) {
   const auto address = address_of(path);
   if (!address.ok()) return address.error();
-  auto impl = std::make_unique<Impl>();
-  impl->path = path;
-  impl->handler = std::move(handler);
-  impl->log = &log;
+  auto impl = std::make_shared<Impl>(path, std::move(handler), log);
   impl->stop_event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!impl->listener || !impl->stop_event) return Error::from_errno(errno, "socket for " + path);
@@ -198,19 +230,28 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Ha
     }
   }
   if (::listen(impl->listener.get(), 16) != 0) return Error::from_errno(errno, "listen " + path);
-  impl->acceptor = std::thread([raw = impl.get()] { raw->accept_loop(); });
+  impl->acceptor = std::thread([impl] { Impl::accept_loop(impl); });
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(impl)));
 }
 
 ControlServer::~ControlServer() {
+  while (!stop(std::chrono::hours(1))) {
+  }
+}
+
+bool ControlServer::stop(Duration wait) {
   const std::uint64_t one = 1;
   if (::write(impl_->stop_event.get(), &one, sizeof one) < 0) {
-    impl_->log->error("control socket cannot be stopped");
+    impl_->log.error("control socket cannot be stopped");
   }
-  impl_->acceptor.join();
-  ::unlink(impl_->path.c_str());
-  std::unique_lock lock(impl_->mutex);
-  impl_->ended.wait(lock, [this] { return impl_->connections == 0; });
+  if (impl_->acceptor.joinable()) {
+    impl_->acceptor.join();
+    impl_->listener.reset();
+    ::unlink(impl_->path.c_str());
+  }
+  MutexLock lock(impl_->mutex);
+  return impl_->ended.wait_for(lock, wait,
+                               [this]() CHIRON_REQUIRES(impl_->mutex) { return impl_->connections == 0; });
 }
 
 Result<std::string> control_request(const std::string& path, const std::string& request, Duration timeout) {
@@ -223,21 +264,24 @@ Result<std::string> control_request(const std::string& path, const std::string& 
       return Error(ErrorCode::permission_denied,
                    path + ": permission denied; run as root or as a member of group chiron");
     }
-    return Error(ErrorCode::unavailable, "no agent answers at " + path + " (" +
-                                             std::generic_category().message(errno) +
-                                             "); is it running, and with this --storage.path?");
+    return Error(ErrorCode::unavailable,
+                 "no agent answers at " + path + " (" + std::generic_category().message(errno) +
+                     "); is it running (`chiron run`), and with this --storage.path?");
   }
   const int timeout_ms =
       static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
-  if (Status sent = write_all(fd.get(), request + '\n', timeout_ms); !sent.ok()) return sent.error();
+  // An agent that turns a connection away says why and closes, without reading.
+  const Status sent = write_all(fd.get(), request + '\n', timeout_ms);
+  if (!sent.ok() && sent.error().code() == ErrorCode::timed_out) return sent.error();
   std::string pending;
   std::string line;
-  switch (read_line(fd.get(), -1, pending, line, timeout_ms)) {
+  switch (read_line(fd.get(), -1, pending, line, kMaxReply, timeout_ms)) {
     case ReadOutcome::line:
       return line;
     case ReadOutcome::timed_out:
       return Error(ErrorCode::timed_out, "the agent did not answer within its time");
     default:
+      if (!sent.ok()) return sent.error();
       return Error(ErrorCode::unavailable, "the agent closed the connection without an answer");
   }
 }

@@ -6,10 +6,15 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
+
+#include <sys/types.h>
 
 namespace chiron::agent {
+
+/// The group whose members may ask: chiron, when there is one.
+std::optional<gid_t> control_group();
 
 /// Who is at the other end, from SO_PEERCRED (unix(7)).
 struct Peer {
@@ -28,16 +33,22 @@ class ControlServer {
   using Handler = std::function<std::string(const std::string& request, const Peer& peer)>;
 
   static Result<std::unique_ptr<ControlServer>> start(std::string path, Handler handler, EventLog& log);
-  /// Takes no more requests; waits for the handlers that run, which end by the agent's own deadlines.
+  /// stop(), however long the handlers take.
   ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  /// Takes no more requests, and waits for the handlers that run. False when some still do after `wait`: then
+  /// what the handler refers to must live on.
+  bool stop(Duration wait);
 
   static constexpr std::size_t kMaxConnections = 16;
   static constexpr std::size_t kMaxRequest = 1 << 20;
 
  private:
   struct Impl;
-  explicit ControlServer(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit ControlServer(std::shared_ptr<Impl> impl);
+  const std::shared_ptr<Impl> impl_;  // with the connections' threads
 };
 
 /// One request to a running agent. ErrorCode::unavailable: no agent listens there.

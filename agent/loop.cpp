@@ -2,8 +2,12 @@
 
 namespace chiron::agent {
 
-Loop::Loop(Sampler& sampler, const Clock& clock, Duration interval, AfterPass after_pass)
-    : sampler_(sampler), clock_(clock), interval_(interval), after_pass_(std::move(after_pass)) {}
+Loop::Loop(Sampler& sampler, const Clock& clock, Duration interval, AfterPass after_pass, Pulse pulse)
+    : sampler_(sampler),
+      clock_(clock),
+      interval_(interval),
+      after_pass_(std::move(after_pass)),
+      pulse_(std::move(pulse)) {}
 
 Loop::~Loop() { stop(); }
 
@@ -13,7 +17,7 @@ void Loop::start() {
 
 void Loop::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
     wake_.notify_all();
     passed_.notify_all();
@@ -22,43 +26,69 @@ void Loop::stop() {
 }
 
 void Loop::want_frame() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   wanted_ = true;
   wake_.notify_all();
 }
 
 std::shared_ptr<const Page> Loop::fresh_page(Duration max_age, Duration wait) {
-  std::unique_lock lock(mutex_);
-  const BootTime oldest = clock_.boot() - max_age;
-  if (last_ < oldest || passes_.load() == 0) {
-    wanted_ = true;
-    wake_.notify_all();
-    passed_.wait_for(lock, wait, [&] { return stop_ || (last_ >= oldest && passes_.load() > 0); });
+  {
+    MutexLock lock(mutex_);
+    const BootTime oldest = clock_.boot() - max_age;
+    if (last_ < oldest || passes_.load() == 0) {
+      wanted_ = true;
+      wake_.notify_all();
+      passed_.wait_for(lock, wait, [&]() CHIRON_REQUIRES(mutex_) {
+        return stop_ || (last_ >= oldest && passes_.load() > 0);
+      });
+    }
   }
   return sampler_.page();
 }
 
 Duration Loop::age() const { return clock_.boot().time_since_epoch() - Duration(last_ns_.load()); }
 
-void Loop::run() {
-  BootTime due = clock_.boot();
-  std::unique_lock lock(mutex_);
-  while (!stop_) {
-    wanted_ = false;
-    lock.unlock();
-    const PassTime pass = sampler_.sample();
-    lock.lock();
-    // Scrapers waiting for the page need not wait for the rules.
+void Loop::beat() const {
+  if (pulse_.every > Duration::zero()) pulse_.beat();
+}
+
+void Loop::pass() {
+  const PassTime pass = sampler_.sample();
+  {
+    const MutexLock lock(mutex_);
     last_ = pass.boot;
     last_ns_ = pass.boot.time_since_epoch().count();
     passes_.fetch_add(1);
+    // Scrapers waiting for the page need not wait for the rules.
     passed_.notify_all();
-    lock.unlock();
-    after_pass_(pass);
-    lock.lock();
-    const BootTime now = clock_.boot();
-    while (due <= now) due += interval_;
-    wake_.wait_for(lock, due - now, [this] { return stop_ || wanted_; });
+  }
+  after_pass_(pass);
+}
+
+bool Loop::wait_until(BootTime due) {
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      Duration left = due - clock_.boot();
+      const bool idle = pulse_.every > Duration::zero() && pulse_.every < left;
+      if (idle) left = pulse_.every;
+      wake_.wait_for(lock, left, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || wanted_; });
+      if (stop_) return false;
+      if (wanted_ || !idle) {
+        wanted_ = false;
+        return true;
+      }
+    }
+    beat();
+  }
+}
+
+void Loop::run() {
+  BootTime due = clock_.boot();
+  while (wait_until(due)) {
+    pass();
+    beat();
+    for (const BootTime now = clock_.boot(); due <= now;) due += interval_;
   }
 }
 

@@ -43,7 +43,7 @@ SelfMetrics::Gauge& RuleMetrics::alert_gauge(const std::string& name, std::strin
 }
 
 void RuleMetrics::announce(std::span<const rules::GroupSpec> groups) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const rules::GroupSpec& group : groups) {
     for (const rules::RuleSpec& rule : group.rules) {
       if (rule.kind != rules::RuleSpec::Kind::alerting) continue;
@@ -59,7 +59,7 @@ void RuleMetrics::announce(std::span<const rules::GroupSpec> groups) {
 
 void RuleMetrics::update(const rules::Engine& engine, std::span<const rules::Alert> alerts,
                          const Store& store, const Catalogue& catalogue) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [key, count] : counts_) count = 0;
   for (const rules::Alert& alert : alerts) {
     const std::string_view state = rules::to_string(alert.state);

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "exporter/base/thread_annotations.h"
 #include "exporter/series/self_metrics.h"
 #include "exporter/series/store.h"
 #include "rules/engine/engine.h"
 
 #include <map>
-#include <mutex>
 #include <span>
 #include <string>
 
@@ -19,21 +19,21 @@ class RuleMetrics {
   RuleMetrics(SelfMetrics& metrics, const EventLog& log);
 
   /// After rules were loaded: their alerts are at zero from the start.
-  void announce(std::span<const rules::GroupSpec> groups);
+  void announce(std::span<const rules::GroupSpec> groups) CHIRON_EXCLUDES(mutex_);
   /// After an evaluation.
   void update(const rules::Engine& engine, std::span<const rules::Alert> alerts, const Store& store,
-              const Catalogue& catalogue);
+              const Catalogue& catalogue) CHIRON_EXCLUDES(mutex_);
 
  private:
-  SelfMetrics::Gauge& alert_gauge(const std::string& name, std::string_view state, std::string_view severity);
+  SelfMetrics::Gauge& alert_gauge(const std::string& name, std::string_view state, std::string_view severity)
+      CHIRON_REQUIRES(mutex_);
 
   SelfMetrics& metrics_;
   const EventLog& log_;
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::map<std::string, SelfMetrics::Gauge*> alerts_;
-  std::map<std::string, double> counts_;
-  std::map<std::string, SelfMetrics::Gauge*> durations_;
+  Mutex mutex_;
+  std::map<std::string, SelfMetrics::Gauge*> alerts_ CHIRON_GUARDED_BY(mutex_);
+  std::map<std::string, double> counts_ CHIRON_GUARDED_BY(mutex_);
+  std::map<std::string, SelfMetrics::Gauge*> durations_ CHIRON_GUARDED_BY(mutex_);
 
   SelfMetrics::Gauge& failing_rules_;
   SelfMetrics::Gauge& series_;

@@ -3,6 +3,8 @@
 #include "exporter/base/parse.h"
 
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -17,18 +19,45 @@ Status make_directories(const std::string& path) {
     ::mkdir(path.substr(0, slash).c_str(), 0755);
   }
   if (::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST) return {};
-  return Error::from_errno(errno, "cannot make the state directory " + path);
+  return Error::from_errno(errno, "cannot make the state directory " + path +
+                                      " (run as root, or choose another with --storage.path)");
+}
+
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  return real ? std::string(real.get()) : path;
+}
+
+void share_with(gid_t group, const std::string& path) {
+  const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat found {};
+  if (!directory || ::fstat(directory.get(), &found) != 0) return;
+  const uid_t same = static_cast<uid_t>(-1);
+  if (found.st_gid != group && ::fchown(directory.get(), same, group) != 0) return;
+  // The set-group-id bit: files made here later belong to the group too.
+  ::fchmod(directory.get(), (found.st_mode & 07777) | S_ISGID | S_IRGRP | S_IXGRP);
+  const auto names = list_directory(path);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    struct stat file {};
+    if (::fstatat(directory.get(), name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (!S_ISREG(file.st_mode) || file.st_gid == group) continue;
+    if (::fchownat(directory.get(), name.c_str(), same, group, AT_SYMLINK_NOFOLLOW) != 0) return;
+  }
 }
 
 }  // namespace
 
-Result<StateDir> StateDir::open(const std::string& path) {
-  if (Status made = make_directories(path); !made.ok()) {
-    return std::move(made).error().wrap("choose another with --storage.path");
-  }
+Result<StateDir> StateDir::open(const std::string& given, std::optional<gid_t> group) {
+  if (Status made = make_directories(given); !made.ok()) return std::move(made).error();
+  const std::string path = real_path(given);
   const std::string lock_path = path + "/lock";
   FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
-  if (!lock) return Error::from_errno(errno, "cannot open " + lock_path);
+  if (!lock) {
+    return Error::from_errno(errno, "cannot open " + lock_path +
+                                        " (run as the user it belongs to, or choose another directory with "
+                                        "--storage.path)");
+  }
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     const auto holder = read_file(lock_path, 64);
     const std::string pid(holder.ok() ? trim(*holder) : std::string_view());
@@ -39,6 +68,7 @@ Result<StateDir> StateDir::open(const std::string& path) {
   // For the message above only; on a full disk the lock holds without it.
   const std::string pid = std::to_string(::getpid()) + '\n';
   static_cast<void>(::ftruncate(lock.get(), 0) == 0 && ::pwrite(lock.get(), pid.data(), pid.size(), 0) > 0);
+  if (group) share_with(*group, path);
   return StateDir(path, std::move(lock));
 }
 

@@ -3,8 +3,10 @@
 #include "exporter/base/file.h"
 #include "exporter/base/result.h"
 
-#include <memory>
+#include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 namespace chiron::agent {
 
@@ -12,8 +14,11 @@ namespace chiron::agent {
 /// two agents on one ledger would both act.
 class StateDir {
  public:
-  /// ErrorCode::failed_precondition names the process that holds the lock.
-  static Result<StateDir> open(const std::string& path);
+  /// With a group, the directory and what lies in it belong to that group, and so does what will be made
+  /// there: its members reach the control socket and read the ledger. Where that is not permitted all stays
+  /// as it was. ErrorCode::failed_precondition names the process that holds the lock.
+  static Result<StateDir> open(const std::string& path, std::optional<gid_t> group = std::nullopt);
+  /// Absolute, without symbolic links: what deletion is kept out of.
   const std::string& path() const { return path_; }
 
  private:

@@ -7,7 +7,7 @@ StateSaver::StateSaver(Write write, EventLog& log)
 
 StateSaver::~StateSaver() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
     changed_.notify_all();
   }
@@ -15,25 +15,25 @@ StateSaver::~StateSaver() {
 }
 
 void StateSaver::save(std::string state) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   waiting_ = std::move(state);
   changed_.notify_all();
 }
 
+std::optional<std::string> StateSaver::next() {
+  MutexLock lock(mutex_);
+  changed_.wait(lock, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || waiting_.has_value(); });
+  return std::exchange(waiting_, std::nullopt);
+}
+
 void StateSaver::run() {
   bool failing = false;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stop_ || waiting_.has_value(); });
-    if (!waiting_) return;
-    const std::string state = *std::move(waiting_);
-    waiting_.reset();
-    lock.unlock();
-    const Status written = write_(state);
-    if (!written.ok() && !failing)
+  while (const std::optional<std::string> state = next()) {
+    const Status written = write_(*state);
+    if (!written.ok() && !failing) {
       log_.warning("alert progress not saved", {{"error", written.error().to_string()}});
+    }
     failing = !written.ok();
-    lock.lock();
   }
 }
 

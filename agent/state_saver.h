@@ -2,10 +2,9 @@
 
 #include "exporter/base/event_log.h"
 #include "exporter/base/result.h"
+#include "exporter/base/thread_annotations.h"
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -20,19 +19,23 @@ class StateSaver {
   using Write = std::function<Status(const std::string& state)>;
   StateSaver(Write write, EventLog& log);
   ~StateSaver();
+  StateSaver(const StateSaver&) = delete;
+  StateSaver& operator=(const StateSaver&) = delete;
 
-  void save(std::string state);
+  void save(std::string state) CHIRON_EXCLUDES(mutex_);
 
  private:
-  void run();
+  void run() CHIRON_EXCLUDES(mutex_);
+  /// The next state to write; nothing when there is none and there will be none.
+  std::optional<std::string> next() CHIRON_EXCLUDES(mutex_);
 
   const Write write_;
   EventLog& log_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<std::string> waiting_;  // guarded by mutex_
-  bool stop_ = false;                   // guarded by mutex_
-  std::thread thread_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<std::string> waiting_ CHIRON_GUARDED_BY(mutex_);
+  bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last: it uses the rest
 };
 
 }  // namespace chiron::agent

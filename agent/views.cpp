@@ -72,6 +72,10 @@ std::string Views::health() const {
   if (const Status writable = sources_.ledger.writable(); !writable.ok()) {
     problems.push_back(problem("ledger", writable.error().to_string()));
   }
+  if (const std::string fault = sources_.reload_fault(); !fault.empty()) {
+    problems.push_back(problem("configuration", "the last reload failed, what was loaded before stays: " +
+                                                    fault.substr(0, fault.find('\n'))));
+  }
   for (const auto& status : sources_.sampler.status()) {
     if (!status.success) problems.push_back(problem("collector " + status.name, status.error));
   }

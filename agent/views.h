@@ -8,7 +8,7 @@
 #include "remediation/ledger/ledger.h"
 #include "rules/engine/engine.h"
 
-#include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +28,7 @@ class Views {
     remediation::Ledger& ledger;
     Duration interval;
     std::string instance;
+    std::function<std::string()> reload_fault;  ///< "" when the last reload went well
   };
   explicit Views(Sources sources) : sources_(std::move(sources)) {}
 

@@ -22,6 +22,8 @@ else
   "$chiron" status >/dev/null 2>&1 || { tail -20 build/chiron.log >&2; echo "the agent did not come up" >&2; exit 1; }
 fi
 
+# The state directory's lock holds the agent's process id.
+state=$("$chiron" config show | awk '$1 == "storage.path" {print $NF}' | tr -d "'")
 address=$(grep -ohE 'http://[^/" ]+' build/chiron.log 2>/dev/null | head -1 || true)
 address=${address:-http://127.0.0.1:10071}
 "$chiron" status
@@ -33,7 +35,7 @@ Chiron is serving.
   status    $chiron status
   remedies  $chiron remedy list            (all dry-run until you arm them)
   log       $PWD/build/chiron.log
-  stop      pkill -f '$chiron run'
+  stop      kill $(cat "$state/lock")
 
 Next: the README's "A first remedy in five minutes".
 EOF

@@ -20,6 +20,8 @@ struct ProbeSpec {
   std::vector<int> valid_status;  ///< http; empty: 2xx
   std::string body_regex;         ///< http; empty: not looked at
   std::string password_file;      ///< redis
+
+  bool operator==(const ProbeSpec&) const = default;
 };
 
 }  // namespace chiron

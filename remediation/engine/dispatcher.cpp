@@ -117,7 +117,7 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   if (!services_.pool.knows_last_run(target.name, frame)) return notes_.keep(key);
 
   PolicySpec policy = remedy.policy;
-  if (services_.global_dry_run) policy.mode = Mode::dry_run;
+  if (services_.global_dry_run()) policy.mode = Mode::dry_run;
   const bool dry_run = policy.mode == Mode::dry_run;
   const Decision decision = services_.book.decide(remedy.name, target.name, policy);
   if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run) {

@@ -35,7 +35,7 @@ class Dispatcher {
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;
     std::function<RemedyList()> remedies;
-    bool global_dry_run = false;
+    std::function<bool()> global_dry_run;
   };
   explicit Dispatcher(Services services);
   ~Dispatcher();

@@ -51,6 +51,7 @@ struct Remediator::Impl {
   Impl(Services s, Options o)
       : services(std::move(s)),
         options(std::move(o)),
+        dry_run(options.global_dry_run),
         book(services.clock),
         metrics(services.metrics),
         steps({options.deletion, options.bus, options.watched_services, options.grace}, services.paths,
@@ -59,7 +60,7 @@ struct Remediator::Impl {
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
         dispatcher({services.ledger, pool, book, metrics, services.clock, services.log, services.still_holds,
-                    [this] { return list(); }, options.global_dry_run}) {}
+                    [this] { return list(); }, [this] { return dry_run.load(); }}) {}
   // The two threads' owners know each other: both are at rest before either is destroyed.
   ~Impl() { stop(Duration::zero()); }
 
@@ -82,6 +83,7 @@ struct Remediator::Impl {
 
   const Services services;
   const Options options;
+  std::atomic<bool> dry_run;  ///< for all remedies, whatever their mode
   PolicyBook book;
   OutcomeMetrics metrics;
   StepRunner steps;
@@ -112,7 +114,7 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
   }
   PolicySpec policy = remedy.policy;
   if (person) policy.mode = Mode::automatic;
-  if (options.global_dry_run) policy.mode = Mode::dry_run;
+  if (dry_run) policy.mode = Mode::dry_run;
   return book.decide(remedy.name, target.name, policy);
 }
 
@@ -256,6 +258,11 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
 
 std::vector<RemedySpec> Remediator::remedies() const { return *impl_->list(); }
 
+void Remediator::set_limits(DeletionPolicy deletion, bool global_dry_run) {
+  impl_->steps.set_deletion(std::move(deletion));
+  impl_->dry_run = global_dry_run;
+}
+
 void Remediator::consider(std::span<const rules::Alert> firing) {
   // A timed pause ends without anybody saying so.
   impl_->count_paused();
@@ -267,7 +274,7 @@ void Remediator::frame_done(BootTime boot) { impl_->frames.advance(boot); }
 Result<std::string> Remediator::request(RunRequest request, bool force) {
   Result<RemedySpec> remedy = impl_->find(request.remedy);
   if (!remedy) return std::move(remedy).error();
-  const bool dry_run = request.dry_run || impl_->options.global_dry_run;
+  const bool dry_run = request.dry_run || impl_->dry_run.load();
   rules::TemplateData data;
   if (request.alert) {
     data.labels = &request.alert->labels;
@@ -302,14 +309,15 @@ Result<std::string> Remediator::run_action(std::string action, ArgumentValues ar
   if (std::optional<std::string> denied = denied_target(target)) {
     return Error(ErrorCode::permission_denied, *std::move(denied));
   }
-  RunRecord record = intent_of("", target, nullptr, impl_->options.global_dry_run);
+  const bool dry_run = impl_->dry_run;
+  RunRecord record = intent_of("", target, nullptr, dry_run);
   record.trigger = "manual";
   record.requested_by = std::move(requested_by);
   Run::Plan plan;
   plan.steps.push_back(std::move(step));
   plan.templates = false;
   plan.cure.target = target;
-  plan.dry_run = impl_->options.global_dry_run;
+  plan.dry_run = dry_run;
   plan.manual = true;
   return impl_->launch(std::move(plan), std::move(record));
 }

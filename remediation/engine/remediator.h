@@ -82,6 +82,8 @@ class Remediator {
   Status recall();
   void load(std::vector<RemedySpec> remedies);
   std::vector<RemedySpec> remedies() const;
+  /// What a reload may change of the options; holds for runs and steps from now on.
+  void set_limits(DeletionPolicy deletion, bool global_dry_run);
 
   /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once
   /// per alert and reason, not once per evaluation.

@@ -116,11 +116,11 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 
 /// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
 struct StepRunner::Job {
-  Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, const Options& options,
-      const Clock& clock, EventLog& log)
+  Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, DeletionPolicy may_delete,
+      const Options& options, const Clock& clock, EventLog& log)
       : step(std::move(prepared)),
         paths(host),
-        deletion(options.deletion),
+        deletion(std::move(may_delete)),
         watched(options.watched_services),
         context{paths,    clock,       log,     owner.cancel, clock.boot() + step.timeout,
                 deletion, options.bus, watched, owner.run_id, owner.manual} {}
@@ -142,11 +142,16 @@ struct StepRunner::Job {
 };
 
 StepRunner::StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log)
-    : options_(std::move(options)), paths_(paths), clock_(clock), log_(log) {}
+    : options_(std::move(options)), deletion_(options_.deletion), paths_(paths), clock_(clock), log_(log) {}
 
 bool StepRunner::stuck(std::string_view target) const {
   const std::lock_guard lock(stuck_->mutex);
   return stuck_->targets.find(target) != stuck_->targets.end();
+}
+
+void StepRunner::set_deletion(DeletionPolicy deletion) {
+  const std::lock_guard lock(deletion_mutex_);
+  deletion_ = std::move(deletion);
 }
 
 void StepRunner::abandon_at(BootTime line) { abandon_at_ = line.time_since_epoch().count(); }
@@ -164,7 +169,12 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
                    fmt::format("{} earlier steps hang; none is started any more", stuck_->targets.size()));
     }
   }
-  return std::make_shared<Job>(std::move(step), owner, paths_, options_, clock_, log_);
+  DeletionPolicy deletion;
+  {
+    const std::lock_guard lock(deletion_mutex_);
+    deletion = deletion_;
+  }
+  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, clock_, log_);
 }
 
 void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,

@@ -66,6 +66,8 @@ class StepRunner {
   Result<Plan> plan(PreparedStep step, const StepOwner& owner);
   /// Whether an abandoned step of this target has not returned yet.
   bool stuck(std::string_view target) const;
+  /// Holds for steps from now on.
+  void set_deletion(DeletionPolicy deletion);
   /// From then on nothing is waited for past `line`: the agent is stopping.
   void abandon_at(BootTime line);
 
@@ -82,6 +84,8 @@ class StepRunner {
   Result<std::shared_ptr<Job>> make_job(PreparedStep step, const StepOwner& owner) const;
 
   const Options options_;
+  mutable std::mutex deletion_mutex_;
+  DeletionPolicy deletion_;  // guarded by deletion_mutex_
   const HostPaths paths_;
   const Clock& clock_;
   EventLog& log_;

@@ -74,6 +74,50 @@ TEST_F(ControlTest, RefusesAnEndlessLine) {
   EXPECT_THAT(*reply, ::testing::HasSubstr("longer than 1 MiB"));
 }
 
+TEST_F(ControlTest, AnswersALineOfTheGreatestLength) {
+  start([](const std::string& request, const Peer&) { return std::to_string(request.size()); });
+  const auto reply = control_request(path_, std::string(ControlServer::kMaxRequest, 'x'), 5s);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(*reply, std::to_string(ControlServer::kMaxRequest));
+}
+
+TEST_F(ControlTest, StopsInItsTimeWhateverAHandlerDoes) {
+  std::promise<void> entered;
+  std::promise<void> go_on;
+  start([&entered, gone_on = go_on.get_future().share()](const std::string&, const Peer&) {
+    entered.set_value();
+    gone_on.wait();
+    return std::string("late");
+  });
+  std::future<Result<std::string>> asked =
+      std::async(std::launch::async, [this] { return control_request(path_, "{}", 10s); });
+  entered.get_future().wait();
+  EXPECT_FALSE(server_->stop(10ms));
+  EXPECT_FALSE(control_request(path_, "{}", 1s).ok());
+  go_on.set_value();
+  EXPECT_TRUE(server_->stop(10s));
+  EXPECT_EQ(asked.get().value_or("none"), "late");
+}
+
+TEST_F(ControlTest, OneConnectionTooManyIsTurnedAwayAndTheNextIsServed) {
+  start([](const std::string& request, const Peer&) { return request; });
+  std::vector<FileDescriptor> idle;
+  for (std::size_t i = 0; i < ControlServer::kMaxConnections; ++i) {
+    idle.push_back(connect());
+    const std::string line = "x\n";
+    ASSERT_EQ(::write(idle.back().get(), line.data(), line.size()), 2);
+    std::array<char, 8> reply{};
+    ASSERT_EQ(::read(idle.back().get(), reply.data(), reply.size()), 2);
+  }
+  EXPECT_THAT(control_request(path_, "{}", 5s).value_or(""), ::testing::HasSubstr("too many connections"));
+  idle.clear();
+  const BootTime limit = system_clock().boot() + 10s;
+  std::string reply;
+  while (reply != "{}" && system_clock().boot() < limit)
+    reply = control_request(path_, "{}", 5s).value_or("");
+  EXPECT_EQ(reply, "{}");
+}
+
 TEST_F(ControlTest, SaysThatNoAgentAnswers) {
   const auto reply = control_request(path_, "{}", 1s);
   ASSERT_FALSE(reply.ok());

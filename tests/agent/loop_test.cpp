@@ -2,6 +2,8 @@
 
 #include "tests/support/recording_log.h"
 
+#include <future>
+
 namespace chiron::agent {
 namespace {
 
@@ -66,6 +68,46 @@ TEST_F(LoopTest, AFrameThatIsWantedComesAtOnceAndIsHandedOn) {
   ASSERT_TRUE(reached(1));
   loop.want_frame();
   EXPECT_TRUE(reached(2));
+  loop.stop();
+}
+
+TEST_F(LoopTest, ShowsThatItLivesBetweenTwoPassesToo) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int beats = 0;
+  const auto beat = [&] {
+    const std::lock_guard lock(mutex);
+    ++beats;
+    changed.notify_all();
+  };
+  Loop loop(sampler_, system_clock(), 1h, [](PassTime) {}, {.every = 1ms, .beat = beat});
+  loop.start();
+  {
+    std::unique_lock lock(mutex);
+    EXPECT_TRUE(changed.wait_for(lock, 10s, [&] { return beats >= 5; }));
+  }
+  loop.stop();
+  EXPECT_EQ(collections_, 1);
+}
+
+TEST_F(LoopTest, AStuckPassIsNoSignOfLife) {
+  std::atomic<int> beats = 0;
+  std::promise<void> entered;
+  std::promise<void> go_on;
+  Loop loop(sampler_, system_clock(), 1h,
+            [&, first = true](PassTime) mutable {
+              if (!std::exchange(first, false)) return;
+              entered.set_value();
+              go_on.get_future().wait();
+            },
+            {.every = 1ms, .beat = [&] { ++beats; }});
+  loop.start();
+  entered.get_future().wait();
+  // However often the loop is asked for a frame, it does not get there.
+  loop.want_frame();
+  EXPECT_EQ(loop.fresh_page(Duration::zero(), 20ms), sampler_.page());
+  EXPECT_EQ(beats, 0);
+  go_on.set_value();
   loop.stop();
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/support/temp_dir.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace chiron::agent {
@@ -19,6 +20,33 @@ TEST(StateDir, IsMadeAndLockedAgainstASecondAgent) {
     EXPECT_THAT(second.error().message(), ::testing::HasSubstr("process " + std::to_string(::getpid())));
   }
   EXPECT_TRUE(StateDir::open(path).ok());
+}
+
+TEST(StateDir, IsKnownByItsRealPath) {
+  const testing::TempDir dir;
+  ASSERT_EQ(::mkdir((dir / "real").c_str(), 0755), 0);
+  ASSERT_EQ(::symlink("real", (dir / "link").c_str()), 0);
+  const auto opened = StateDir::open(dir / "link/state");
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ(opened->path(), dir / "real/state");
+}
+
+TEST(StateDir, BelongsToTheGroupThatMayAsk) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const testing::TempDir dir;
+  dir.write("state/ledger.db", "x");
+  dir.write("outside", "x");
+  ASSERT_EQ(::symlink((dir / "outside").c_str(), (dir / "state/link").c_str()), 0);
+  ASSERT_TRUE(StateDir::open(dir / "state", 12345).ok());
+  struct stat found {};
+  ASSERT_EQ(::stat((dir / "state").c_str(), &found), 0);
+  EXPECT_EQ(found.st_gid, 12345u);
+  EXPECT_EQ(found.st_mode & (S_ISGID | S_IRGRP | S_IXGRP | S_IWGRP),
+            static_cast<mode_t>(S_ISGID | S_IRGRP | S_IXGRP));
+  ASSERT_EQ(::stat((dir / "state/ledger.db").c_str(), &found), 0);
+  EXPECT_EQ(found.st_gid, 12345u);
+  ASSERT_EQ(::stat((dir / "outside").c_str(), &found), 0);
+  EXPECT_NE(found.st_gid, 12345u);
 }
 
 TEST(StateDir, SaysWhereItCannotBeMade) {

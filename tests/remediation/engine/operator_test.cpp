@@ -244,6 +244,26 @@ TEST_F(Operation, InGlobalDryRunNothingActs) {
   EXPECT_EQ(Stage::get().count(), 0u);
 }
 
+TEST_F(Operation, AReloadTurnsGlobalDryRunOnAndOff) {
+  start({remedy()});
+  remediator_->set_limits({}, true);
+  ASSERT_TRUE(remediator_->request(by_hand("b.service"), true).ok());
+  ASSERT_TRUE(eventually([&] { return history("planned").size() == 1 && remediator_->active().empty(); }));
+  EXPECT_EQ(Stage::get().count(), 0u);
+  remediator_->set_limits({}, false);
+  ASSERT_TRUE(remediator_->request(by_hand("b.service"), true).ok());
+  EXPECT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+}
+
+TEST_F(Operation, ResumingAllEndsThePausesOfSingleRemediesToo) {
+  start({remedy()});
+  ASSERT_TRUE(remediator_->pause("restart-web", std::nullopt).ok());
+  ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
+  EXPECT_TRUE(remediator_->paused("").has_value());
+  ASSERT_TRUE(remediator_->resume("").ok());
+  EXPECT_FALSE(remediator_->paused("restart-web").has_value());
+}
+
 TEST_F(Operation, APlanSaysWhatWouldBeDoneAndWhetherItMay) {
   start({remedy()});
   const Result<RemedyPlan> plan = remediator_->plan("restart-web", "nginx.service");

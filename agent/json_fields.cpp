@@ -1,0 +1,69 @@
+#include "agent/json_fields.h"
+
+#include "exporter/base/parse.h"
+
+#include <fmt/format.h>
+
+namespace chiron::agent {
+
+const Json& field(const Json& json, const char* name) {
+  static const Json kNull;
+  const auto it = json.is_object() ? json.find(name) : json.end();
+  return it != json.end() ? *it : kNull;
+}
+
+std::string text_of(const Json& json, const char* name) {
+  const Json& value = field(json, name);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+double number_of(const Json& json, const char* name) {
+  const Json& value = field(json, name);
+  return value.is_number() ? value.get<double>() : 0;
+}
+
+bool flag_of(const Json& json, const char* name) {
+  const Json& value = field(json, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::string labels_text(const Json& labels) {
+  const std::string name = text_of(labels, "__name__");
+  std::string inner;
+  for (const auto& [label, value] : labels.items()) {
+    if (label == "__name__" || !value.is_string()) continue;
+    inner += (inner.empty() ? "" : ", ") + label + "=\"" + escape_label_value(value.get<std::string>()) + '"';
+  }
+  return inner.empty() && !name.empty() ? name : name + '{' + inner + '}';
+}
+
+std::string join(const Json& texts) {
+  std::string out;
+  for (const Json& text : texts) {
+    if (text.is_string()) out += (out.empty() ? "" : ", ") + text.get<std::string>();
+  }
+  return out;
+}
+
+std::string bytes_of(const Json& json, const char* name) {
+  if (!field(json, name).is_number()) return "-";
+  return format_bytes(static_cast<std::uint64_t>(std::max(0.0, number_of(json, name))));
+}
+
+std::string freed_text(const Json& json) {
+  const double bytes = number_of(json, "freed_bytes");
+  const double objects = number_of(json, "removed_objects");
+  std::string text;
+  if (bytes > 0) text = format_bytes(static_cast<std::uint64_t>(bytes)) + " freed";
+  if (objects > 0) text += fmt::format("{}{} removed", text.empty() ? "" : ", ", objects);
+  return text;
+}
+
+std::string run_detail(const Json& run) {
+  const std::string freed = freed_text(run);
+  const std::string reason = text_of(run, "reason");
+  const std::string detail = freed.empty() || reason.empty() ? freed + reason : freed + "; " + reason;
+  return detail.substr(0, detail.find('\n'));
+}
+
+}  // namespace chiron::agent
