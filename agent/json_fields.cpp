@@ -61,9 +61,9 @@ std::string freed_text(const Json& json) {
 
 std::string run_detail(const Json& run) {
   const std::string freed = freed_text(run);
-  const std::string reason = text_of(run, "reason");
-  const std::string detail = freed.empty() || reason.empty() ? freed + reason : freed + "; " + reason;
-  return detail.substr(0, detail.find('\n'));
+  std::string reason = text_of(run, "reason");
+  if (const std::size_t line_end = reason.find('\n'); line_end != std::string::npos) reason.resize(line_end);
+  return freed.empty() || reason.empty() ? freed + reason : freed + "; " + reason;
 }
 
 }  // namespace chiron::agent
