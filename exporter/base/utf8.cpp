@@ -1,5 +1,9 @@
 #include "exporter/base/utf8.h"
 
+#include <iterator>
+
+#include <fmt/format.h>
+
 namespace chiron {
 namespace {
 
@@ -52,6 +56,26 @@ std::string replace_invalid_utf8(std::string_view text) {
     }
   }
   return valid;
+}
+
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  result.reserve(text.size() + 2);
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const char first = text.front();
+    static constexpr std::string_view kEscaped = "\"\\\n\t\r", kNames = "\"\\ntr";
+    if (const std::size_t known = kEscaped.find(first); known != std::string_view::npos) {
+      result += '\\';
+      result += kNames[known];
+    } else if (length == 0 || byte_at(text, 0) < 0x20 || first == '\x7f') {
+      fmt::format_to(std::back_inserter(result), "\\x{:02x}", byte_at(text, 0));
+    } else {
+      result += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return result += '"';
 }
 
 }  // namespace chiron

@@ -1,6 +1,7 @@
 #include "remediation/actions/arguments.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,7 +27,7 @@ Overloaded(F...) -> Overloaded<F...>;
 bool is_template(std::string_view text) { return text.find("{{") != std::string_view::npos; }
 
 Error wrong(std::string_view text, std::string_view what) {
-  return {ErrorCode::invalid_argument, fmt::format("{:?} is not {}", text, what)};
+  return {ErrorCode::invalid_argument, fmt::format("{} is not {}", quoted(text), what)};
 }
 
 Result<Amount> parse_amount(std::string_view text) {
@@ -97,7 +98,7 @@ std::string_view shape_name(Shape shape) {
 
 Status check_choice(const Arguments::Declared& declared, std::string_view text) {
   if (declared.choices.empty() || std::ranges::count(declared.choices, text) > 0) return {};
-  std::string message = fmt::format("{:?} is not one of {}", text, fmt::join(declared.choices, ", "));
+  std::string message = fmt::format("{} is not one of {}", quoted(text), fmt::join(declared.choices, ", "));
   if (const std::string near = closest(text, declared.choices); !near.empty()) {
     message += fmt::format("; did you mean {}?", near);
   }
@@ -222,7 +223,7 @@ Diagnostic Arguments::unknown(const std::string& name, const ArgumentValue& valu
   const std::string near = closest(name, names);
   Diagnostic diagnostic;
   diagnostic.code = "unknown-argument";
-  diagnostic.message = fmt::format("unknown argument {:?}", name);
+  diagnostic.message = fmt::format("unknown argument {}", quoted(name));
   diagnostic.hint = near.empty() ? fmt::format("it takes: {}", fmt::join(names, ", "))
                                  : fmt::format("did you mean {}?", near);
   diagnostic.file = value.file;
@@ -261,7 +262,7 @@ void Arguments::check(std::string_view action, const ArgumentValues& values, Pos
     if (given || declared.need == Need::optional) continue;
     Diagnostic diagnostic;
     diagnostic.code = "missing-argument";
-    diagnostic.message = fmt::format("{} needs the argument {:?}", action, declared.name);
+    diagnostic.message = fmt::format("{} needs the argument {}", action, quoted(declared.name));
     diagnostic.hint = fmt::format("{} ({}): {}", declared.name, type_name(declared.member), declared.help);
     diagnostic.file = values.empty() ? std::string() : values.front().second.file;
     diagnostic.path = {std::string(action)};
@@ -297,7 +298,8 @@ Status Arguments::bind(const ArgumentValues& values) {
   for (const Declared& declared : declared_) {
     const bool given = std::ranges::any_of(values, [&](const auto& v) { return v.first == declared.name; });
     if (given || declared.need == Need::optional) continue;
-    return Error(ErrorCode::invalid_argument, fmt::format("the argument {:?} is missing", declared.name));
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("the argument {} is missing", quoted(declared.name)));
   }
   return {};
 }

@@ -72,7 +72,7 @@ Status CommandRun::validate() const {
   }
   if (directory_.empty() || directory_.front() != '/') {
     return Error(ErrorCode::invalid_argument,
-                 fmt::format("directory: {:?} is not an absolute path", directory_));
+                 fmt::format("directory: {} is not an absolute path", quoted(directory_)));
   }
   if (expect_exit_ < 0 || expect_exit_ > 255) {
     return Error(ErrorCode::invalid_argument, "expect_exit: an exit code is from 0 to 255");
@@ -80,7 +80,7 @@ Status CommandRun::validate() const {
   for (const auto& [name, value] : environment_) {
     if (!name.empty() && name.find('=') == std::string::npos) continue;
     return Error(ErrorCode::invalid_argument,
-                 fmt::format("environment: {:?} is not a variable's name", name));
+                 fmt::format("environment: {} is not a variable's name", quoted(name)));
   }
   return {};
 }
@@ -90,7 +90,7 @@ Result<Plan> CommandRun::plan(ActionContext& context) {
   if (Status status = check_directory(directory_); !status) return std::move(status).error();
   std::string shown;
   for (const std::string& argument : argv_) {
-    shown += fmt::format("{}{:?}", shown.empty() ? "" : " ", replace_invalid_utf8(argument));
+    shown += fmt::format("{}{}", shown.empty() ? "" : " ", quoted(argument));
   }
   Plan plan;
   plan.summary =

@@ -1,5 +1,7 @@
 #include "remediation/actions/rescue_stages.h"
 
+#include "exporter/base/utf8.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -78,8 +80,8 @@ Result<RescueStage> make_rescue_stage(std::string_view name, const StageOptions&
   if (name == "globs") return stage_of_globs(options);
   const auto found = std::ranges::find(built_in_stages(), name, &BuiltInStage::name);
   if (found == built_in_stages().end()) {
-    return Error(ErrorCode::invalid_argument,
-                 fmt::format("stages: {:?} is not one of {}", name, fmt::join(rescue_stage_names(), ", ")));
+    return Error(ErrorCode::invalid_argument, fmt::format("stages: {} is not one of {}", quoted(name),
+                                                          fmt::join(rescue_stage_names(), ", ")));
   }
   RescueStage stage{.name = std::string(name), .places = {}, .lock = std::string(found->lock)};
   // Temporary files are hidden as often as not; hidden logs are somebody's own.

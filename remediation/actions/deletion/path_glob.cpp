@@ -1,6 +1,7 @@
 #include "remediation/actions/deletion/path_glob.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 
 #include <algorithm>
 #include <optional>
@@ -86,7 +87,7 @@ bool match_component(std::string_view pattern, std::string_view name) {
 }
 
 Error bad(std::string_view text, std::string_view why) {
-  return {ErrorCode::invalid_argument, fmt::format("{:?} {}", text, why)};
+  return {ErrorCode::invalid_argument, fmt::format("{} {}", quoted(text), why)};
 }
 
 /// Takes the next component off the front; false at the end.
@@ -125,7 +126,7 @@ Result<PathGlob> PathGlob::compile(std::string_view pattern, Hidden hidden) {
   PathGlob glob;
   glob.hidden_ = hidden;
   bool all_literal = true;
-  std::string_view rest = *clean, component, last;
+  std::string_view rest = *clean, component;
   while (next_component(rest, component)) {
     const bool any_depth = component == "**";
     if (!any_depth && component.find("**") != std::string_view::npos) {

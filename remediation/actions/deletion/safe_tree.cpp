@@ -1,5 +1,7 @@
 #include "remediation/actions/deletion/safe_tree.h"
 
+#include "exporter/base/utf8.h"
+
 #include <cerrno>
 
 #include <fcntl.h>
@@ -49,7 +51,7 @@ Error open_error(int errnum, const std::string& path) {
 
 Result<SafeTree> SafeTree::open(const HostPaths& paths, const std::string& root) {
   if (root == "/" || root.empty() || root.front() != '/') {
-    return Error(ErrorCode::invalid_argument, fmt::format("{:?} cannot be a deletion root", root));
+    return Error(ErrorCode::invalid_argument, fmt::format("{} cannot be a deletion root", quoted(root)));
   }
   const std::string top = paths.root("/");
   const FileDescriptor anchor(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

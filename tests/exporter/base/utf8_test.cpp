@@ -25,5 +25,21 @@ TEST(Utf8, ReplacesOnlyTheBrokenBytes) {
   EXPECT_EQ(replace_invalid_utf8(""), "");
 }
 
+TEST(Utf8, QuotesForAMessageWhateverTheBytesAre) {
+  EXPECT_EQ(quoted("a b"), "\"a b\"");
+  EXPECT_EQ(quoted(""), "\"\"");
+  EXPECT_EQ(quoted("say \"x\\y\""), R"("say \"x\\y\"")");
+  EXPECT_EQ(quoted("a\nb\tc\rd\x7f"
+                   "e\x01"),
+            R"("a\nb\tc\rd\x7fe\x01")");
+  EXPECT_EQ(quoted("Stra\xc3\x9f"
+                   "e"),
+            "\"Stra\xc3\x9f"
+            "e\"");
+  EXPECT_EQ(quoted("\xd1\xff\xb7\xda\xda\xf5\x91 pnte"), R"("\xd1\xff\xb7\xda\xda\xf5\x91 pnte")");
+  EXPECT_EQ(quoted("\xe2\x82"), R"("\xe2\x82")");
+  EXPECT_EQ(quoted(std::string_view("\0x", 2)), R"("\x00x")");
+}
+
 }  // namespace
 }  // namespace chiron
