@@ -1,0 +1,136 @@
+// Kernel files, os-release, udev data and text files that say anything at all. The first byte picks who reads
+// the rest.
+#include "exporter/base/event_log.h"
+#include "exporter/collectors/collector.h"
+#include "exporter/collectors/cpu_info.h"
+#include "exporter/collectors/cpu_ticks.h"
+#include "exporter/collectors/disk_properties.h"
+#include "exporter/collectors/mountinfo.h"
+#include "exporter/collectors/os_release.h"
+#include "exporter/collectors/text_format.h"
+#include "tests/fuzz/expect.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace chiron::fuzz {
+namespace {
+
+/// A procfs with one file, removed at exit.
+class FakeProc {
+ public:
+  FakeProc() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
+    root_ = ::mkdtemp(pattern.data());
+    for (const char* directory : {"net", "pressure", "1"})
+      std::filesystem::create_directories(root_ / directory);
+  }
+  ~FakeProc() {
+    std::error_code ignored;
+    std::filesystem::remove_all(root_, ignored);
+  }
+  FakeProc(const FakeProc&) = delete;
+  FakeProc& operator=(const FakeProc&) = delete;
+
+  /// One pass of a collector over `text`; a bad file may fail it, never more.
+  void collect(std::string_view collector, std::string_view file, std::string_view text) const {
+    std::ofstream(root_ / file, std::ios::binary | std::ios::trunc) << text;
+    const HostPaths paths({.procfs = root_.string(), .sysfs = root_ / "sys", .rootfs = root_ / "root"});
+    Catalogue catalogue;
+    const CollectorInfo& info = *find_collector(collector);
+    auto made = info.make({.paths = paths,
+                           .clock = system_clock(),
+                           .catalogue = catalogue,
+                           .log = null_log(),
+                           .options = default_options(info.options),
+                           .bus = {},
+                           .watched_services = {},
+                           .probes = {}});
+    expect(made.ok());
+    Frame frame;
+    const Status first = (*made)->collect(frame);
+    const std::size_t size = frame.entries().size();
+    frame.clear();
+    const Status second = (*made)->collect(frame);
+    expect(first.ok() == second.ok());
+    // The second pass takes the kept handles; time keeps cpu and filesystem from being compared further.
+    if (collector != "filesystem") expect(frame.entries().size() == size);
+  }
+
+ private:
+  std::filesystem::path root_;
+};
+
+void check_text_format(std::string_view text) {
+  const auto families = parse_text_format(text, "f");
+  if (!families) return;
+  Catalogue catalogue;
+  for (const TextFamily& family : *families) {
+    expect(is_valid_metric_name(family.name));
+    expect(!family.samples.empty());
+    const auto id = catalogue.family(family.name, family.help, family.type);
+    for (const TextSample& sample : family.samples) {
+      for (const Label& label : sample.labels) expect(is_valid_label_name(label.name));
+      if (id) catalogue.series(*id, sample.labels, sample.suffix);
+    }
+  }
+}
+
+void check_parsers(std::string_view text) {
+  Problems problems;
+  for (const Mount& mount : parse_mountinfo(text, "f", problems)) expect(mount.mountpoint.starts_with('/'));
+  parse_cpuinfo(text, "f", problems);
+  parse_os_release(text, "f", problems);
+  version_number(text);
+  UdevProperties::parse(text).get("ID_MODEL");
+  std::vector<unsigned> cpus;
+  parse_cpu_list(text, cpus);
+  if (const auto ticks = parse_cpu_ticks(text)) {
+    SteadyTicks steady;
+    expect(steady.update(*ticks) == *ticks);
+  }
+}
+
+}  // namespace
+}  // namespace chiron::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace chiron::fuzz;
+  static const FakeProc proc;
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
+  switch (data[0]) {
+    case 'c':
+      proc.collect("cpu", "stat", text);
+      break;
+    case 'd':
+      proc.collect("diskstats", "diskstats", text);
+      break;
+    case 'l':
+      proc.collect("loadavg", "loadavg", text);
+      break;
+    case 'm':
+      proc.collect("meminfo", "meminfo", text);
+      break;
+    case 'n':
+      proc.collect("netdev", "net/dev", text);
+      break;
+    case 'p':
+      proc.collect("pressure", "pressure/io", text);
+      break;
+    case 's':
+      proc.collect("stat", "stat", text);
+      break;
+    case 't':
+      check_text_format(text);
+      break;
+    default:
+      check_parsers(text);
+  }
+  return 0;
+}
