@@ -1,5 +1,7 @@
 #include "agent/loop.h"
 
+#include <algorithm>
+
 namespace chiron::agent {
 
 Loop::Loop(Sampler& sampler, const Clock& clock, Duration interval, AfterPass after_pass, Pulse pulse)
@@ -36,7 +38,8 @@ std::shared_ptr<const Page> Loop::fresh_page(Duration max_age, Duration wait) {
     MutexLock lock(mutex_);
     const BootTime oldest = clock_.boot() - max_age;
     if (last_ < oldest || passes_.load() == 0) {
-      wanted_ = true;
+      // Not wanted_: the pass that is under way may do.
+      needed_ = std::max(needed_, oldest);
       wake_.notify_all();
       passed_.wait_for(lock, wait, [&]() CHIRON_REQUIRES(mutex_) {
         return stop_ || (last_ >= oldest && passes_.load() > 0);
@@ -72,9 +75,11 @@ bool Loop::wait_until(BootTime due) {
       Duration left = due - clock_.boot();
       const bool idle = pulse_.every > Duration::zero() && pulse_.every < left;
       if (idle) left = pulse_.every;
-      wake_.wait_for(lock, left, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || wanted_; });
+      wake_.wait_for(lock, left, [this]() CHIRON_REQUIRES(mutex_) {
+        return stop_ || wanted_ || last_ < needed_;
+      });
       if (stop_) return false;
-      if (wanted_ || !idle) {
+      if (wanted_ || last_ < needed_ || !idle) {
         wanted_ = false;
         return true;
       }

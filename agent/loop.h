@@ -63,6 +63,7 @@ class Loop {
   bool wanted_ CHIRON_GUARDED_BY(mutex_) = false;
   bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
   BootTime last_ CHIRON_GUARDED_BY(mutex_){};
+  BootTime needed_ CHIRON_GUARDED_BY(mutex_) = BootTime::min();  ///< somebody waits for a pass not older
   std::atomic<std::uint64_t> passes_{0};
   std::atomic<std::int64_t> last_ns_{0};
   std::thread thread_;

@@ -330,6 +330,7 @@ TEST_F(Operation, AHungPlanIsNotPlannedAgainUntilItReturns) {
     EXPECT_EQ(remediator_->plan("restart-web", "nginx.service")->steps[0].plan.error().code(),
               ErrorCode::failed_precondition);
   }
+  const std::lock_guard lock(Stage::get().mutex);
   EXPECT_EQ(Stage::get().planned, 1u);
 }
 
