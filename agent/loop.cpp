@@ -75,9 +75,8 @@ bool Loop::wait_until(BootTime due) {
       Duration left = due - clock_.boot();
       const bool idle = pulse_.every > Duration::zero() && pulse_.every < left;
       if (idle) left = pulse_.every;
-      wake_.wait_for(lock, left, [this]() CHIRON_REQUIRES(mutex_) {
-        return stop_ || wanted_ || last_ < needed_;
-      });
+      wake_.wait_for(lock, left,
+                     [this]() CHIRON_REQUIRES(mutex_) { return stop_ || wanted_ || last_ < needed_; });
       if (stop_) return false;
       if (wanted_ || last_ < needed_ || !idle) {
         wanted_ = false;
