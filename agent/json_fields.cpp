@@ -1,6 +1,7 @@
 #include "agent/json_fields.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/series/labels.h"
 
 #include <fmt/format.h>
 
@@ -28,13 +29,11 @@ bool flag_of(const Json& json, const char* name) {
 }
 
 std::string labels_text(const Json& labels) {
-  const std::string name = text_of(labels, "__name__");
-  std::string inner;
-  for (const auto& [label, value] : labels.items()) {
-    if (label == "__name__" || !value.is_string()) continue;
-    inner += (inner.empty() ? "" : ", ") + label + "=\"" + escape_label_value(value.get<std::string>()) + '"';
+  Labels texts;
+  for (const auto& [name, value] : labels.items()) {
+    if (value.is_string()) texts.set(name, value.get<std::string>());
   }
-  return inner.empty() && !name.empty() ? name : name + '{' + inner + '}';
+  return texts.to_string();
 }
 
 std::string join(const Json& texts) {

@@ -29,7 +29,7 @@ void Loop::stop() {
 
 void Loop::want_frame() {
   const MutexLock lock(mutex_);
-  wanted_ = true;
+  needed_ = clock_.boot();
   wake_.notify_all();
 }
 
@@ -38,7 +38,6 @@ std::shared_ptr<const Page> Loop::fresh_page(Duration max_age, Duration wait) {
     MutexLock lock(mutex_);
     const BootTime oldest = clock_.boot() - max_age;
     if (last_ < oldest || passes_.load() == 0) {
-      // Not wanted_: the pass that is under way may do.
       needed_ = std::max(needed_, oldest);
       wake_.notify_all();
       passed_.wait_for(lock, wait, [&]() CHIRON_REQUIRES(mutex_) {
@@ -75,13 +74,9 @@ bool Loop::wait_until(BootTime due) {
       Duration left = due - clock_.boot();
       const bool idle = pulse_.every > Duration::zero() && pulse_.every < left;
       if (idle) left = pulse_.every;
-      wake_.wait_for(lock, left,
-                     [this]() CHIRON_REQUIRES(mutex_) { return stop_ || wanted_ || last_ < needed_; });
+      wake_.wait_for(lock, left, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || is_wanted(); });
       if (stop_) return false;
-      if (wanted_ || last_ < needed_ || !idle) {
-        wanted_ = false;
-        return true;
-      }
+      if (is_wanted() || !idle) return true;
     }
     beat();
   }

@@ -35,7 +35,7 @@ class Loop {
   /// Ends after the pass at hand.
   void stop() CHIRON_EXCLUDES(mutex_);
 
-  /// Makes the loop take a pass soon. Any thread.
+  /// Makes the loop take a pass soon, beside one that is under way. Any thread.
   void want_frame() CHIRON_EXCLUDES(mutex_);
   /// The page of a pass that is at most `max_age` old, taken now if need be, together for all who ask. When
   /// the loop does not get there before `wait` is over: the last page there is. Null before the first pass.
@@ -50,6 +50,7 @@ class Loop {
   void pass() CHIRON_EXCLUDES(mutex_);
   /// Until a pass is due, wanted, or the loop is to end: then false.
   bool wait_until(BootTime due) CHIRON_EXCLUDES(mutex_);
+  bool is_wanted() const CHIRON_REQUIRES(mutex_) { return last_ < needed_; }
   void beat() const;
 
   Sampler& sampler_;
@@ -60,10 +61,9 @@ class Loop {
 
   Mutex mutex_;
   CondVar wake_, passed_;
-  bool wanted_ CHIRON_GUARDED_BY(mutex_) = false;
   bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
   BootTime last_ CHIRON_GUARDED_BY(mutex_){};
-  BootTime needed_ CHIRON_GUARDED_BY(mutex_) = BootTime::min();  ///< somebody waits for a pass not older
+  BootTime needed_ CHIRON_GUARDED_BY(mutex_) = BootTime::min();  ///< somebody wants a pass that is not older
   std::atomic<std::uint64_t> passes_{0};
   std::atomic<std::int64_t> last_ns_{0};
   std::thread thread_;

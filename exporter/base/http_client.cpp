@@ -137,11 +137,7 @@ Result<HttpResponse> exchange(Loop& loop, Stream& stream, Close close, const std
     HttpResponse response;
     response.status = status;
     for (const auto& field : parser.get()) {
-      std::string name(field.name_string());
-      for (char& c : name) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-      }
-      response.headers.emplace_back(std::move(name), std::string(field.value()));
+      response.headers.emplace_back(to_lower(std::string(field.name_string())), std::string(field.value()));
     }
     response.body = std::move(parser.get().body());
     return response;

@@ -97,6 +97,12 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = to_lower(c);
+  return lower;
+}
+
 bool next_line(std::string_view& text, std::string_view& line) { return next_field(text, '\n', line); }
 
 bool next_word(std::string_view& text, std::string_view& word) {

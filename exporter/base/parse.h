@@ -29,6 +29,10 @@ std::optional<double> parse_double(std::string_view text);
 
 std::string_view trim(std::string_view text);
 
+/// ASCII only, whatever the locale: what protocols and languages mean by "regardless of case".
+constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+std::string to_lower(std::string_view text);
+
 /// Takes the next line off the front of `text`, without its newline. False at the end.
 bool next_line(std::string_view& text, std::string_view& line);
 /// Takes the next word separated by blanks or tabs off the front. False when none is left.

@@ -1,5 +1,7 @@
 #include "exporter/http/host_check.h"
 
+#include "exporter/base/parse.h"
+
 #include <algorithm>
 
 #include <arpa/inet.h>
@@ -9,21 +11,13 @@
 namespace chiron::http {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 /// "name", "name:port", "1.2.3.4:port", "[::1]:port" -> the host alone, lower case, without a final dot.
 std::string host_part(std::string_view text) {
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
-    return end == std::string_view::npos ? std::string() : lower(text.substr(1, end - 1));
+    return end == std::string_view::npos ? std::string() : to_lower(text.substr(1, end - 1));
   }
-  std::string host = lower(text.substr(0, text.find(':')));
+  std::string host = to_lower(text.substr(0, text.find(':')));
   if (host.ends_with('.')) host.pop_back();
   return host;
 }

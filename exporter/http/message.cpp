@@ -23,9 +23,7 @@ void collect_params(std::string_view text, std::string_view name, std::vector<st
 bool is_form(std::string_view content_type) {
   constexpr std::string_view kForm = "application/x-www-form-urlencoded";
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(type.begin(), type.end(), kForm.begin(), kForm.end(),
-                    [&](char a, char b) { return lower(a) == b; });
+  return to_lower(type) == kForm;
 }
 
 }  // namespace

@@ -36,14 +36,6 @@ Connection* connection_of(const mg_connection* connection) {
   return static_cast<Connection*>(mg_get_user_connection_data(connection));
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 Peer peer_of(const mg_request_info& info) {
   Peer peer;
   in_addr address{};
@@ -68,7 +60,7 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
   if (!chunked && announced == 0) return std::nullopt;
   if (announced > limit)
     return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
-  if (lower(request.header("expect")) == "100-continue")
+  if (to_lower(request.header("expect")) == "100-continue")
     mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
 
   char block[kReadBlock];
@@ -256,7 +248,7 @@ Response Server::Impl::respond(mg_connection* connection, const mg_request_info&
   for (int i = 0; i < info.num_headers; ++i) {
     const auto& header = info.http_headers[i];
     if (header.name != nullptr)
-      request.headers.emplace_back(lower(header.name), header.value ? header.value : "");
+      request.headers.emplace_back(to_lower(header.name), header.value ? header.value : "");
   }
   // The rest of a request that is turned down is not read, so its connection cannot go on.
   close = true;
@@ -300,7 +292,7 @@ void Server::Impl::serve(mg_connection* connection) {
   Request request;
   bool close = false;
   const Response response = respond(connection, *info, request, close);
-  close = close || connections.crowded() || lower(request.header("connection")) == "close" ||
+  close = close || connections.crowded() || to_lower(request.header("connection")) == "close" ||
           std::string_view(info->http_version != nullptr ? info->http_version : "") != "1.1";
   if (close) mg_disable_connection_keep_alive(connection);
   connections.enter(*ours->peer, Connections::Phase::sending);

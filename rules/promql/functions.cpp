@@ -151,8 +151,6 @@ ValueType Signature::argument(std::size_t index) const {
   return optional == kVariadic && count > 0 ? arguments[count - 1] : ValueType::none;
 }
 
-std::span<const Signature> signatures() { return kSignatures; }
-
 const Signature* find_signature(std::string_view name) {
   const auto found = std::lower_bound(kSignatures.begin(), kSignatures.end(), name,
                                       [](const Signature& s, std::string_view n) { return s.name < n; });

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <string_view>
 
 namespace chiron::promql {
@@ -24,8 +23,6 @@ struct Signature {
   ValueType argument(std::size_t index) const;
 };
 
-/// All functions, sorted by name.
-std::span<const Signature> signatures();
 const Signature* find_signature(std::string_view name);
 /// The nearest name, for "did you mean"; "" when none is near.
 std::string_view similar_function(std::string_view name);

@@ -1,5 +1,6 @@
 #include "rules/promql/lexer.h"
 
+#include "exporter/base/parse.h"
 #include "rules/promql/lexer_text.h"
 
 #include <algorithm>

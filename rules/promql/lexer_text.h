@@ -11,7 +11,6 @@ inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 inline bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-std::string to_lower(std::string_view text);
 
 /// Bytes of the UTF-8 character at `pos`; 1 for a byte that starts none.
 std::size_t char_size(std::string_view text, std::size_t pos);

@@ -96,6 +96,17 @@ void check_parsers(std::string_view text) {
   }
 }
 
+/// What the first byte of an input stands for.
+struct KernelText {
+  char key;
+  std::string_view collector, file;
+};
+constexpr KernelText kKernelTexts[] = {
+    {'c', "cpu", "stat"},        {'d', "diskstats", "diskstats"}, {'l', "loadavg", "loadavg"},
+    {'m', "meminfo", "meminfo"}, {'n', "netdev", "net/dev"},      {'p', "pressure", "pressure/io"},
+    {'s', "stat", "stat"},
+};
+
 }  // namespace
 }  // namespace chiron::fuzz
 
@@ -104,33 +115,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const FakeProc proc;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0]) {
-    case 'c':
-      proc.collect("cpu", "stat", text);
-      break;
-    case 'd':
-      proc.collect("diskstats", "diskstats", text);
-      break;
-    case 'l':
-      proc.collect("loadavg", "loadavg", text);
-      break;
-    case 'm':
-      proc.collect("meminfo", "meminfo", text);
-      break;
-    case 'n':
-      proc.collect("netdev", "net/dev", text);
-      break;
-    case 'p':
-      proc.collect("pressure", "pressure/io", text);
-      break;
-    case 's':
-      proc.collect("stat", "stat", text);
-      break;
-    case 't':
-      check_text_format(text);
-      break;
-    default:
-      check_parsers(text);
+  for (const KernelText& one : kKernelTexts) {
+    if (data[0] != one.key) continue;
+    proc.collect(one.collector, one.file, text);
+    return 0;
+  }
+  if (data[0] == 't') {
+    check_text_format(text);
+  } else {
+    check_parsers(text);
   }
   return 0;
 }
