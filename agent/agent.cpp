@@ -107,13 +107,20 @@ Status AgentParts::make_sampler() {
       Sampler::Options{.interval = config.settings.duration("sampling.interval")}, target);
   for (const CollectorInfo& info : all_collectors()) {
     if (!config.settings.flag("collector." + std::string(info.name))) continue;
-    CollectorContext context{paths, clock,           catalogue,    log, options_of(info, config.settings),
-                             {},    config.services, config.probes};
+    CollectorContext context{.paths = paths,
+                             .clock = clock,
+                             .catalogue = catalogue,
+                             .log = log,
+                             .files = sampler->files(),
+                             .options = options_of(info, config.settings),
+                             .bus = {},
+                             .watched_services = config.services,
+                             .probes = config.probes};
     auto collector = info.make(std::move(context));
     if (!collector.ok()) {
       return std::move(collector).error().wrap("cannot start the collector " + std::string(info.name));
     }
-    sampler->add(std::string(info.name), info.can_hang, *std::move(collector));
+    sampler->add(std::string(info.name), *std::move(collector));
   }
   auto& build = metrics.gauge("chiron_build_info", "Version of the agent; always 1.",
                               {{"version", std::string(kVersion)}});

@@ -28,8 +28,10 @@ void Loop::stop() {
 }
 
 void Loop::want_frame() {
-  const MutexLock lock(mutex_);
-  needed_ = clock_.boot();
+  {
+    const MutexLock lock(mutex_);
+    needed_ = clock_.boot();
+  }
   wake_.notify_all();
 }
 
@@ -39,7 +41,10 @@ std::shared_ptr<const Page> Loop::fresh_page(Duration max_age, Duration wait) {
     const BootTime oldest = clock_.boot() - max_age;
     if (last_ < oldest || passes_.load() == 0) {
       needed_ = std::max(needed_, oldest);
+      // Not under the mutex, which the loop would wake up to wait for.
+      lock.unlock();
       wake_.notify_all();
+      lock.lock();
       passed_.wait_for(lock, wait, [&]() CHIRON_REQUIRES(mutex_) {
         return stop_ || (last_ >= oldest && passes_.load() > 0);
       });
@@ -61,9 +66,9 @@ void Loop::pass() {
     last_ = pass.boot;
     last_ns_ = pass.boot.time_since_epoch().count();
     passes_.fetch_add(1);
-    // Scrapers waiting for the page need not wait for the rules.
-    passed_.notify_all();
   }
+  // Scrapers waiting for the page need not wait for the rules.
+  passed_.notify_all();
   after_pass_(pass);
 }
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,16 +43,15 @@ void grow(std::vector<char>& buffer, std::size_t limit) {
   buffer.resize(std::min(wanted, limit + 1));
 }
 
-// Reads to the end of the file: kernel files answer in pieces of about a page, and only 0 tells the end.
-// The number of bytes, or the negated errno.
-ssize_t read_to_end(int fd, std::vector<char>& buffer, std::size_t limit) {
+// Reads to the end of the file. The number of bytes, or the negated errno.
+ssize_t read_to_end(int fd, KernelFile::Records records, std::vector<char>& buffer, std::size_t limit) {
   std::size_t used = 0;
   while (used <= limit) {
     if (used == buffer.size()) grow(buffer, limit);
     const ssize_t count = pread_again(fd, buffer.data() + used, buffer.size() - used, used);
     if (count < 0) return -errno;
-    if (count == 0) break;
     used += static_cast<std::size_t>(count);
+    if (count == 0 || (records == KernelFile::Records::one && used < buffer.size())) break;
   }
   return static_cast<ssize_t>(used);
 }
@@ -85,7 +85,8 @@ void FileDescriptor::reset(int fd) {
   fd_ = fd;
 }
 
-KernelFile::KernelFile(std::string path, std::size_t limit) : path_(std::move(path)), limit_(limit) {}
+KernelFile::KernelFile(std::string path, Records records, std::size_t limit)
+    : path_(std::move(path)), records_(records), limit_(limit) {}
 
 Status KernelFile::open() {
   fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -98,10 +99,10 @@ Result<std::string_view> KernelFile::read() {
   if (!kept) {
     if (Status opened = open(); !opened) return std::move(opened).error();
   }
-  ssize_t size = read_to_end(fd_.get(), buffer_, limit_);
+  ssize_t size = read_to_end(fd_.get(), records_, buffer_, limit_);
   if (size < 0 && kept && went_away(static_cast<int>(-size))) {
     if (Status opened = open(); !opened) return std::move(opened).error();
-    size = read_to_end(fd_.get(), buffer_, limit_);
+    size = read_to_end(fd_.get(), records_, buffer_, limit_);
   }
   if (size < 0) {
     fd_.reset();
@@ -109,6 +110,13 @@ Result<std::string_view> KernelFile::read() {
   }
   if (static_cast<std::size_t>(size) > limit_) return too_large(path_, limit_);
   return std::string_view(buffer_.data(), static_cast<std::size_t>(size));
+}
+
+bool KernelFile::may_have_changed() const {
+  if (!fd_) return true;
+  // Files that cannot tell are always ready to be written, which a mount table never is.
+  pollfd entry{fd_.get(), POLLPRI | POLLOUT, 0};
+  return ::poll(&entry, 1, 0) != 0;
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -125,7 +133,7 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const auto size = static_cast<std::size_t>(std::max<off_t>(facts.st_size, 0));
   // sysfs says 4096 whatever the size, procfs says 0: only a hint.
   std::vector<char> buffer(std::min(size, limit) + 1);
-  const ssize_t used = read_to_end(fd.get(), buffer, limit);
+  const ssize_t used = read_to_end(fd.get(), KernelFile::Records::many, buffer, limit);
   if (used < 0) return Error::from_errno(static_cast<int>(-used), path);
   if (static_cast<std::size_t>(used) > limit) return too_large(path, limit);
   return std::string(buffer.data(), static_cast<std::size_t>(used));

@@ -36,14 +36,26 @@ class FileDescriptor {
 /// thread-safe.
 class KernelFile {
  public:
-  explicit KernelFile(std::string path, std::size_t limit = 16 << 20);
+  /// How the kernel makes the text (Documentation/filesystems/seq_file.rst). A file of many records (the
+  /// lines of diskstats, of mountinfo) may answer any read with less than was asked for, and only 0 tells the
+  /// end. One made as a single record (single_open(): stat, meminfo, loadavg, pressure; every sysfs
+  /// attribute) comes whole when the buffer has room for it, so that a short answer is the end and saves a
+  /// second read.
+  enum class Records { many, one };
+
+  explicit KernelFile(std::string path, Records records = Records::many, std::size_t limit = 16 << 20);
   /// The whole content. More than `limit` bytes is ErrorCode::exhausted.
   Result<std::string_view> read();
+  /// Whether the content may be another than when this was last asked. The kernel tells so for mount tables
+  /// (proc_pid_mountinfo(5): POLLERR and POLLPRI when a mount came, went or changed); of any other file, and
+  /// of one that is not open, true.
+  bool may_have_changed() const;
   const std::string& path() const { return path_; }
 
  private:
   Status open();
   std::string path_;
+  Records records_;
   std::size_t limit_;
   FileDescriptor fd_;
   std::vector<char> buffer_;

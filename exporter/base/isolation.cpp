@@ -21,7 +21,9 @@ struct Isolation::Job {
 struct Isolation::State {
   State(std::size_t max, Duration idle_for) : max_threads(max), idle_limit(idle_for) {}
 
-  /// The job that was handed to a thread, or null and why not. `self` is this State, for a new thread.
+  /// The job that was handed to a thread, or null and why not. `self` is this State, for a new thread. The
+  /// caller notifies `offered`, when it no longer holds the mutex: an idle thread would wake up to wait for
+  /// it.
   std::shared_ptr<Job> hand_over(const std::shared_ptr<State>& self, const std::string& target,
                                  std::function<void()> function, Outcome& outcome) CHIRON_REQUIRES(mutex);
 
@@ -59,9 +61,12 @@ void Isolation::work(const std::shared_ptr<State>& state, std::shared_ptr<Job> j
     lock.lock();
     state->busy.erase(job->target);
     job->finished = true;
+    ++state->idle;
+    // Not under the mutex, which the waiter would wake up to wait for.
+    lock.unlock();
     job->done.notify_all();
     job.reset();
-    ++state->idle;
+    lock.lock();
     state->offered.wait_for(lock, state->idle_limit, [&]() CHIRON_REQUIRES(state->mutex) {
       return !state->waiting.empty() || state->stopping;
     });
@@ -86,7 +91,6 @@ std::shared_ptr<Isolation::Job> Isolation::State::hand_over(const std::shared_pt
   job->function = std::move(function);
   if (waiting.size() < idle) {
     waiting.push_back(job);
-    offered.notify_one();
   } else {
     outcome = Outcome::full;
     if (threads >= max_threads) return nullptr;
@@ -108,13 +112,19 @@ Isolation::Outcome Isolation::run(const std::string& target, std::function<void(
   MutexLock lock(state_->mutex);
   const std::shared_ptr<Job> job = state_->hand_over(state_, target, std::move(function), outcome);
   if (!job) return outcome;
+  lock.unlock();
+  state_->offered.notify_one();
+  lock.lock();
   return job->done.wait_for(lock, bounded, [&job] { return job->finished; }) ? Outcome::done : Outcome::late;
 }
 
 Isolation::Outcome Isolation::start(const std::string& target, std::function<void()> function) {
   Outcome outcome{};
-  const MutexLock lock(state_->mutex);
-  state_->hand_over(state_, target, std::move(function), outcome);
+  {
+    const MutexLock lock(state_->mutex);
+    state_->hand_over(state_, target, std::move(function), outcome);
+  }
+  state_->offered.notify_one();
   return outcome;
 }
 

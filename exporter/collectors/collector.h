@@ -2,6 +2,7 @@
 
 #include "exporter/base/clock.h"
 #include "exporter/base/host_paths.h"
+#include "exporter/base/pass_files.h"
 #include "exporter/base/result.h"
 #include "exporter/base/systemd.h"
 #include "exporter/collectors/probe_spec.h"
@@ -43,6 +44,7 @@ struct CollectorContext {
   const Clock& clock;
   Catalogue& catalogue;
   EventLog& log;
+  PassFiles& files;  ///< for a collector that cannot hang
   CollectorOptions options;
   BusAddress bus;
   std::vector<std::string> watched_services;  ///< unit names: services: in the configuration file
@@ -62,6 +64,10 @@ struct CollectorContext {
 class Collector {
  public:
   virtual ~Collector() = default;
+  /// Whether collect() may wait for something that can hang (a bus, an engine, a directory that may be on a
+  /// dead mount): it then has a thread of its own, and a pass takes what is there when the rest is done. The
+  /// same for the collector's life.
+  virtual bool can_hang() const { return false; }
   virtual Status collect(Frame& frame) = 0;
 };
 
@@ -83,9 +89,6 @@ struct CollectorInfo {
   std::string_view name;
   std::string_view help;
   bool on_by_default;
-  /// May wait for something that can hang (a bus, an engine, a directory that may be on a dead mount):
-  /// collected on a thread of its own, the pass takes what is there when the rest is done.
-  bool can_hang;
   std::span<const CollectorOption> options;
   Result<std::unique_ptr<Collector>> (*make)(CollectorContext context);
 };

@@ -87,6 +87,8 @@ class ContainersCollector final : public Collector {
   explicit ContainersCollector(CollectorContext context)
       : context_(std::move(context)), families_(context_.catalogue) {}
 
+  bool can_hang() const override { return true; }
+
   Status collect(Frame& frame) override {
     deadline_ = system_clock().boot() + context_.deadline;
     if (Status found = find_engine(); !found.ok()) return found;

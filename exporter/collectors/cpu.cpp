@@ -1,6 +1,5 @@
 #include "exporter/collectors/cpu.h"
 
-#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/cpu_static.h"
 #include "exporter/collectors/cpu_ticks.h"
@@ -28,12 +27,12 @@ class CpuCollector final : public Collector {
                                   MetricType::counter)),
         static_(context.paths, catalogue_, std::move(options)),
         throttles_(context.paths, catalogue_),
-        file_(context.paths.proc("stat")) {}
+        file_(context.files.open(context.paths.proc("stat"), KernelFile::Records::one)) {}
 
   Status collect(Frame& frame) override {
     Problems problems;
     cpus_.begin_pass();
-    if (const Result<std::string_view> text = file_.read(); text) {
+    if (const Result<std::string_view>& text = file_.read(); text) {
       read_times(*text, frame, problems);
     } else {
       problems.add(text.error());
@@ -113,7 +112,7 @@ class CpuCollector final : public Collector {
   const FamilyId time_, guest_;
   CpuStatic static_;
   CpuThrottles throttles_;
-  KernelFile file_;
+  PassFiles::File& file_;
   SeriesMap<Cpu> cpus_;
   std::size_t known_cpus_ = kUnknown;  // how many there were when the rest was read
   Status static_status_;

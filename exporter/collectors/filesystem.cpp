@@ -82,17 +82,22 @@ class FilesystemCollector final : public Collector {
     bool stuck = false;
   };
 
-  /// Brings rows_ up to the mount table. The table changes rarely, and comparing it is cheaper than parsing
-  /// it.
+  /// Brings rows_ up to the mount table, which changes rarely. What the kernel does not tell about, a file
+  /// system that turned read-only because of an error, statvfs says.
   Status read_mounts() {
-    std::string path = first_process_.path();
-    Result<std::string_view> text = first_process_.read();
+    if (known_ && !source_->may_have_changed()) return table_.status();
+    source_ = &first_process_;
+    Result<std::string_view> text = source_->read();
     if (!text) {
-      path = own_.path();
-      text = own_.read();
+      source_ = &own_;
+      text = source_->read();
     }
+    const std::string& path = source_->path();
     if (!text) return std::move(text).error().wrap("cannot read the mount table");
-    if (text->empty()) return Error(ErrorCode::unavailable, path + ": the mount table is empty");
+    if (text->empty()) {
+      known_.reset();
+      return Error(ErrorCode::unavailable, path + ": the mount table is empty");
+    }
     if (known_ && *known_ == *text) return table_.status();
     known_ = std::string(*text);
     table_ = {};
@@ -143,7 +148,7 @@ class FilesystemCollector final : public Collector {
     row.failure.reset();
     if (!row.usage) row.usage = resolve_usage(row.mount);
     frame.add(row.usage->device_error, 0);
-    frame.add(row.usage->read_only, row.mount.read_only ? 1 : 0);
+    frame.add(row.usage->read_only, row.mount.read_only || answer.usage.read_only ? 1 : 0);
     frame.add(row.usage->size, answer.usage.size);
     frame.add(row.usage->free, answer.usage.free);
     frame.add(row.usage->avail, answer.usage.available);
@@ -184,6 +189,7 @@ class FilesystemCollector final : public Collector {
   const Families families_;
   KernelFile first_process_;
   KernelFile own_;
+  KernelFile* source_ = &first_process_;  // the one of them that was read last
   std::unique_ptr<MountProber> prober_;
   std::optional<std::string> known_;  // the mount table that rows_ come from
   Problems table_;                    // what is wrong with it

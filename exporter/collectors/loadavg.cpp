@@ -15,7 +15,7 @@ class LoadavgCollector final : public Collector {
   explicit LoadavgCollector(const CollectorContext& context)
       : catalogue_(context.catalogue),
         families_{load("node_load1", "1"), load("node_load5", "5"), load("node_load15", "15")},
-        file_(context.paths.proc("loadavg")) {}
+        file_(context.paths.proc("loadavg"), KernelFile::Records::one) {}
 
   Status collect(Frame& frame) override {
     const Result<std::string_view> text = file_.read();

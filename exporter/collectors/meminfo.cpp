@@ -23,7 +23,7 @@ std::string metric_part(std::string_view key) {
 class MeminfoCollector final : public Collector {
  public:
   explicit MeminfoCollector(const CollectorContext& context)
-      : catalogue_(context.catalogue), file_(context.paths.proc("meminfo")) {}
+      : catalogue_(context.catalogue), file_(context.paths.proc("meminfo"), KernelFile::Records::one) {}
 
   Status collect(Frame& frame) override {
     Problems problems;

@@ -19,6 +19,7 @@ int ask_kernel(const std::string& path, MountUsage& usage) {
   usage.available = static_cast<double>(found.f_bavail) * unit;
   usage.files = static_cast<double>(found.f_files);
   usage.files_free = static_cast<double>(found.f_ffree);
+  usage.read_only = (found.f_flag & ST_RDONLY) != 0;
   return 0;
 }
 

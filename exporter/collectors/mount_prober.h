@@ -19,6 +19,7 @@ struct MountUsage {
   double available = 0;  ///< free to users who are not root
   double files = 0;
   double files_free = 0;
+  bool read_only = false;  ///< the mount, or the file system behind it, which an error may have made so
 };
 
 struct MountAnswer {

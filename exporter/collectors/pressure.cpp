@@ -46,7 +46,9 @@ class PressureCollector final : public Collector {
     for (const Source& source : kSources) {
       if (files_.empty() || files_.back().name != source.file) {
         files_.push_back(
-            {source.file, KernelFile(context.paths.proc("pressure/" + std::string(source.file))), {}});
+            {source.file,
+             KernelFile(context.paths.proc("pressure/" + std::string(source.file)), KernelFile::Records::one),
+             {}});
       }
       const FamilyId family = catalogue_.declare(source.family, source.help, MetricType::counter);
       files_.back().wanted.push_back({source.line, family, std::nullopt});
@@ -57,6 +59,7 @@ class PressureCollector final : public Collector {
     Problems problems;
     std::size_t read = 0;
     for (File& file : files_) {
+      if (file.absent) continue;
       const Result<std::string_view> text = file.file.read();
       if (text) {
         ++read;
@@ -65,9 +68,13 @@ class PressureCollector final : public Collector {
       }
       for (Wanted& wanted : file.wanted) wanted.series.reset();
       // irq came with Linux 6.1; without PSI none is there, and with psi=0 reading says "not supported".
-      if (text.error().code() != ErrorCode::not_found && text.error().code() != ErrorCode::not_supported) {
-        problems.add(text.error());
-      }
+      file.absent = text.error().code() == ErrorCode::not_found;
+      if (!file.absent && text.error().code() != ErrorCode::not_supported) problems.add(text.error());
+    }
+    // Which of them there are is settled when the kernel boots; that there are none may be a mount that
+    // comes.
+    if (read == 0) {
+      for (File& file : files_) file.absent = false;
     }
     if (read == 0 && problems.empty())
       return Error(ErrorCode::no_data, "this kernel keeps no pressure information");
@@ -84,6 +91,7 @@ class PressureCollector final : public Collector {
     std::string_view name;
     KernelFile file;
     std::vector<Wanted> wanted;
+    bool absent = false;
   };
 
   void report(File& file, std::string_view text, Frame& frame, Problems& problems) {

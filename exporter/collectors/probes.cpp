@@ -82,6 +82,8 @@ class ProbesCollector final : public Collector {
     start_due();
   }
 
+  bool can_hang() const override { return true; }
+
   Status collect(Frame& frame) override {
     if (probes_.empty()) return Error(ErrorCode::no_data, "no probe is configured");
     start_due();

@@ -74,7 +74,7 @@ class SelfCollector final : public Collector {
         start_(series(catalogue, "process_start_time_seconds",
                       "When this process started, in seconds since the Unix epoch.")),
         threads_(series(catalogue, "process_threads", "Threads of this process.")),
-        stat_(live_.proc("self/stat")),
+        stat_(live_.proc("self/stat"), KernelFile::Records::one),
         descriptors_(live_.proc("self/fd")) {}
 
   Status collect(Frame& frame) override {

@@ -1,6 +1,5 @@
 #include "exporter/collectors/stat.h"
 
-#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/kernel_text.h"
 
@@ -35,7 +34,7 @@ class StatCollector final : public Collector {
   explicit StatCollector(const CollectorContext& context)
       : catalogue_(context.catalogue),
         with_softirqs_(context.options.flag("softirq")),
-        file_(context.paths.proc("stat")) {
+        file_(context.files.open(context.paths.proc("stat"), KernelFile::Records::one)) {
     for (const Line& line : kLines) {
       known_.push_back({line.key, catalogue_.declare(line.family, line.help, line.type), std::nullopt});
     }
@@ -46,7 +45,7 @@ class StatCollector final : public Collector {
   }
 
   Status collect(Frame& frame) override {
-    const Result<std::string_view> text = file_.read();
+    const Result<std::string_view>& text = file_.read();
     if (!text) {
       forget();
       return text.error();
@@ -119,7 +118,7 @@ class StatCollector final : public Collector {
 
   Catalogue& catalogue_;
   const bool with_softirqs_;
-  KernelFile file_;
+  PassFiles::File& file_;
   std::vector<Known> known_;
   FamilyId softirqs_{};
   std::vector<SeriesId> vectors_;

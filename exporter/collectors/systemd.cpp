@@ -56,6 +56,8 @@ bool is_up(std::string_view active_state) { return active_state == "active" || a
 class SystemdCollector final : public Collector {
  public:
   SystemdCollector(CollectorContext context, Settings settings, std::unique_ptr<SystemdManager> manager);
+  bool can_hang() const override { return true; }
+
   Status collect(Frame& frame) override;
 
  private:

@@ -53,6 +53,8 @@ class TextfileCollector final : public Collector {
     std::erase(patterns_, "");
   }
 
+  bool can_hang() const override { return !patterns_.empty(); }
+
   Status collect(Frame& frame) override {
     bool directory_error = false;
     std::vector<FileSeen> files = list_files(directory_error);

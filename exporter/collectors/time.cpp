@@ -62,8 +62,9 @@ class TimeCollector final : public Collector {
       if (!name.starts_with(kPrefix) || !parse_int<unsigned>(std::string_view(name).substr(kPrefix.size())))
         continue;
       const std::string base = directory + "/" + name + "/";
-      sources_.push_back({name.substr(kPrefix.size()), KernelFile(base + "available_clocksource"),
-                          KernelFile(base + "current_clocksource")});
+      sources_.push_back({name.substr(kPrefix.size()),
+                          KernelFile(base + "available_clocksource", KernelFile::Records::one),
+                          KernelFile(base + "current_clocksource", KernelFile::Records::one)});
     }
   }
 

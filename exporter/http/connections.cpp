@@ -83,28 +83,34 @@ void Connections::watch(std::vector<std::uint16_t> ports) {
 }
 
 void Connections::opened() {
+  bool asleep = false;
   {
     const MutexLock lock(mutex_);
     ++open_;
+    asleep = asleep_;
   }
-  changed_.notify_all();
+  if (asleep) changed_.notify_all();
 }
 
 void Connections::closed(const Peer* peer) {
+  bool draining = false;
   {
     const MutexLock lock(mutex_);
     --open_;
     if (peer != nullptr) known_.erase(*peer);
+    draining = draining_;
   }
-  changed_.notify_all();
+  if (draining) changed_.notify_all();
 }
 
 void Connections::enter(const Peer& peer, Phase phase) {
+  bool draining = false;
   {
     const MutexLock lock(mutex_);
     known_[peer] = {phase, system_clock().boot()};
+    draining = draining_;
   }
-  if (phase == Phase::idle) changed_.notify_all();
+  if (draining) changed_.notify_all();
 }
 
 bool Connections::crowded() const {
@@ -130,7 +136,9 @@ void Connections::run() {
   while (!stop_) {
     if (open_ == 0) {
       strangers_.clear();
+      asleep_ = true;
       changed_.wait(lock, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || open_ > 0; });
+      asleep_ = false;
     }
     const bool was_draining = draining_;
     changed_.wait_for(lock, was_draining ? kDrainTick : kTick,

@@ -73,6 +73,7 @@ class Connections {
   std::map<Peer, Entry> known_ CHIRON_GUARDED_BY(mutex_);         // those that sent a request
   std::map<Peer, BootTime> strangers_ CHIRON_GUARDED_BY(mutex_);  // those that did not yet: first seen
   std::size_t open_ CHIRON_GUARDED_BY(mutex_) = 0;
+  bool asleep_ CHIRON_GUARDED_BY(mutex_) = false;  // the thread, until a connection is opened
   bool draining_ CHIRON_GUARDED_BY(mutex_) = false;
   bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the rest

@@ -15,12 +15,12 @@ Labels named(std::string_view name, Labels labels) {
 }  // namespace
 
 struct Sampler::Entry {
-  Entry(std::string n, bool can_hang, std::unique_ptr<Collector> collector, const Options& options,
-        Store& store, const Clock& clock)
+  Entry(std::string n, std::unique_ptr<Collector> collector, const Options& options, Store& store,
+        const Clock& clock)
       : name(std::move(n)),
         stream(store.add_stream()),
-        slow_allowed(can_hang),
-        task(std::move(collector), can_hang, options.series_limit, clock) {}
+        slow_allowed(collector->can_hang()),
+        task(std::move(collector), slow_allowed, options.series_limit, clock) {}
 
   const std::string name;
   const StreamId stream;
@@ -72,9 +72,8 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
 
 Sampler::~Sampler() = default;
 
-void Sampler::add(std::string name, bool can_hang, std::unique_ptr<Collector> collector) {
-  auto entry =
-      std::make_unique<Entry>(std::move(name), can_hang, std::move(collector), options_, store_, clock_);
+void Sampler::add(std::string name, std::unique_ptr<Collector> collector) {
+  auto entry = std::make_unique<Entry>(std::move(name), std::move(collector), options_, store_, clock_);
   const Labels labels{{"collector", entry->name}};
   entry->duration_id = catalogue_.series(duration_family_, labels);
   entry->success_id = catalogue_.series(success_family_, labels);
@@ -85,6 +84,7 @@ void Sampler::add(std::string name, bool can_hang, std::unique_ptr<Collector> co
 
 PassTime Sampler::sample() {
   const PassTime pass{timeline_.now(), clock_.boot()};
+  files_.begin_pass();
   for (const auto& entry : entries_) {
     if (entry->answered) entry->asked_at = pass.boot;
     if (entry->slow_allowed) entry->task.start();

@@ -53,7 +53,10 @@ class Sampler {
   ~Sampler();
 
   /// Before the first sample().
-  void add(std::string name, bool can_hang, std::unique_ptr<Collector> collector);
+  void add(std::string name, std::unique_ptr<Collector> collector);
+
+  /// For the collectors that are added: read again in each pass.
+  PassFiles& files() { return files_; }
 
   /// One pass. Sampling thread only.
   PassTime sample();
@@ -78,6 +81,7 @@ class Sampler {
   EventLog& log_;
   const Options options_;
   Timeline timeline_;
+  PassFiles files_;  // before entries_, whose collectors refer to it
   StreamId framework_stream_, scrape_stream_;
   FamilyId duration_family_, success_family_, age_family_;
   const SeriesId up_, scrape_duration_, scrape_samples_;

@@ -23,7 +23,7 @@ class CountingCollector final : public Collector {
 
 class LoopTest : public ::testing::Test {
  protected:
-  LoopTest() { sampler_.add("counting", false, std::make_unique<CountingCollector>(collections_)); }
+  LoopTest() { sampler_.add("counting", std::make_unique<CountingCollector>(collections_)); }
 
   std::atomic<int> collections_ = 0;
   testing::RecordingLog log_;

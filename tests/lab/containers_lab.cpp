@@ -21,7 +21,7 @@ std::string variable(const char* name) {
 class ContainersLab : public ::testing::Test {
  protected:
   void SetUp() override {
-    CollectorContext context{paths_, system_clock(), catalogue_, log_, {}, {}, {}, {}, seconds(10)};
+    CollectorContext context{paths_, system_clock(), catalogue_, log_, files_, {}, {}, {}, {}, seconds(10)};
     context.options.set("docker-socket", {variable("LAB_DOCKER_SOCKET")});
     collector_ = std::move(*make_containers_collector(std::move(context)));
   }
@@ -61,6 +61,7 @@ class ContainersLab : public ::testing::Test {
 
   HostPaths paths_;
   testing::RecordingLog log_;
+  PassFiles files_;
   Catalogue catalogue_;
   Frame frame_;
   std::unique_ptr<Collector> collector_;
@@ -122,7 +123,8 @@ TEST_F(ContainersLab, AnEngineThatHangsIsAnErrorInTimeAndComesBack) {
   ASSERT_TRUE(pass().ok());
   const int engine = parse_int<int>(variable("LAB_DOCKERD_PID")).value_or(0);
   ASSERT_GT(engine, 1);
-  CollectorContext context{paths_, system_clock(), catalogue_, log_, {}, {}, {}, {}, milliseconds(300)};
+  CollectorContext context{paths_, system_clock(),   catalogue_, log_, files_, {}, {}, {},
+                           {},     milliseconds(300)};
   context.options.set("docker-socket", {variable("LAB_DOCKER_SOCKET")});
   const auto impatient = std::move(*make_containers_collector(std::move(context)));
   ASSERT_EQ(::kill(engine, SIGSTOP), 0);

@@ -203,10 +203,12 @@ TEST_F(ServiceLab, TheCollectorSeesTheRealSystemd) {
   add_wanted("eye.service", "Type=exec\nExecStart=/bin/sleep infinity");
   LabSystemd::run("ln -sf eye.service /run/systemd/system/sight.service; systemctl daemon-reload");
   Catalogue catalogue;
+  PassFiles files;
   CollectorContext with{.paths = fixture_.paths,
                         .clock = fixture_.clock,
                         .catalogue = catalogue,
                         .log = fixture_.log,
+                        .files = files,
                         .options = default_options(kSystemdOptions),
                         .bus = LabSystemd::bus(),
                         .watched_services = {"sight", "absent"},

@@ -15,6 +15,7 @@ class CollectorWorld {
             .clock = clock_,
             .catalogue = catalogue_,
             .log = log_,
+            .files = files_,
             .options = default_options(info.options),
             .bus = {},
             .watched_services = {},
@@ -22,6 +23,7 @@ class CollectorWorld {
   }
 
   FakeClock clock_;
+  PassFiles files_;
   RecordingLog log_;
   Catalogue catalogue_{{}, clock_};
 };

@@ -1,7 +1,10 @@
 #include "exporter/base/file.h"
 
 #include "exporter/base/host_paths.h"
+#include "tests/support/private_mounts.h"
 #include "tests/support/temp_dir.h"
+
+#include <algorithm>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -32,9 +35,12 @@ TEST(KernelFile, GrowsToWhatTheFileNeeds) {
   const TempDir dir;
   for (const std::size_t size : {1023U, 1024U, 1025U, 100'000U}) {
     const std::string content(size, 'x');
-    KernelFile file(dir.write("f", content));
-    EXPECT_EQ(file.read().value_or("").size(), size);
-    EXPECT_EQ(file.read().value_or(""), content);
+    const std::string path = dir.write("f", content);
+    for (const auto records : {KernelFile::Records::many, KernelFile::Records::one}) {
+      KernelFile file(path, records);
+      EXPECT_EQ(file.read().value_or("").size(), size);
+      EXPECT_EQ(file.read().value_or(""), content);
+    }
   }
 }
 
@@ -46,9 +52,9 @@ TEST(KernelFile, TakesTheMountTableOfAMachineWithThousandsOfMounts) {
 
 TEST(KernelFile, RefusesMoreThanItsLimit) {
   const TempDir dir;
-  KernelFile exact(dir.write("exact", std::string(100, 'x')), 100);
+  KernelFile exact(dir.write("exact", std::string(100, 'x')), KernelFile::Records::many, 100);
   EXPECT_TRUE(exact.read().ok());
-  KernelFile large(dir.write("large", std::string(101, 'x')), 100);
+  KernelFile large(dir.write("large", std::string(101, 'x')), KernelFile::Records::many, 100);
   const auto result = large.read();
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::exhausted);
@@ -68,13 +74,50 @@ TEST(KernelFile, AppearsLater) {
 TEST(KernelFile, ReadsKernelFilesThatComeInPieces) {
   const HostPaths paths;
   // Several pages long, delivered a page at a time.
-  KernelFile file(paths.proc("kallsyms"), 64 << 20);
+  KernelFile file(paths.proc("kallsyms"), KernelFile::Records::many, 64 << 20);
   const auto first = file.read();
   if (!first.ok()) GTEST_SKIP() << first.error().message();
   EXPECT_GT(first->size(), 5000U);
   EXPECT_EQ(first->back(), '\n');
   KernelFile stat(paths.proc("stat"));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(stat.read().value_or("").substr(0, 4), "cpu ");
+}
+
+TEST(KernelFile, ReadsAFileOfOneRecordToItsEnd) {
+  const HostPaths paths;
+  const auto lines = [](std::string_view text) { return std::count(text.begin(), text.end(), '\n'); };
+  for (const char* name : {"stat", "meminfo", "loadavg", "pressure/io", "self/stat"}) {
+    KernelFile in_pieces(paths.proc(name));
+    const auto whole = in_pieces.read();
+    if (!whole.ok()) continue;  // no PSI
+    KernelFile file(paths.proc(name), KernelFile::Records::one);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(lines(file.read().value_or("")), lines(*whole)) << name;
+  }
+}
+
+TEST(KernelFile, HearsOfMountsAndOfNothingElse) {
+  const TempDir dir;
+  KernelFile stat(HostPaths().proc("stat"));
+  EXPECT_TRUE(stat.read().ok());
+  EXPECT_TRUE(stat.may_have_changed());
+  KernelFile regular(dir.write("f", "27 1 254:0 / / rw - ext4 /dev/vda rw\n"));
+  EXPECT_TRUE(regular.read().ok());
+  EXPECT_TRUE(regular.may_have_changed());
+  if (!testing::is_root()) GTEST_SKIP() << "mounting needs root";
+  testing::in_private_mounts([&dir] {
+    KernelFile mounts(HostPaths().proc("self/mountinfo"));
+    EXPECT_TRUE(mounts.may_have_changed());
+    EXPECT_TRUE(mounts.read().ok());
+    EXPECT_FALSE(mounts.may_have_changed());
+    const std::string place = dir / "";
+    ASSERT_EQ(::mount("none", place.c_str(), "tmpfs", 0, nullptr), 0);
+    EXPECT_TRUE(mounts.may_have_changed());
+    EXPECT_FALSE(mounts.may_have_changed());
+    ASSERT_EQ(::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+    EXPECT_TRUE(mounts.may_have_changed());
+    ASSERT_EQ(::umount(place.c_str()), 0);
+    EXPECT_TRUE(mounts.may_have_changed());
+  });
 }
 
 TEST(KernelFile, OpensAgainWhenTheProcessBehindItIsAnother) {

@@ -69,7 +69,7 @@ class ContainersTest : public ::testing::Test {
   }
 
   CollectorContext context(const std::string& socket) {
-    CollectorContext context{paths_, clock_, catalogue_, log_, {}, {}, {}, {}, seconds(20)};
+    CollectorContext context{paths_, clock_, catalogue_, log_, files_, {}, {}, {}, {}, seconds(20)};
     context.options.set("docker-socket", {socket});
     return context;
   }
@@ -96,6 +96,7 @@ class ContainersTest : public ::testing::Test {
   HostPaths paths_{HostPaths::Roots{root_ / "proc", root_ / "sys", "/"}};
   testing::FakeClock clock_;
   testing::RecordingLog log_;
+  PassFiles files_;
   Catalogue catalogue_;
   Frame frame_;
   Answers answers_;

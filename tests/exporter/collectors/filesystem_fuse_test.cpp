@@ -78,7 +78,7 @@ class FilesystemFuse : public HostFixture {
     Store store(catalogue_, {});
     SelfMetrics metrics(catalogue_);
     Sampler sampler(catalogue_, store, metrics, clock_, log_, {.grace = std::chrono::milliseconds(10)});
-    sampler.add("textfile", find_collector("textfile")->can_hang, std::move(collector_));
+    sampler.add("textfile", std::move(collector_));
     for (int pass = 0; pass < 3; ++pass) {
       sampler.sample();
       clock_.advance(std::chrono::seconds(10));

@@ -2,6 +2,7 @@
 
 #include "exporter/collectors/mountinfo.h"
 #include "tests/exporter/collectors/host_fixture.h"
+#include "tests/support/private_mounts.h"
 
 #include <cerrno>
 
@@ -18,7 +19,12 @@ struct Server {
     ++asked[path];
     changed.wait(lock, [&] { return !hanging.contains(path); });
     if (const auto error = errors.find(path); error != errors.end()) return error->second;
-    usage = {.size = 1000, .free = 500, .available = 400, .files = 10, .files_free = 9};
+    usage = {.size = 1000,
+             .free = 500,
+             .available = 400,
+             .files = 10,
+             .files_free = 9,
+             .read_only = read_only.contains(path)};
     return 0;
   }
   void hang(const std::string& path) {
@@ -39,6 +45,7 @@ struct Server {
   std::condition_variable changed;
   std::map<std::string, bool> hanging;
   std::map<std::string, int> errors;
+  std::set<std::string> read_only;
   std::map<std::string, int> asked;
 };
 
@@ -131,6 +138,44 @@ TEST_F(Filesystem, FollowsTheMountTable) {
   ASSERT_TRUE(collect().ok());
   EXPECT_EQ(frame_.entries().size(), 8u);
   EXPECT_TRUE(has(R"(node_filesystem_readonly{device="/dev/vda",fstype="ext4",mountpoint="/"} 1)"));
+}
+
+TEST_F(Filesystem, HearsOfRealMounts) {
+  if (!testing::is_root()) GTEST_SKIP() << "mounting needs root";
+  testing::in_private_mounts([this] {
+    const testing::TempDir dir;
+    // Without the first process, whose mounts are another namespace's.
+    std::filesystem::create_directories(dir / "proc/self");
+    std::filesystem::create_symlink("/proc/self/mountinfo", dir / "proc/self/mountinfo");
+    std::filesystem::create_directory(dir / "fresh");
+    const std::string place = dir / "fresh";
+    const std::string of_mount = "mountpoint=\"" + place + '"';
+    const HostPaths live({.procfs = dir / "proc"});
+    auto made = make_filesystem_collector(default_context(live, *find_collector("filesystem")));
+    ASSERT_TRUE(made.ok()) << made.error().to_string();
+    collector_ = std::move(*made);
+    ASSERT_TRUE(collect().ok());
+    EXPECT_FALSE(mentions(of_mount));
+    ASSERT_EQ(::mount("none", place.c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_TRUE(collect().ok());
+    EXPECT_TRUE(mentions(of_mount)) << ::testing::PrintToString(lines());
+    ASSERT_TRUE(collect().ok());
+    EXPECT_TRUE(mentions(of_mount));
+    ASSERT_EQ(::umount(place.c_str()), 0);
+    ASSERT_TRUE(collect().ok());
+    EXPECT_FALSE(mentions(of_mount));
+  });
+}
+
+TEST_F(Filesystem, AFileSystemThatAnErrorMadeReadOnlyIsSaidToBe) {
+  proc("1/mountinfo", kMounts);
+  make_with_server();
+  ASSERT_TRUE(collect().ok());
+  const std::string root = R"(node_filesystem_readonly{device="/dev/vda",fstype="ext4",mountpoint="/"} )";
+  EXPECT_TRUE(has(root + '0'));
+  server_->read_only.insert(paths_.root("/"));
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(root + '1'));
 }
 
 TEST_F(Filesystem, AnErrorOfOneMountIsThatMountsAlone) {

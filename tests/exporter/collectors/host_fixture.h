@@ -47,6 +47,7 @@ class HostFixture : public ::testing::Test, protected CollectorWorld {
 
   Status collect() {
     frame_.clear();
+    files_.begin_pass();
     return collector_->collect(frame_);
   }
   /// As when nothing was written for as long as the history reaches back, and much else came and went.

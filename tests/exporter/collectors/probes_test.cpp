@@ -22,7 +22,7 @@ ProbeSpec spec(std::string name, ProbeModule module, std::string target) {
 class ProbesTest : public ::testing::Test {
  protected:
   std::unique_ptr<Collector> make(std::vector<ProbeSpec> probes) {
-    auto made = make_probes_collector({paths_, clock_, catalogue_, log_, {}, {}, {}, std::move(probes)});
+    auto made = make_probes_collector({paths_, clock_, catalogue_, log_, files_, {}, {}, {}, std::move(probes)});
     EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().to_string());
     return std::move(*made);
   }
@@ -54,6 +54,7 @@ class ProbesTest : public ::testing::Test {
   HostPaths paths_;
   testing::FakeClock clock_;
   testing::RecordingLog log_;
+  PassFiles files_;
   Catalogue catalogue_;
   Frame frame_;
 };
@@ -187,7 +188,7 @@ TEST_F(ProbesTest, RefusesTargetsThatDoNotFit) {
                                    {endless, "a year at most"},
                                    {pattern, "body_regex"}};
   for (const Case& each : cases) {
-    const auto made = make_probes_collector({paths_, clock_, catalogue_, log_, {}, {}, {}, {each.spec}});
+    const auto made = make_probes_collector({paths_, clock_, catalogue_, log_, files_, {}, {}, {}, {each.spec}});
     ASSERT_FALSE(made.ok()) << each.part;
     EXPECT_NE(made.error().to_string().find("probe p"), std::string::npos);
     EXPECT_NE(made.error().to_string().find(each.part), std::string::npos) << made.error().to_string();

@@ -14,11 +14,14 @@ using CollectFunction = std::function<Status(Frame&)>;
 
 class FunctionCollector final : public Collector {
  public:
-  explicit FunctionCollector(CollectFunction function) : function_(std::move(function)) {}
+  FunctionCollector(CollectFunction function, bool can_hang)
+      : function_(std::move(function)), can_hang_(can_hang) {}
+  bool can_hang() const override { return can_hang_; }
   Status collect(Frame& frame) override { return function_(frame); }
 
  private:
   CollectFunction function_;
+  const bool can_hang_;
 };
 
 class SamplerTest : public ::testing::Test {
@@ -27,7 +30,7 @@ class SamplerTest : public ::testing::Test {
     return catalogue_.series(catalogue_.declare("m", "M.", MetricType::gauge), {{"n", name}});
   }
   void add(std::string name, CollectFunction function, bool can_hang = false) {
-    sampler_.add(std::move(name), can_hang, std::make_unique<FunctionCollector>(std::move(function)));
+    sampler_.add(std::move(name), std::make_unique<FunctionCollector>(std::move(function), can_hang));
   }
   bool shows(std::string_view line) const { return sampler_.page()->text().find(line) != std::string::npos; }
   PassTime pass_after(Duration time) {
