@@ -14,14 +14,15 @@ std::size_t allocations = 0;
 
 }  // namespace
 
-// The benchmark counts them: a steady evaluation should make as many as its result has labels.
-void* operator new(std::size_t size) {
+// The benchmark counts them: a steady evaluation should make as many as its result has labels. Not inlined:
+// GCC 12 would see free() of what operator new gave, and warn (-Wmismatched-new-delete).
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace chiron::promql {
 namespace {
