@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
+
+#include <pthread.h>
 
 // Which mutex guards which member, said so that Clang can prove it (-Wthread-safety, "Thread Safety Analysis"
 // in Clang's documentation). Other compilers see nothing. Macros, because attributes have no other form; own
@@ -99,41 +101,56 @@ class CondVar {
   std::condition_variable condition_;
 };
 
-/// std::shared_mutex: many readers or one writer.
+/// Many readers or one writer; a writer that waits comes before readers that arrive later. std::shared_mutex
+/// lets readers in for as long as one of them holds it: a few queries at once kept the sampling thread out
+/// for a minute. In return a thread that holds it must not take it again.
 class CHIRON_CAPABILITY("shared_mutex") SharedMutex {
  public:
-  SharedMutex() = default;
+  SharedMutex() {
+    pthread_rwlockattr_t kind;
+    ::pthread_rwlockattr_init(&kind);
+    ::pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    ::pthread_rwlock_init(&lock_, &kind);
+    ::pthread_rwlockattr_destroy(&kind);
+  }
+  ~SharedMutex() { ::pthread_rwlock_destroy(&lock_); }
   SharedMutex(const SharedMutex&) = delete;
   SharedMutex& operator=(const SharedMutex&) = delete;
 
  private:
   friend class ReaderLock;
   friend class WriterLock;
-  std::shared_mutex mutex_;
+  pthread_rwlock_t lock_;
 };
 
 /// Holds a SharedMutex beside other readers.
 class CHIRON_SCOPED_CAPABILITY ReaderLock {
  public:
-  explicit ReaderLock(SharedMutex& mutex) CHIRON_ACQUIRE_SHARED(mutex) : lock_(mutex.mutex_) {}
-  ~ReaderLock() CHIRON_RELEASE() {}
+  explicit ReaderLock(SharedMutex& mutex) CHIRON_ACQUIRE_SHARED(mutex) : mutex_(mutex) {
+    // EAGAIN: as many readers as can be counted.
+    while (::pthread_rwlock_rdlock(&mutex_.lock_) == EAGAIN) {
+    }
+  }
+  ~ReaderLock() CHIRON_RELEASE() { ::pthread_rwlock_unlock(&mutex_.lock_); }
   ReaderLock(const ReaderLock&) = delete;
   ReaderLock& operator=(const ReaderLock&) = delete;
 
  private:
-  std::shared_lock<std::shared_mutex> lock_;
+  SharedMutex& mutex_;
 };
 
 /// Holds a SharedMutex alone.
 class CHIRON_SCOPED_CAPABILITY WriterLock {
  public:
-  explicit WriterLock(SharedMutex& mutex) CHIRON_ACQUIRE(mutex) : lock_(mutex.mutex_) {}
-  ~WriterLock() CHIRON_RELEASE() {}
+  explicit WriterLock(SharedMutex& mutex) CHIRON_ACQUIRE(mutex) : mutex_(mutex) {
+    ::pthread_rwlock_wrlock(&mutex_.lock_);
+  }
+  ~WriterLock() CHIRON_RELEASE() { ::pthread_rwlock_unlock(&mutex_.lock_); }
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
 
  private:
-  std::unique_lock<std::shared_mutex> lock_;
+  SharedMutex& mutex_;
 };
 
 }  // namespace chiron

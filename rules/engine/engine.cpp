@@ -62,6 +62,10 @@ struct Engine::Impl {
   /// No frame is older, or there is a hole right before it.
   TimestampMs history_from CHIRON_GUARDED_BY(evaluating) = 0;
   std::optional<TimestampMs> last_frame CHIRON_GUARDED_BY(evaluating);
+  /// No rule is begun later in this pass; whether some were left out for it, now and in the pass before.
+  BootTime pass_end CHIRON_GUARDED_BY(evaluating){};
+  bool left_out CHIRON_GUARDED_BY(evaluating) = false;
+  bool left_out_before CHIRON_GUARDED_BY(evaluating) = false;
 
   /// The analysis knows of one mutex for a member: see there.
   std::vector<Group>& steady_groups() CHIRON_REQUIRES(evaluating) CHIRON_NO_THREAD_SAFETY_ANALYSIS {
@@ -96,12 +100,16 @@ std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
     changes.swap(impl_->unseen_changes);
     impl_->note_frame(t);
   }
+  // One that goes astray costs no other its turn.
+  impl_->pass_end = impl_->clock.boot() + impl_->limits().timeout * 3 / 2;
+  impl_->left_out_before = std::exchange(impl_->left_out, false);
   for (Group& group : impl_->steady_groups())
     if (group.due(now)) impl_->evaluate_group(group, t, now, changes);
   return changes;
 }
 
-/// Rules are evaluated on the thread that samples: one that goes astray must leave it time for that.
+/// Rules are evaluated on the thread that samples, which must not wait for those that go astray: each has
+/// half an interval, and rules that run out of time pause.
 promql::Limits Engine::Impl::limits() const {
   constexpr Duration kLeast = std::chrono::seconds(1);
   promql::Limits limits;
@@ -143,12 +151,28 @@ void Engine::Impl::evaluate_group(Group& group, TimestampMs t, BootTime now,
   evaluation.number = number;
   evaluation.hold_limit = options.hold_limit;
   evaluation.limit = group.spec.limit;
+  const bool left_out_elsewhere = std::exchange(left_out, false);
   for (const auto& rule : group.rules) evaluate_rule(*rule, evaluation, changes);
+  if (left_out) {
+    const MutexLock lock(mutex);
+    group.next = now;
+  }
+  left_out = left_out || left_out_elsewhere;
 }
 
 void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes) {
   const BootTime started = clock.boot();
-  const Result<promql::Value> value = rule.query.instant(evaluation.t);
+  // One that goes astray is tried again only when all others had their turn. Its alerts stay as they are, as
+  // after any error.
+  if (rule.pauses(started) || (rule.ran_out_of_time() && left_out_before)) {
+    if (rule.alerting) write(rule, evaluation.t);
+    return;
+  }
+  const bool late = started >= pass_end;
+  left_out = left_out || late;
+  const Result<promql::Value> value =
+      late ? Error(ErrorCode::exhausted, "not evaluated: the rules before it took all the time of this pass")
+           : rule.ask(evaluation.t, clock);
   std::vector<const Labels*> sources;
   if (rule.alerting && (rule.alerting->has_alerts() || has_elements(value))) {
     sources = failing.of(rule);

@@ -1,5 +1,9 @@
 #include "rules/engine/rule_group.h"
 
+#include "exporter/base/parse.h"
+
+#include <fmt/format.h>
+
 namespace chiron::rules {
 
 Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql::Query asked)
@@ -16,6 +20,20 @@ Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql
             .last_error = {},
             .last_duration = {},
             .last_evaluation = {}};
+}
+
+Result<promql::Value> Rule::ask(TimestampMs t, const Clock& clock) {
+  constexpr Duration kFirst = std::chrono::seconds(10);
+  constexpr Duration kLongest = std::chrono::minutes(15);
+  Result<promql::Value> value = query.instant(t);
+  if (value || value.error().code() != ErrorCode::timed_out) {
+    pause = {};
+    return value;
+  }
+  pause = std::clamp<Duration>(2 * pause, kFirst, kLongest);
+  resume = clock.boot() + pause;
+  return Error(ErrorCode::timed_out,
+               fmt::format("{}; it is tried again in {}", value.error().message(), format_duration(pause)));
 }
 
 bool Group::due(BootTime now) const {

@@ -28,6 +28,15 @@ struct Rule {
   /// A stream of its own, so that a rule sees at the same timestamp what the rules before it recorded.
   std::optional<StreamId> stream;
   std::vector<FrameEntry> frame;  ///< the last one appended
+
+  /// Evaluates the query. One that runs out of time pauses afterwards, each time longer.
+  Result<promql::Value> ask(TimestampMs t, const Clock& clock);
+  bool pauses(BootTime now) const { return now < resume; }
+  /// Whether it did so when it was last asked.
+  bool ran_out_of_time() const { return pause > Duration::zero(); }
+
+  BootTime resume{};
+  Duration pause{};
 };
 
 struct Group {

@@ -39,6 +39,11 @@ json of_alert(const SavedAlert& alert) {
   return out;
 }
 
+/// What is damaged must neither overflow when it is added to a time, nor count backwards.
+Duration to_progress(const json& ns) {
+  return std::clamp<Duration>(Duration(ns.get<std::int64_t>()), Duration::zero(), kLongestWait);
+}
+
 SavedAlert to_alert(const json& object) {
   SavedAlert out;
   out.labels = to_labels(object.at("labels"));
@@ -47,17 +52,15 @@ SavedAlert to_alert(const json& object) {
   out.value = parse_double(object.at("value").get<std::string>()).value_or(0);
   out.active_at = from_ms(object.at("active_at_ms").get<std::int64_t>());
   out.fired_at = from_ms(object.at("fired_at_ms").get<std::int64_t>());
-  // What is negative was damaged, and would grant time that has not passed.
-  out.active_for = std::max(Duration(object.at("active_for_ns").get<std::int64_t>()), Duration::zero());
-  if (object.contains("kept_for_ns"))
-    out.kept_for = std::max(Duration(object.at("kept_for_ns").get<std::int64_t>()), Duration::zero());
+  out.active_for = to_progress(object.at("active_for_ns"));
+  if (object.contains("kept_for_ns")) out.kept_for = to_progress(object.at("kept_for_ns"));
   return out;
 }
 
 SavedState to_state(const json& document) {
   SavedState out;
   out.boot_id = document.at("boot_id").get<std::string>();
-  out.boot = BootTime(Duration(document.at("boot_ns").get<std::int64_t>()));
+  out.boot = BootTime(std::max(Duration(document.at("boot_ns").get<std::int64_t>()), Duration::zero()));
   for (const json& rule : document.at("rules")) {
     SavedRule saved;
     saved.key = {rule.at("group").get<std::string>(), rule.at("name").get<std::string>(),

@@ -8,6 +8,16 @@
 namespace chiron::promql {
 namespace {
 
+// As Prometheus' errors have label sets: the name among the labels.
+std::string in_braces(const Labels& labels) {
+  std::string out = "{";
+  for (const Label& label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += fmt::format("{}=\"{}\"", label.name, escape_label_value(label.value));
+  }
+  return out + "}";
+}
+
 // Arithmetic and comparison between vectors. The "one" side is the right one, except under group_right; the
 // "many" side is walked, and its elements give the output its labels.
 class MatchingNode final : public VectorNode {
@@ -106,14 +116,14 @@ class MatchingNode final : public VectorNode {
   }
 
   void duplicate(Context& context, SetId signature, SetId first, SetId second) {
-    std::string a = context.sets[first].to_string();
-    std::string b = context.sets[second].to_string();
+    std::string a = in_braces(context.sets[first]);
+    std::string b = in_braces(context.sets[second]);
     if (context.sets[second] < context.sets[first]) std::swap(a, b);
     context.fail(
         ErrorCode::failed_precondition,
         fmt::format("found duplicate series for the match group {} on the {} hand-side of the operation: "
                     "[{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
-                    context.sets[signature].to_string(), one_is_left_ ? "left" : "right", a, b));
+                    in_braces(context.sets[signature]), one_is_left_ ? "left" : "right", a, b));
   }
 
   const Binary& binary_;

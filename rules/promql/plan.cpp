@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kFewestSets = 4096;
 constexpr std::size_t kSetsPerUsed = 4;
 
+// What a label set takes beside a sample's 16 bytes, roughly.
+constexpr std::size_t kSamplesPerSet = 8;
+
 }  // namespace
 
 void Context::begin(TimestampMs first, TimestampMs last, const CancelToken* cancel) {
@@ -27,6 +30,7 @@ void Context::begin(TimestampMs first, TimestampMs last, const CancelToken* canc
   end = last;
   ++evaluation_;
   held_ = 0;
+  sets_before_ = sets.size();
   deadline_ = clock().boot() + limits.timeout;
 }
 
@@ -46,7 +50,8 @@ bool Context::hold(Charge& charge, std::size_t samples) {
   if (charge.evaluation != evaluation_) charge = {evaluation_, 0};
   held_ = held_ - charge.samples + samples;
   charge.samples = samples;
-  if (held_ <= limits.max_samples) return true;
+  const std::size_t made = kSamplesPerSet * (sets.size() - sets_before_);
+  if (held_ + made <= limits.max_samples) return true;
   fail(ErrorCode::exhausted, "query processing would load too many samples into memory in query execution");
   return false;
 }

@@ -60,7 +60,8 @@ class Context {
     if (++ticks_ % 256 == 0) look_up();
     return !failed();
   }
-  /// Says that a node's buffers hold `samples` now. False when that is too much for the query.
+  /// Says that a node's buffers hold `samples` now. False when that is too much for the query, the label sets
+  /// it has made included.
   bool hold(Charge& charge, std::size_t samples);
 
   /// Fails when two elements have the same labels.
@@ -82,6 +83,7 @@ class Context {
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
   std::size_t set_limit_ = 0;
+  std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
   Slots unique_;
 };
 

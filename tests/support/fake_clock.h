@@ -16,6 +16,7 @@ class FakeClock final : public Clock {
   }
   BootTime boot() const override {
     const std::lock_guard lock(mutex_);
+    boot_ += look_;
     return boot_;
   }
   const std::string& boot_id() const override { return boot_id_; }
@@ -25,6 +26,11 @@ class FakeClock final : public Clock {
     const std::lock_guard lock(mutex_);
     boot_ += by;
     wall_ += std::chrono::duration_cast<std::chrono::milliseconds>(by);
+  }
+  /// Each look at the boot clock takes so long from now on.
+  void slow_down(Duration look) {
+    const std::lock_guard lock(mutex_);
+    look_ = look;
   }
   /// Somebody sets the wall clock.
   void jump_wall(Duration by) {
@@ -41,7 +47,8 @@ class FakeClock final : public Clock {
  private:
   mutable std::mutex mutex_;
   WallTime wall_ = from_ms(1'700'000'000'000);
-  BootTime boot_ = BootTime(std::chrono::hours(1));
+  mutable BootTime boot_ = BootTime(std::chrono::hours(1));
+  Duration look_{};
   std::string boot_id_ = "boot-1";
 };
 

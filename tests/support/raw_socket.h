@@ -93,6 +93,25 @@ class RawSocket {
   bool ended_ = false;
 };
 
+/// A TCP port that refuses connections: taken, so that no other test gets it meanwhile, and not listening.
+class RefusingPort {
+ public:
+  RefusingPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    ::bind(socket_.fd(), reinterpret_cast<const sockaddr*>(&where), size);
+    ::getsockname(socket_.fd(), reinterpret_cast<sockaddr*>(&where), &size);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(where.sin_port));
+  }
+  const std::string& address() const { return address_; }
+
+ private:
+  const RawSocket socket_;
+  std::string address_;
+};
+
 /// Listens on 127.0.0.1 or on a Unix socket, and hands each connection to a function on a thread of its own.
 class RawServer {
  public:

@@ -107,8 +107,8 @@ TEST(HttpClientTest, SaysWhichPhaseFailed) {
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code(), ErrorCode::invalid_argument);
 
-  std::string address;
-  { address = RawServer(hang).address(); }
+  const testing::RefusingPort nobody;
+  const std::string& address = nobody.address();
   const auto refused = http_request({.url = "http://" + address});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().to_string(), "connect to " + address + ": Connection refused");
@@ -121,11 +121,10 @@ TEST(HttpClientTest, SaysWhichPhaseFailed) {
 TEST(HttpClientTest, AHangingServerIsLeftAtTheDeadline) {
   const auto begin = std::chrono::steady_clock::now();
   const RawServer silent(hang);
-  const auto answer = get(silent, {.timeout = 200ms});
+  const auto answer = get(silent, {.timeout = 1s});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code(), ErrorCode::timed_out);
-  EXPECT_THAT(answer.error().to_string(),
-              AllOf(HasSubstr("read from " + silent.address()), HasSubstr("200ms")));
+  EXPECT_THAT(answer.error().to_string(), AllOf(HasSubstr("read from " + silent.address()), HasSubstr("1s")));
 
   const RawServer in_the_body([](RawSocket& socket) {
     socket.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
@@ -138,7 +137,7 @@ TEST(HttpClientTest, AHangingServerIsLeftAtTheDeadline) {
     while (socket.send("x") && !socket.ended()) socket.receive_all(20ms);
   });
   EXPECT_EQ(get(trickles, {.timeout = 300ms}).error().code(), ErrorCode::timed_out);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s);
 }
 
 TEST(HttpClientTest, AServerThatDoesNotReadIsLeftAtTheDeadline) {
@@ -269,7 +268,7 @@ TEST_F(HttpsTest, RefusesAnotherNameAndAnExpiredCertificate) {
 
 TEST_F(HttpsTest, AHandshakeThatHangsOrIsNotTlsFails) {
   const RawServer silent(hang);
-  const auto late = http_request({.url = "https://" + silent.address(), .timeout = 200ms});
+  const auto late = http_request({.url = "https://" + silent.address(), .timeout = 2s});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code(), ErrorCode::timed_out);
   EXPECT_THAT(late.error().to_string(), HasSubstr("TLS handshake with "));

@@ -83,7 +83,7 @@ TEST(ConnectStream, GivesUpOnAFullQueueOfConnectionsAtTheDeadline) {
     taken.push_back(std::move(*next));
     ASSERT_LT(taken.size(), 100u);
   }
-  EXPECT_LT(system_clock().boot() - start, seconds(5));
+  EXPECT_LT(system_clock().boot() - start, seconds(30));
 }
 
 TEST(WaitForSocket, EndsWhenTheWakeDescriptorIsGone) {

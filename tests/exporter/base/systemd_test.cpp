@@ -63,7 +63,7 @@ TEST(SystemdManagerTest, ABusThatHangsIsLeftAtTheDeadline) {
   const auto manager = make_systemd_manager({"unix:path=" + (dir / "bus")});
   const auto begin = std::chrono::steady_clock::now();
   expect_all_fail(*manager, ErrorCode::timed_out, 50ms);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
 }
 
 TEST(SystemdManagerTest, ABusThatTalksNonsenseIsUnavailable) {
@@ -75,10 +75,10 @@ TEST(SystemdManagerTest, ABusThatTalksNonsenseIsUnavailable) {
       },
       dir / "bus");
   const auto manager = make_systemd_manager({"unix:path=" + (dir / "bus")});
-  const auto answer = manager->version(500ms);
+  const auto answer = manager->version(5s);
   ASSERT_FALSE(answer);
   const RawServer closing([](RawSocket&) {}, dir / "closing");
-  EXPECT_EQ(make_systemd_manager({"unix:path=" + (dir / "closing")})->version(500ms).error().code(),
+  EXPECT_EQ(make_systemd_manager({"unix:path=" + (dir / "closing")})->version(20s).error().code(),
             ErrorCode::unavailable);
 }
 

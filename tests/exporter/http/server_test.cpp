@@ -235,7 +235,7 @@ TEST_F(ServerTest, SilentConnectionsDoNotHoldAllWorkers) {
 }
 
 TEST_F(ServerTest, ATrickledRequestIsCutOff) {
-  start({.workers = 1, .request_timeout_ms = 400});
+  start({.workers = 1, .request_timeout_ms = 1000});
   RawSocket slow = RawSocket::connect_to(address_);
   std::atomic<bool> cut = false;
   std::thread trickle([&] {
@@ -257,7 +257,7 @@ TEST_F(ServerTest, ATrickledBodyIsCutOff) {
 }
 
 TEST_F(ServerTest, ASlowReaderIsCutOff) {
-  start({.workers = 1, .request_timeout_ms = 200});
+  start({.workers = 1, .request_timeout_ms = 1000});
   RawSocket slow = RawSocket::connect_to(address_);
   slow.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const auto begin = std::chrono::steady_clock::now();

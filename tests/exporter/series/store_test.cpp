@@ -1,6 +1,8 @@
 #include "exporter/series/store.h"
 
+#include <atomic>
 #include <limits>
+#include <thread>
 
 namespace chiron {
 namespace {
@@ -146,6 +148,31 @@ TEST_F(StoreTest, TwoStreamsCannotWriteOneSeriesAtOnceButItCanMove) {
   store_.append(other, 3000, std::vector<FrameEntry>{{a_, 3}});
   EXPECT_EQ(store_.latest(a_, 0, 3000)->v, 3);
   EXPECT_EQ(store_.stream_of(a_), other);
+}
+
+TEST_F(StoreTest, ManyReadersDoNotKeepTheWriterOut) {
+  append(1000, {{a_, 1}, {b_, 1}});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::atomic<bool> written = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 8; ++i) {
+    readers.emplace_back([&] {
+      std::vector<Sample> samples;
+      while (!written && std::chrono::steady_clock::now() < deadline) {
+        for (int read = 0; read < 1000; ++read) {
+          samples.clear();
+          store_.range(a_, 0, 1'000'000, samples);
+        }
+      }
+    });
+  }
+  for (TimestampMs t = 2000; t < 60'000; t += 1000) {
+    append(t, {{a_, 2}, {b_, 2}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline);
+  written = true;
+  for (std::thread& reader : readers) reader.join();
 }
 
 }  // namespace

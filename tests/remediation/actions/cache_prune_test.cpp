@@ -316,7 +316,8 @@ TEST_F(CachePruneTest, AServerThatDiesHalfWayLeavesAReportOfWhatWasDone) {
   killer.join();
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code(), ErrorCode::unavailable);
-  EXPECT_GE(report_.removed_objects, 1000u);
+  // What the server did and could not say any more is missing.
+  EXPECT_GE(report_.removed_objects, 500u);
   EXPECT_LT(report_.removed_objects, 50'000u);
   EXPECT_EQ(status.error().message(), "stopped after " + std::to_string(report_.removed_objects) + " keys");
   EXPECT_NE(report_.summary, "");

@@ -22,6 +22,13 @@ class LedgerTest : public ::testing::Test {
     EXPECT_TRUE(ledger.ok()) << (ledger ? "" : ledger.error().to_string());
     return ledger ? *std::move(ledger) : nullptr;
   }
+  /// Calls until one does not time out: what a loaded machine's disk makes a short deadline miss.
+  template <class Call>
+  static auto at_last(Call call) {
+    auto result = call();
+    for (int i = 0; i < 200 && !result && result.error().code() == ErrorCode::timed_out; ++i) result = call();
+    return result;
+  }
   RunRecord intent(std::string remedy = "restart-web", RunState state = RunState::running) {
     RunRecord run;
     run.remedy = std::move(remedy);
@@ -190,7 +197,7 @@ TEST_F(LedgerTest, ANewerSchemaIsLeftAlone) {
 
 TEST_F(LedgerTest, WhenTheLedgerCannotWriteCallsTimeOutAndALateIntentIsNotLeftRunning) {
   auto ledger = open({.deadline = 100ms});
-  const std::string before = *ledger->begin(intent());
+  const std::string before = *at_last([&] { return ledger->begin(intent()); });
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ / "ledger.db").c_str(), &db), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
@@ -202,11 +209,10 @@ TEST_F(LedgerTest, WhenTheLedgerCannotWriteCallsTimeOutAndALateIntentIsNotLeftRu
   ASSERT_EQ(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
   // The outcome that was asked for is recorded once the disk answers.
-  Result<std::optional<RunRecord>> run = ledger->run(before);
-  for (int i = 0; i < 100 && !run; ++i) run = ledger->run(before);
+  const auto run = at_last([&] { return ledger->run(before); });
   ASSERT_TRUE(run.ok());
   EXPECT_EQ((**run).state, RunState::succeeded);
-  const auto late = ledger->history({.remedy = "late"});
+  const auto late = at_last([&] { return ledger->history({.remedy = "late"}); });
   ASSERT_TRUE(late.ok());
   for (const RunRecord& record : *late) EXPECT_EQ(record.state, RunState::interrupted);
 }
@@ -232,7 +238,7 @@ TEST_F(LedgerTest, AnOutcomeThatFoundTheFileLockedIsRecordedLater) {
 
 TEST_F(LedgerTest, AStepRecordedTooLateIsNotLeftRunning) {
   auto ledger = open({.deadline = 100ms});
-  const std::string id = *ledger->begin(intent());
+  const std::string id = *at_last([&] { return ledger->begin(intent()); });
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ / "ledger.db").c_str(), &db), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
@@ -240,8 +246,7 @@ TEST_F(LedgerTest, AStepRecordedTooLateIsNotLeftRunning) {
             ErrorCode::timed_out);
   ASSERT_EQ(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(db);
-  Result<std::optional<RunRecord>> run = ledger->run(id);
-  for (int i = 0; i < 100 && !run; ++i) run = ledger->run(id);
+  const auto run = at_last([&] { return ledger->run(id); });
   ASSERT_TRUE(run.ok());
   for (const StepRecord& step : (**run).steps) EXPECT_EQ(step.outcome, "interrupted");
 }

@@ -287,5 +287,19 @@ TEST_F(EngineRestart, DamagedStateIsRefusedAndHarmless) {
   EXPECT_EQ(bench_.engine->alerts().size(), 1U);
 }
 
+TEST_F(EngineRestart, ProgressThatIsAbsurdDoesNotOverflow) {
+  bench_.run(10s);
+  std::string state = bench_.engine->save_state();
+  const auto put = [&](std::string_view key, std::string_view value) {
+    const std::size_t begin = state.find(key) + key.size();
+    state.replace(begin, state.find_first_of(",}", begin) - begin, value);
+  };
+  put("\"active_for_ns\":", "9223372036854775807");
+  put("\"boot_ns\":", "-9223372036854775807");
+  bench_.forget_history();
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+}
+
 }  // namespace
 }  // namespace chiron::rules

@@ -264,34 +264,17 @@ TEST(Engine, AReloadWithOtherLabelsOfTheGroupMakesOtherAlerts) {
 }
 
 TEST(Engine, ARuleThatTakesTooLongIsGivenUp) {
-  // Each look at the clock takes a tenth of a second.
-  class SlowClock final : public Clock {
-   public:
-    explicit SlowClock(testing::FakeClock& fake) : clock_(fake) {}
-    WallTime wall() const override { return clock_.wall(); }
-    BootTime boot() const override {
-      clock_.advance(100ms);
-      return clock_.boot();
-    }
-    const std::string& boot_id() const override { return clock_.boot_id(); }
-
-   private:
-    testing::FakeClock& clock_;
-  };
-  EngineBench bench(kDown);
-  const SlowClock slow(bench.clock);
-  bench.set("up_now", {{"name", "a"}}, 0);
-  Engine engine(*bench.store, *bench.catalogue, slow, bench.log, {});
-  DiagnosticSink sink;
-  engine.load(parse_rule_file("r.yml", R"(
+  EngineBench bench(R"(
 groups: [{name: g, rules: [{record: r, expr: 'count_over_time(up_now[10y:1ms])'}, {alert: A, expr: up_now == 0}]}]
-)",
-                              sink));
+)");
+  bench.set("up_now", {{"name", "a"}}, 0);
   bench.frame(0s);
+  bench.clock.slow_down(100ms);
   const BootTime before = bench.clock.boot();
-  EXPECT_EQ(engine.evaluate(bench.now, before).size(), 1U);
+  EXPECT_THAT(bench.evaluate_again(), ElementsAre("A{a} inactive>firing"));
   EXPECT_LT(bench.clock.boot() - before, 5s) << "half an interval, and what is around it";
-  EXPECT_EQ(engine.health().at(0).last_error, "query timed out in expression evaluation");
+  EXPECT_EQ(bench.engine->health().at(0).last_error,
+            "query timed out in expression evaluation; it is tried again in 10s");
 }
 
 TEST(Engine, ARuleThatIsNoVectorSaysSo) {
@@ -333,6 +316,26 @@ TEST(Fingerprint, IsPrometheusOwn) {
   // FNV-1a of nothing, and of a<ff>b<ff>.
   EXPECT_EQ(fingerprint_of(Labels()), 14695981039346656037U);
   EXPECT_NE(fingerprint_of({{"ab", "c"}}), fingerprint_of({{"a", "bc"}}));
+}
+
+TEST(Engine, RulesThatGoAstrayLeaveTimeForTheOthers) {
+  std::string rules = "groups: [{name: g, rules: [";
+  for (int i = 0; i < 10; ++i)
+    rules += fmt::format("{{record: 'r{}', expr: 'count_over_time(vector(time())[1000d:1s]) + {}'}}, ", i, i);
+  EngineBench bench(rules + "{alert: A, expr: x > 1}]}]");
+  bench.set("x", {}, 2);
+  bench.clock.slow_down(50ms);
+  bench.frame(5s);
+  const BootTime before = bench.clock.boot();
+  EXPECT_THAT(bench.evaluate_again(), IsEmpty());
+  EXPECT_LT(bench.clock.boot() - before, 10s);
+  EXPECT_THAT(bench.engine->health()[0].last_error, ::testing::HasSubstr("tried again in 10s"));
+  EXPECT_THAT(bench.engine->health()[10].last_error, ::testing::HasSubstr("not evaluated"));
+  // All that go astray had their turn at the latest after as many passes, and pause.
+  std::vector<std::string> changes;
+  for (int i = 0; i < 12 && changes.empty(); ++i) changes = bench.tick(1s);
+  EXPECT_THAT(changes, ElementsAre("A{} inactive>firing"));
+  EXPECT_EQ(bench.engine->health()[10].last_error, "");
 }
 
 }  // namespace

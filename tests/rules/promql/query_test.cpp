@@ -83,6 +83,15 @@ TEST(Query, StopsAtTheSampleLimit) {
       Query(parsed("sum_over_time(vector(1)[1d:1s])"), host.store(), {.max_samples = 1000}).instant(0).ok());
 }
 
+TEST(Query, LabelSetsCountAgainstTheSampleLimit) {
+  SeriesFixture host;
+  Query query(parsed(R"(count(count_over_time(count_values("v", vector(time()))[1000s:1s])))"), host.store(),
+              {.max_samples = 6000});
+  const Result<Value> value = query.instant(1'000'000);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::exhausted);
+}
+
 TEST(Query, StopsAtItsDeadline) {
   SeriesFixture host;
   FakeClock clock;
