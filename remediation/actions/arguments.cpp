@@ -212,6 +212,11 @@ std::string_view Arguments::type_name(const Member& member) {
 }
 
 const Arguments::Declared* Arguments::find(std::string_view name) const {
+void Arguments::add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help) {
+  add(name, member, Need::optional, help);
+  declared_.back().patterns = true;
+}
+
   const auto found = std::ranges::find(declared_, name, &Declared::name);
   return found == declared_.end() ? nullptr : &*found;
 }
