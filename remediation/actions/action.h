@@ -86,6 +86,8 @@ struct ActionInfo {
   std::string_view help;
   Duration default_timeout;  ///< when the step names no `timeout`
   std::unique_ptr<Action> (*make)();
+  /// Works object by object and can be stopped between two of them with nothing half-done: a pause stops it.
+  bool stops_cleanly = false;
 };
 
 /// Every action there is. A new one is one row in table.cpp.
