@@ -68,8 +68,7 @@ class BusSystemdManager final : public SystemdManager {
     return manager_property("SystemState", timeout);
   }
   Result<std::string> version(Duration timeout) override { return manager_property("Version", timeout); }
-  Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout,
-                             const CancelToken& cancel) override;
+  Result<JobOutcome> run_job(const JobRequest& request, const CancelToken& cancel) override;
   Status reset_failed(std::string_view unit, Duration timeout) override;
 
  private:
@@ -238,14 +237,13 @@ Result<std::string> BusSystemdManager::wait_for_job(const std::string& job, Boot
   return ended_jobs_.at(job);
 }
 
-Result<JobOutcome> BusSystemdManager::run_job(UnitVerb verb, std::string_view unit, Duration timeout,
-                                              const CancelToken& cancel) {
-  const std::string name(unit);
+Result<JobOutcome> BusSystemdManager::run_job(const JobRequest& request, const CancelToken& cancel) {
+  const std::string& name = request.unit;
   if (!is_valid_unit_name(name))
     return Error(ErrorCode::invalid_argument, "\"" + name + "\" is not a unit name");
   if (cancel.cancelled())
     return Error(ErrorCode::cancelled, "cancelled before anything was asked of systemd");
-  const BootTime deadline = deadline_after(timeout);
+  const BootTime deadline = deadline_after(request.timeout);
   if (Status opened = bus_.open(); !opened) return std::move(opened).error();
   if (Status subscribed = subscribe(deadline); !subscribed) return std::move(subscribed).error();
 
@@ -253,17 +251,20 @@ Result<JobOutcome> BusSystemdManager::run_job(UnitVerb verb, std::string_view un
   Result<UnitState> before = read_unit(name, deadline);
   if (!before) return std::move(before).error();
   outcome.before = *std::move(before);
+  if (Status allowed = request.guard ? request.guard(outcome.before) : Status(); !allowed) {
+    return std::move(allowed).error();
+  }
   expecting_job_ = true;
-  Result<std::string> job = queue_job(verb, name, deadline);
+  Result<std::string> job = queue_job(request.verb, name, deadline);
   Result<std::string> result = job ? wait_for_job(*job, deadline, cancel) : job;
   expecting_job_ = false;
   ended_jobs_.clear();
   if (!job) return std::move(job).error();
   if (!result) {
     return Error(result.error().code(),
-                 fmt::format("{} {}: {}; the job is left to systemd", to_string(verb), name,
+                 fmt::format("{} {}: {}; the job is left to systemd", to_string(request.verb), name,
                              result.error().code() == ErrorCode::timed_out
-                                 ? "not done within " + format_duration(timeout)
+                                 ? "not done within " + format_duration(request.timeout)
                                  : result.error().to_string()));
   }
   outcome.result = *std::move(result);
@@ -271,7 +272,7 @@ Result<JobOutcome> BusSystemdManager::run_job(UnitVerb verb, std::string_view un
   Result<UnitState> after = read_unit(name, std::max(deadline, deadline_after(std::chrono::seconds(1))));
   if (!after) {
     return std::move(after).error().wrap(fmt::format("{} {}: job {}, but the unit's state is not known",
-                                                     to_string(verb), name, outcome.result));
+                                                     to_string(request.verb), name, outcome.result));
   }
   outcome.after = *std::move(after);
   return outcome;

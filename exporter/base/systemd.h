@@ -5,6 +5,7 @@
 #include "exporter/base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,6 +59,15 @@ enum class UnitVerb { start, stop, restart };
 /// start, stop, restart.
 std::string_view to_string(UnitVerb verb);
 
+struct JobRequest {
+  UnitVerb verb = UnitVerb::restart;
+  std::string unit;
+  Duration timeout{};
+  /// Sees the unit as it is right before the job is queued. An error keeps the job from being queued, and is
+  /// the answer.
+  std::function<Status(const UnitState& before)> guard{};
+};
+
 /// What systemd said when a job ended, and the unit before and after it.
 struct JobOutcome {
   std::string result;  ///< done, failed, canceled, timeout, dependency, skipped
@@ -83,8 +93,7 @@ class SystemdManager {
   virtual Result<std::string> version(Duration timeout) = 0;
   /// Queues a job ("replace") and waits for JobRemoved of that very job. The subscription is in place before
   /// the call. On timeout or cancel the job is left to systemd and the error says so.
-  virtual Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration timeout,
-                                     const CancelToken& cancel) = 0;
+  virtual Result<JobOutcome> run_job(const JobRequest& request, const CancelToken& cancel) = 0;
   virtual Status reset_failed(std::string_view unit, Duration timeout) = 0;
 };
 

@@ -1,5 +1,14 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
+#include "exporter/base/clock.h"
+#include "exporter/base/event_log.h"
+#include "exporter/base/host_paths.h"
+#include "exporter/base/isolation.h"
+#include "exporter/base/result.h"
+#include "exporter/base/systemd.h"
+#include "remediation/actions/arguments.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,14 +17,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "exporter/base/cancel.h"
-#include "exporter/base/clock.h"
-#include "exporter/base/event_log.h"
-#include "exporter/base/host_paths.h"
-#include "exporter/base/result.h"
-#include "exporter/base/systemd.h"
-#include "remediation/actions/arguments.h"
 
 namespace chiron::remediation {
 
@@ -30,13 +31,15 @@ struct ActionContext {
   const HostPaths& paths;
   const Clock& clock;
   EventLog& log;
+  Isolation& isolation;  ///< for questions to the kernel that may hang
   CancelToken cancel;
   BootTime deadline;  ///< of this step
   const DeletionPolicy& deletion;
   BusAddress bus;
   const std::vector<std::string>& watched_services;
   std::string run_id;
-  /// A person asked for it by name, knowing the target: an operator's earlier `systemctl stop` does not forbid it.
+  /// A person asked for it by name, knowing the target: an operator's earlier `systemctl stop` does not
+  /// forbid it.
   bool manual = false;
 
   Duration remaining() const { return deadline - clock.boot(); }
@@ -65,9 +68,9 @@ struct Report {
   std::vector<std::pair<std::string, std::string>> facts;  ///< job_result=done, ...
 };
 
-/// One kind of deed. Made for one step, declares its arguments, is filled, checked, then planned or run once, on a
-/// worker thread. Identifies its target again right before it acts, and returns only when the real result is known,
-/// the deadline passed (timed_out) or it was cancelled.
+/// One kind of deed. Made for one step, declares its arguments, is filled, checked, then planned or run once,
+/// on a worker thread. Identifies its target again right before it acts, and returns only when the real
+/// result is known, the deadline passed (timed_out) or it was cancelled.
 class Action {
  public:
   virtual ~Action() = default;
@@ -83,6 +86,8 @@ struct ActionInfo {
   std::string_view help;
   Duration default_timeout;  ///< when the step names no `timeout`
   std::unique_ptr<Action> (*make)();
+  /// Works object by object and can be stopped between two of them with nothing half-done: a pause stops it.
+  bool stops_cleanly = false;
 };
 
 /// Every action there is. A new one is one row in table.cpp.

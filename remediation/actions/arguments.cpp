@@ -139,6 +139,19 @@ Status take(const Arguments::Declared& declared, const ArgumentValue& value, boo
       declared.member);
 }
 
+/// `timeout: 0s` would quietly mean the default.
+Status take_timeout(const ArgumentValue& value, Duration& timeout, bool into) {
+  Duration wanted{};
+  const Arguments::Declared declared{kTimeout, &wanted, Need::optional, "", "", {}};
+  if (Status status = take(declared, value, false); !status) return status;
+  const bool known = value.texts.size() == 1 && !is_template(value.texts.front());
+  if (!known && !into) return {};
+  if (Status status = take(declared, value, true); !status) return status;
+  if (wanted <= Duration::zero()) return Error(ErrorCode::invalid_argument, "must be more than 0s");
+  if (into) timeout = wanted;
+  return {};
+}
+
 /// What no expanded template may have produced, whatever the type.
 Status check_expanded(const Arguments::Declared& declared, const ArgumentValue& value) {
   const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
@@ -199,6 +212,11 @@ void Arguments::add(std::string_view name, Member member, Need need, std::string
   declared_.push_back({name, member, need, help, std::move(fallback), std::move(choices)});
 }
 
+void Arguments::add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help) {
+  add(name, member, Need::optional, help);
+  declared_.back().patterns = true;
+}
+
 std::string_view Arguments::type_name(const Member& member) {
   return std::visit(Overloaded{[](const std::string*) { return std::string_view("text"); },
                                [](const std::int64_t*) { return std::string_view("whole number"); },
@@ -241,10 +259,12 @@ void Arguments::check(std::string_view action, const ArgumentValues& values, Pos
       sink.add(std::move(diagnostic));
       continue;
     }
-    Duration timeout{};
-    const Declared general{kTimeout, &timeout, Need::optional, "", "", {}};
+    Duration ignored{};
+    const Declared general{kTimeout, &ignored, Need::optional, "", "", {}};
+    Status status = declared ? take(*declared, value, false) : Status();
+    if (name == kTimeout && status) status = take_timeout(value, ignored, false);
     if (!declared) declared = &general;
-    if (Status status = take(*declared, value, false); !status) {
+    if (!status) {
       Diagnostic diagnostic;
       diagnostic.code = "bad-argument";
       diagnostic.message = fmt::format("{}: {}", name, status.error().message());
@@ -280,9 +300,8 @@ Status Arguments::bind(const ArgumentValues& values) {
       return Error(ErrorCode::invalid_argument,
                    fmt::format("{}{}; {}", at(value), diagnostic.message, diagnostic.hint));
     }
-    const Declared general{kTimeout, &timeout_, Need::optional, "", "", {}};
     if (name == kTimeout) {
-      if (Status status = take(general, value, true); !status) {
+      if (Status status = take_timeout(value, timeout_, true); !status) {
         return Error(ErrorCode::invalid_argument,
                      fmt::format("{}{}: {}", at(value), name, status.error().message()));
       }

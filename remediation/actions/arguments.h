@@ -46,9 +46,11 @@ class Arguments {
     std::string_view help;
     std::string default_text;
     std::vector<std::string_view> choices;  ///< for strings: the only values allowed, when not empty
+    bool patterns = false;  ///< globs or the like: what labels fill in must not make them match more
   };
   void add(std::string_view name, Member member, Need need, std::string_view help,
            std::vector<std::string_view> choices = {});
+  void add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help);
   const std::vector<Declared>& declared() const { return declared_; }
   static std::string_view type_name(const Member& member);
 

@@ -40,8 +40,8 @@ bool matches_everything(std::string_view pattern) { return pattern.find_first_no
 void CachePrune::declare(Arguments& arguments) {
   arguments.add("server", &server_, Need::required,
                 "the Redis server: HOST:PORT or the path of its Unix socket");
-  arguments.add("patterns", &patterns_, Need::optional,
-                "keys to remove, as patterns of Redis' own: session:*, cache:page:*");
+  arguments.add_patterns("patterns", &patterns_,
+                         "keys to remove, as patterns of Redis' own: session:*, cache:page:*");
   arguments.add("idle", &idle_, Need::optional, "remove only keys that nobody used for at least this long");
   arguments.add("target_memory", &target_memory_, Need::optional,
                 "stop when the server uses less memory than this; a share is of its maxmemory");

@@ -136,8 +136,9 @@ void DiskRescue::declare(Arguments& arguments) {
                 "how many inodes must be free, as a share or a number; 0 does not look at inodes");
   arguments.add("stages", &stages_, Need::optional,
                 "what to remove, in this order; all of them when not given", rescue_stage_names());
-  arguments.add("globs", &options_.globs, Need::optional,
-                "files of your own that may go, as absolute globs below deletion.roots; ** is any depth");
+  arguments.add_patterns(
+      "globs", &options_.globs,
+      "files of your own that may go, as absolute globs below deletion.roots; ** is any depth");
   arguments.add("min_age", &options_.min_age, Need::optional,
                 "younger files stay: by mtime, for globs by ctime too; temporary files have their own");
   arguments.add("temporary_min_age", &options_.temporary_min_age, Need::optional,

@@ -33,10 +33,10 @@ Status RescueWork::perform(const Request& request) {
   roots_ = *std::move(roots);
   if (Status status = check_places(request); !status) return status;
 
-  Result<FileSystem> file_system = FileSystem::open(context_.paths, *path);
+  Result<FileSystem> file_system = FileSystem::open(context_, *path);
   if (!file_system) return std::move(file_system).error().wrap("path");
   file_system_ = *std::move(file_system);
-  Result<FreeSpace> space = file_system_->space();
+  Result<FreeSpace> space = file_system_->space(context_);
   if (!space) return std::move(space).error();
   before_ = *space;
   target_ = make_target(before_, request.target_free, request.target_free_inodes);
@@ -100,10 +100,6 @@ Status RescueWork::do_stage(const RescueStage& stage) {
 Result<std::vector<RescueWork::Hunt>> RescueWork::gather(const RescueStage& stage, StageResult& result) {
   std::vector<Hunt> hunts;
   result.notes.clear();
-  if (!stage.lock.empty() && locked(stage.lock)) {
-    result.notes.push_back(fmt::format("{} is locked by another process", stage.lock));
-    return hunts;
-  }
   // Where a stage has several places, those that no root holds are left out without a word: /run/log/journal.
   const bool elsewhere = std::ranges::any_of(
       stage.places, [this](const RescuePlace& place) { return root_of(roots_, place.start); });
@@ -114,15 +110,16 @@ Result<std::vector<RescueWork::Hunt>> RescueWork::gather(const RescueStage& stag
       result.notes.push_back(fmt::format("{} is below none of deletion.roots", place.start));
       continue;
     }
-    Result<SafeTree> tree = SafeTree::open(context_.paths, *root);
+    Result<SafeTree> tree = SafeTree::open(context_.paths, *root, file_system_->device());
     if (!tree) {
       if (tree.error().code() == ErrorCode::not_supported) return std::move(tree).error();
       if (tree.error().code() != ErrorCode::not_found) result.notes.push_back(tree.error().to_string());
       continue;
     }
-    if (tree->device() != file_system_->device()) {
-      result.notes.push_back(fmt::format("{} is on another file system", *root));
-      continue;
+    // Not before: a lock on another file system is of no interest, and that one might hang.
+    if (!stage.lock.empty() && locked(stage.lock)) {
+      result.notes.push_back(fmt::format("{} is locked by another process", stage.lock));
+      return hunts;
     }
     Result<FoundFiles> found =
         find_files(*tree, relative_to(*root, place.start), place.selection, guard_, context_.clock, budget_);
@@ -174,7 +171,7 @@ Result<bool> RescueWork::take(const RescueStage& stage, const std::vector<Hunt>&
 
 FreeSpace RescueWork::after() const {
   if (mode_ == Mode::remove) {
-    const Result<FreeSpace> space = file_system_ ? file_system_->space() : before_;
+    const Result<FreeSpace> space = file_system_ ? file_system_->space(context_) : before_;
     return space.value_or(before_);
   }
   FreeSpace space = before_;
@@ -186,7 +183,7 @@ FreeSpace RescueWork::after() const {
 
 Result<bool> RescueWork::met() {
   if (mode_ == Mode::only_look) return target_.met_by(after());
-  return file_system_->met(target_, bytes_, freed_files_, context_.clock);
+  return file_system_->met(target_, bytes_, freed_files_, context_);
 }
 
 bool RescueWork::locked(const std::string& path) const {

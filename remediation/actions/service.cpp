@@ -13,6 +13,7 @@ using Verdict = Judgement::Verdict;
 
 /// One answer from the bus; the job itself may take what remains of the step.
 constexpr Duration kCallTimeout = std::chrono::seconds(5);
+constexpr Duration kLastCall = std::chrono::seconds(1);
 /// How long a service must stay up before a start counts. Type=simple is "done" as soon as the process was
 /// forked, before execve(2) failed.
 constexpr Duration kSettle = std::chrono::milliseconds(250);
@@ -35,6 +36,10 @@ bool is_watched(const ActionContext& context, const UnitState& unit) {
         const std::string name = full_unit_name(watched);
         return name == unit.id || std::find(unit.names.begin(), unit.names.end(), name) != unit.names.end();
       });
+}
+
+Error left_alone(const UnitState& unit, std::string_view reason) {
+  return {ErrorCode::failed_precondition, fmt::format("{} is left alone: it {}", unit.id, reason)};
 }
 
 Judgement judge_now(const ActionContext& context, UnitVerb verb, const UnitState& unit) {
@@ -106,8 +111,7 @@ Status ServiceAction::run(ActionContext& context, Report& report) {
     return {};
   }
   if (judgement.verdict == Verdict::leave_alone) {
-    return Error(ErrorCode::failed_precondition,
-                 fmt::format("{} is left alone: it {}", unit->id, judgement.reason));
+    return left_alone(*unit, judgement.reason);
   }
   return act(context, *manager, *unit, judgement.reset_failed, report);
 }
@@ -119,16 +123,50 @@ bool refused_at_start_limit(UnitVerb verb, const JobOutcome& outcome) {
          outcome.after.invocation_id == outcome.before.invocation_id;
 }
 
+Status ServiceAction::judge_again(const ActionContext& context, const UnitState& judged, const UnitState& now,
+                                  bool reset) const {
+  if (Status allowed = check_not_denied(now); !allowed) return allowed;
+  if (now.id != judged.id) return left_alone(judged, fmt::format("has become {} meanwhile", now.id));
+  // A unit that was reset may be unloaded, and forgets its invocation then.
+  const bool forgotten = reset && now.invocation_id.empty();
+  if (now.invocation_id != judged.invocation_id && !forgotten) {
+    return left_alone(now, "was started by somebody else meanwhile");
+  }
+  const Judgement judgement =
+      reset ? judge_after_reset(verb_, now, {.manual = context.manual}) : judge_now(context, verb_, now);
+  return judgement.verdict == Verdict::act ? Status() : left_alone(now, judgement.reason);
+}
+
+Status ServiceAction::reset_start_limit(ActionContext& context, SystemdManager& manager,
+                                        const UnitState& judged, Report& report) const {
+  // Afterwards nothing tells any more how the unit had failed, and whether somebody stopped it since.
+  Result<UnitState> now = manager.unit(judged.id, std::min(kCallTimeout, context.remaining()));
+  if (!now) return std::move(now).error();
+  if (Status still = judge_again(context, judged, *now, false); !still) return still;
+  if (Status reset = manager.reset_failed(judged.id, std::min(kCallTimeout, context.remaining())); !reset) {
+    return reset;
+  }
+  report.facts.emplace_back("start_limit", "reset");
+  return {};
+}
+
 Result<JobOutcome> ServiceAction::run_job(ActionContext& context, SystemdManager& manager,
                                           const UnitState& unit, bool reset_first, Report& report) const {
+  UnitState judged = unit;
   for (;;) {
     if (reset_first) {
-      const Status reset = manager.reset_failed(unit.id, std::min(kCallTimeout, context.remaining()));
-      if (!reset) return reset.error();
-      report.facts.emplace_back("start_limit", "reset");
+      if (Status reset = reset_start_limit(context, manager, judged, report); !reset) {
+        return std::move(reset).error();
+      }
     }
-    Result<JobOutcome> outcome = manager.run_job(verb_, unit.id, context.remaining(), context.cancel);
+    if (context.remaining() <= Duration::zero()) {
+      return Error(ErrorCode::timed_out, fmt::format("no time was left to {} {}", to_string(verb_), unit.id));
+    }
+    const auto guard = [&](const UnitState& now) { return judge_again(context, judged, now, reset_first); };
+    Result<JobOutcome> outcome =
+        manager.run_job({verb_, unit.id, context.remaining(), guard}, context.cancel);
     if (!outcome || reset_first || !refused_at_start_limit(verb_, *outcome)) return outcome;
+    judged = outcome->after;
     reset_first = true;
   }
 }
@@ -169,7 +207,9 @@ Status ServiceAction::check_outcome(ActionContext& context, SystemdManager& mana
   }
   if (!is_new) return failed(after, "it was not started anew");
   context.cancel.wait_for(std::min(kSettle, std::max(context.remaining(), Duration::zero())));
-  Result<UnitState> settled = manager.unit(after.id, kCallTimeout);
+  // The job is over: reading what became of it gets a moment of its own when the deadline is near.
+  Result<UnitState> settled =
+      manager.unit(after.id, std::clamp(context.remaining(), kLastCall, kCallTimeout));
   if (!settled) return std::move(settled).error();
   const bool up = settled->active_state == "active" || settled->active_state == "reloading";
   if (!up) return failed(*settled, "it did not stay up");

@@ -20,10 +20,10 @@ std::unique_ptr<Action> make() {
 // By name, the order in which they are shown.
 const ActionInfo kActions[] = {
     {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
-     make<CachePrune>},
+     make<CachePrune>, true},
     {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
-     make<DiskRescue>},
+     make<DiskRescue>, true},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},

@@ -150,4 +150,11 @@ Judgement judge(UnitVerb verb, const UnitState& unit, Circumstances circumstance
   return leave("is " + unit.active_state);
 }
 
+Judgement judge_after_reset(UnitVerb verb, const UnitState& unit, Circumstances circumstances) {
+  if (auto forbidden = obstacle(verb, unit, circumstances.manual)) return *std::move(forbidden);
+  const bool down = unit.active_state == "inactive" || unit.active_state == "failed";
+  if (!down) return leave("is " + unit.active_state);
+  return {Verdict::act, "is " + unit.active_state, false};
+}
+
 }  // namespace chiron::remediation

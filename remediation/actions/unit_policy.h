@@ -35,5 +35,8 @@ struct Circumstances {
 /// An operator's will wins: failed units are healed; inactive ones only when watched, and when their process
 /// ended by itself, not by a stop that a person or systemd asked for. When in doubt the unit is left alone.
 Judgement judge(UnitVerb verb, const UnitState& unit, Circumstances circumstances);
+/// The same for a unit whose failed state was reset in order to start it, so that it does not show any more:
+/// whether it still is down and nobody is about to do anything with it.
+Judgement judge_after_reset(UnitVerb verb, const UnitState& unit, Circumstances circumstances);
 
 }  // namespace chiron::remediation

@@ -26,6 +26,7 @@ Run::Plan run_plan(const RemedySpec& remedy, const std::string& target, std::opt
   plan.steps = remedy.steps;
   plan.cure = {remedy.verify, std::move(alert), target};
   plan.dry_run = dry_run;
+  plan.policy = remedy.policy;
   return plan;
 }
 

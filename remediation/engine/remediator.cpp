@@ -295,6 +295,7 @@ Result<std::string> Remediator::request(RunRequest request, bool force) {
   record.requested_by = request.requested_by;
   Run::Plan plan = run_plan(*remedy, target.name, std::move(request.alert), dry_run);
   plan.manual = request.trigger == "manual";
+  if (force) plan.policy.reset();
   return impl_->launch(std::move(plan), std::move(record));
 }
 
@@ -349,8 +350,10 @@ Status Remediator::pause(std::string_view remedy, std::optional<Duration> length
     if (Result<RemedySpec> known = impl_->find(remedy); !known) return std::move(known).error();
   }
   impl_->book.pause(remedy, length);
+  const std::vector<std::string> held = impl_->pool.hold(remedy);
   impl_->services.log.info("remedies paused", {{"remedy", remedy.empty() ? "all" : remedy},
-                                               {"for", length ? format_duration(*length) : "until resumed"}});
+                                               {"for", length ? format_duration(*length) : "until resumed"},
+                                               {"runs_held", std::uint64_t{held.size()}}});
   return impl_->save_pauses();
 }
 

@@ -100,6 +100,8 @@ class Remediator {
   Result<RemedyPlan> plan(std::string_view remedy, std::string_view target);
   Result<Plan> plan_action(std::string_view action, const ArgumentValues& arguments);
 
+  /// Starts no more runs. Of those under way no further step begins, actions that remove things stop between
+  /// two of them, others finish their step: a unit or a program half-way would be worse than either end.
   Status pause(std::string_view remedy, std::optional<Duration> length);
   Status resume(std::string_view remedy);
   Decision decision(std::string_view remedy, std::string_view target) const;

@@ -1,6 +1,7 @@
 #include "remediation/engine/remedy_check.h"
 
 #include "exporter/base/parse.h"
+#include "remediation/engine/vacuous.h"
 #include "rules/engine/expr_facts.h"
 
 #include <set>
@@ -118,6 +119,7 @@ class Check {
   }
 
   void check_remedy(const RemedySpec& remedy) {
+    check_meaning(remedy);
     if (remedy.alerts.empty()) return;
     bool triggered = false;
     for (const AlertShape& alert : alerts_) {
@@ -151,6 +153,17 @@ class Check {
            fmt::format("{} looks back {}, so it cannot clear within {} however well the remedy worked",
                        alert.rule->name, format_duration(history), format_duration(remedy.verify.within)),
            "give verify.expr, an expression that shows the result at once, or a longer verify.within");
+  }
+
+  /// With its templates empty an expression keeps its shape.
+  void check_meaning(const RemedySpec& remedy) {
+    if (!remedy.verify.expr) return;
+    const Result<std::string> text = remedy.verify.expr->expand({});
+    if (!text) return;
+    const std::optional<std::string> why = why_vacuous(promql::parse(*text));
+    if (!why) return;
+    report(remedy, Severity::warning, "vacuous-verify", fmt::format("verify: {}: {}", *why, *text),
+           "compare a value: probe_success{probe=\"web\"} == 1, without bool");
   }
 
   const std::span<const RemedySpec> remedies_;

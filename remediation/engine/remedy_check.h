@@ -12,7 +12,7 @@ namespace chiron::remediation {
 /// files; "verify-too-short", an alert whose own expression looks further back than the remedy waits for it
 /// to clear, so that every run would end as ineffective. Warnings: "no-rule", no alert of the rules can
 /// trigger the remedy; "label-not-produced", the target, a step or the verification reads a label that such
-/// an alert does not have.
+/// an alert does not have; "vacuous-verify", the verification holds, or fails, whatever the remedy did.
 void check_against_rules(std::span<const RemedySpec> remedies, std::span<const rules::GroupSpec> groups,
                          DiagnosticSink& sink);
 

@@ -53,6 +53,23 @@ bool reads_labels(const std::string& text) {
   return compiled && !compiled->label_names().empty();
 }
 
+/// Whether a shell or another interpreter is given a template's text as its script (sh -c, perl -e, php -r):
+/// there it is no argument any more, but code.
+bool becomes_code(const std::vector<std::string>& argv) {
+  static constexpr std::string_view kInterpreters[] = {"sh",   "bash", "dash", "ash",  "ksh", "zsh",
+                                                       "fish", "perl", "ruby", "node", "php", "lua"};
+  bool interpreted = false, script = false;
+  for (const std::string& text : argv) {
+    if (script && text.find("{{") != std::string::npos) return true;
+    const std::string_view name = std::string_view(text).substr(text.rfind('/') + 1);
+    const bool known = std::ranges::count(kInterpreters, name) > 0 || name.starts_with("python");
+    const bool option = text.size() > 1 && text[0] == '-' && text[1] != '-';
+    script = interpreted && option && std::string_view("cer").find(text.back()) != std::string_view::npos;
+    interpreted = interpreted || known;
+  }
+  return false;
+}
+
 class RemedyReader {
  public:
   RemedyReader(std::string file, yaml::Reader& reader) : file_(std::move(file)), reader_(reader) {}
@@ -174,6 +191,11 @@ class RemedyReader {
           reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
         arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
                        "write the first element out; labels may fill in what follows");
+      }
+      if (value.shape == ArgumentValue::Shape::list && argument.key.text() == subject_of(*step.action) &&
+          becomes_code(value.texts)) {
+        arguments.fail(argument.key.text(), "bad-argument", "what a shell runs must not come from labels",
+                       "give the script arguments: [/bin/sh, -c, 'echo \"$1\"', sh, '{{ $labels.x }}']");
       }
       step.arguments.emplace_back(argument.key.text(), std::move(value));
     }

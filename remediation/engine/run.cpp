@@ -102,7 +102,11 @@ RunExecutor::End RunExecutor::act(Run& run) const {
   if (!steps) return {RunState::failed, steps.error().to_string()};
   for (std::size_t i = 0; i < steps->size(); ++i) {
     if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i));
+    if (!run.enter_step((*steps)[i].info->stops_cleanly))
+      return {RunState::cancelled, fmt::format("paused before step {}", i)};
     End end = do_step(run, std::move((*steps)[i]), static_cast<int>(i));
+    run.leave_step();
+    if (end.state == RunState::cancelled && run.held()) end.reason = "paused: " + end.reason;
     if (end.state != RunState::succeeded) return end;
   }
   return verify(run);

@@ -24,12 +24,35 @@ class Run {
     Cure cure;
     bool dry_run = false;
     bool manual = false;
+    /// Looked at once more when the run has its target to itself, and a pause holds it; nothing: a person
+    /// insists.
+    std::optional<PolicySpec> policy;
   };
   Run(Plan plan, RunRecord record) : plan_(std::move(plan)), record_(std::move(record)) {}
 
   const Plan& plan() const { return plan_; }
   const CancelToken& cancel() const { return cancel_; }
   void request_cancel() { cancel_.cancel(); }
+  /// No step begins any more. The one under way is let finish, unless it stops cleanly.
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    held_ = true;
+    if (stops_cleanly_) cancel_.cancel();
+  }
+  bool held() const {
+    const std::lock_guard lock(mutex_);
+    return held_;
+  }
+  /// Whether a step may begin.
+  bool enter_step(bool stops_cleanly) {
+    const std::lock_guard lock(mutex_);
+    stops_cleanly_ = stops_cleanly && !held_;
+    return !held_;
+  }
+  void leave_step() {
+    const std::lock_guard lock(mutex_);
+    stops_cleanly_ = false;
+  }
   RunRecord record() const {
     const std::lock_guard lock(mutex_);
     return record_;
@@ -44,7 +67,10 @@ class Run {
   const Plan plan_;
   CancelToken cancel_;
   mutable std::mutex mutex_;
-  RunRecord record_;  // guarded by mutex_
+  // Guarded by mutex_.
+  RunRecord record_;
+  bool held_ = false;
+  bool stops_cleanly_ = false;  // the step under way
 };
 
 /// Carries out a run whose intent is in the ledger: every step's intent before it, its outcome after,

@@ -66,6 +66,15 @@ void RunPool::release(std::string_view target) {
 
 std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunRecord record) {
   if (std::optional<Refusal> refusal = occupy(record)) return *std::move(refusal);
+  // Whoever decided did so before the target was held: a run on it may have ended, or a person paused, since.
+  if (plan.policy && !plan.dry_run) {
+    const Decision now = services_.book.decide(record.remedy, record.target, *plan.policy);
+    if (now.reason != Suppression::none && now.reason != Suppression::dry_run) {
+      release(record.target);
+      return Refusal{now.reason, Error(ErrorCode::failed_precondition,
+                                       fmt::format("{}: {}", to_string(now.reason), now.detail))};
+    }
+  }
   record.state = plan.dry_run ? RunState::planned : RunState::running;
   record.started = moment_now(services_.clock);
   Result<std::string> id = services_.ledger.begin(record);
@@ -91,6 +100,7 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   const std::lock_guard lock(mutex_);
   // A stop that came in between cancels what it finds; this run it did not see.
   if (stopping_) run->request_cancel();
+  if (run->plan().policy && services_.book.paused(run->record().remedy)) run->hold();
   runs_.emplace(*id, run);
   waiting_.push_back(run);
   changed_.notify_all();
@@ -157,6 +167,17 @@ bool RunPool::cancel(std::string_view run_id) {
   if (found == runs_.end()) return false;
   found->second->request_cancel();
   return true;
+}
+
+std::vector<std::string> RunPool::hold(std::string_view remedy) {
+  std::vector<std::string> held;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, run] : runs_) {
+    if (run->plan().dry_run || (!remedy.empty() && run->record().remedy != remedy)) continue;
+    run->hold();
+    held.push_back(id);
+  }
+  return held;
 }
 
 void RunPool::stop(Duration wait) {

@@ -58,6 +58,8 @@ class RunPool {
   bool knows_last_run(std::string_view target, BootTime frame) const;
   std::vector<RunRecord> active() const;
   bool cancel(std::string_view run_id);
+  /// Holds the runs of a remedy that is paused now, "" all: Run::hold. Their ids.
+  std::vector<std::string> hold(std::string_view remedy);
 
   /// Refuses launches, cancels what runs, and waits for its ends to be recorded, at most `wait`.
   void stop(Duration wait);

@@ -117,14 +117,16 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 /// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
 struct StepRunner::Job {
   Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, DeletionPolicy may_delete,
-      const Options& options, const Clock& clock, EventLog& log)
-      : step(std::move(prepared)),
+      const Options& options, std::shared_ptr<Isolation> isolated, const Clock& clock, EventLog& log)
+      : isolation(std::move(isolated)),
+        step(std::move(prepared)),
         paths(host),
         deletion(std::move(may_delete)),
         watched(options.watched_services),
-        context{paths,    clock,       log,     owner.cancel, clock.boot() + step.timeout,
+        context{paths,    clock,       log,     *isolation,   owner.cancel, clock.boot() + step.timeout,
                 deletion, options.bus, watched, owner.run_id, owner.manual} {}
 
+  const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
   const HostPaths paths;
   const DeletionPolicy deletion;
@@ -174,7 +176,8 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
     const std::lock_guard lock(deletion_mutex_);
     deletion = deletion_;
   }
-  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, clock_, log_);
+  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, isolation_,
+                               clock_, log_);
 }
 
 void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,

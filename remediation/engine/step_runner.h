@@ -4,6 +4,7 @@
 #include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
 #include "exporter/base/host_paths.h"
+#include "exporter/base/isolation.h"
 #include "remediation/actions/action.h"
 #include "remediation/engine/remedy_file.h"
 #include "rules/engine/template.h"
@@ -90,6 +91,8 @@ class StepRunner {
   const Clock& clock_;
   EventLog& log_;
   const std::shared_ptr<Stuck> stuck_ = std::make_shared<Stuck>();
+  const std::shared_ptr<Isolation> isolation_ =
+      std::make_shared<Isolation>();  ///< shared with abandoned steps
   std::atomic<Duration::rep> abandon_at_{Duration::max().count()};
 };
 

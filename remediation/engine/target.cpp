@@ -2,6 +2,7 @@
 
 #include "exporter/base/systemd.h"
 #include "remediation/actions/unit_policy.h"
+#include "remediation/engine/expansion.h"
 #include "remediation/engine/step_runner.h"
 
 #include <algorithm>
@@ -44,7 +45,7 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what,
 
 /// One text of a step's argument, and whether it says what is acted on, or which program is run.
 struct StepText {
-  enum class Role { subject, program, other };
+  enum class Role { subject, program, pattern, other };
   std::string what;
   const std::string& text;
   Role role = Role::other;
@@ -56,10 +57,15 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
                               const StepText& one) {
   if (one.text.find("{{") == std::string::npos) return std::nullopt;
   const Result<rules::Template> compiled = rules::Template::compile(one.text);
-  if (!compiled || compiled->label_names().empty()) return std::nullopt;
+  if (!compiled) return std::nullopt;
   const auto refuse = [&one](std::string_view why) {
     return Fault(Suppression::target_not_allowed, fmt::format("{} {}", one.what, why));
   };
+  if (one.role == StepText::Role::pattern) {
+    if (std::optional<std::string> wider = widens_pattern(*compiled, data, !remedy.target.is_literal()))
+      return refuse("is refused: " + *wider);
+  }
+  if (compiled->label_names().empty()) return std::nullopt;
   if (!remedy.targets) return refuse("comes from labels, and the remedy has no targets: to allow it");
   const Result<std::string> expanded = compiled->expand(data);
   if (!expanded) return refuse(expanded.error().to_string());
@@ -73,13 +79,20 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
 
 std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::TemplateData& data) {
   for (const StepSpec& step : remedy.steps) {
+    const std::unique_ptr<Action> action = step.action->make();
+    Arguments arguments;
+    action->declare(arguments);
     const std::string_view subject = subject_of(*step.action);
     for (const auto& [name, value] : step.arguments) {
+      const bool patterns = std::ranges::any_of(
+          arguments.declared(),
+          [&name = name](const Arguments::Declared& one) { return one.patterns && one.name == name; });
       const auto look = [&, &name = name, &value = value](const std::string& text) {
         StepText one{fmt::format("{} of {}", name, step.action->name), text, StepText::Role::other};
         if (name == subject && value.shape == ArgumentValue::Shape::text) one.role = StepText::Role::subject;
         if (name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front())
           one.role = StepText::Role::program;
+        if (patterns) one.role = StepText::Role::pattern;
         return fault_of(remedy, data, one);
       };
       for (const std::string& text : value.texts)
@@ -99,6 +112,12 @@ Target check(const RemedySpec& remedy, std::string name, const rules::TemplateDa
     rules::TemplateData data = *alert;
     data.target = target.name;
     fault = fault_of_steps(remedy, data);
+    // Found after the deed it would be too late: who can make a verification hold hides that the deed did not
+    // help.
+    if (!fault && remedy.verify.expr) {
+      if (Result<std::string> expr = expand_expression(*remedy.verify.expr, data); !expr)
+        fault = Fault(Suppression::target_not_allowed, "verify: " + expr.error().to_string());
+    }
   }
   if (!fault) return target;
   std::tie(target.reason, target.detail) = *std::move(fault);

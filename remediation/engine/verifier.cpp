@@ -1,6 +1,7 @@
 #include "remediation/engine/verifier.h"
 
 #include "exporter/base/parse.h"
+#include "remediation/engine/expansion.h"
 #include "rules/promql/promql.h"
 
 #include <cmath>
@@ -59,7 +60,7 @@ Result<bool> Verifier::healed(const Cure& cure) const {
   data.labels = cure.alert ? &cure.alert->labels : &kNone;
   data.value = cure.alert ? cure.alert->value : 0;
   data.target = cure.target;
-  Result<std::string> text = cure.spec.expr->expand(data);
+  Result<std::string> text = expand_expression(*cure.spec.expr, data);
   if (!text) return std::move(text).error();
   promql::Parsed parsed = promql::parse(*text);
   if (!parsed.ok()) {

@@ -49,6 +49,7 @@ class ServiceLab : public ::testing::Test {
     return {.paths = fixture_.paths,
             .clock = fixture_.clock,
             .log = fixture_.log,
+            .isolation = fixture_.isolation,
             .cancel = fixture_.cancel,
             .deadline = fixture_.clock.boot() + within,
             .deletion = fixture_.deletion,

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 class SystemdManagerLab : public ::testing::Test {
  protected:
   Result<JobOutcome> job(UnitVerb verb, const std::string& unit, Duration timeout = 20s) {
-    return manager_->run_job(verb, unit, timeout, cancel_);
+    return manager_->run_job({verb, unit, timeout}, cancel_);
   }
   UnitState state(const std::string& unit) {
     auto result = manager_->unit(unit, 5s);

@@ -19,6 +19,7 @@ struct ActionFixture {
     return {.paths = paths,
             .clock = clock,
             .log = log,
+            .isolation = isolation,
             .cancel = cancel,
             .deadline = clock.boot() + within,
             .deletion = deletion,
@@ -30,6 +31,7 @@ struct ActionFixture {
   const Clock& clock;
   HostPaths paths;
   RecordingLog log;
+  Isolation isolation;
   CancelToken cancel;
   remediation::DeletionPolicy deletion;
   std::vector<std::string> watched_services;

@@ -2,6 +2,7 @@
 
 #include "exporter/base/systemd.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,10 +23,12 @@ struct FakeSystemdState {
   std::string version = "252.39-1~deb12u1";
   std::optional<Error> failure;  // of every call
   std::string job_result = "done";
-  bool start_limit_hit = false;                // jobs are refused until reset_failed
-  std::map<std::string, UnitState> after_job;  // what a job makes of a unit
-  std::map<std::string, UnitState> settled;    // and what it is a moment later
-  std::vector<std::string> calls;              // "restart a.service", "units a.service,b.service"
+  bool start_limit_hit = false;                   // jobs are refused until reset_failed
+  std::function<void(UnitState&)> before_job;     // what somebody else does to a unit before a job is queued
+  std::function<void(UnitState&)> after_refusal;  // and after one was refused at a start limit
+  std::map<std::string, UnitState> after_job;     // what a job makes of a unit
+  std::map<std::string, UnitState> settled;       // and what it is a moment later
+  std::vector<std::string> calls;                 // "restart a.service", "units a.service,b.service"
 };
 
 /// systemd as the test has it, for what a real one cannot be brought to in a unit test.
@@ -70,12 +73,19 @@ class FakeSystemd final : public SystemdManager {
   }
   Result<std::string> system_state(Duration) override { return answer(state_->system_state); }
   Result<std::string> version(Duration) override { return answer(state_->version); }
-  Result<JobOutcome> run_job(UnitVerb verb, std::string_view unit, Duration, const CancelToken&) override {
-    static constexpr const char* kVerbs[] = {"start", "stop", "restart"};
-    const std::string name(unit);
-    state_->calls.push_back(kVerbs[static_cast<int>(verb)] + (" " + name));
+  Result<JobOutcome> run_job(const JobRequest& request, const CancelToken&) override {
+    const std::string& name = request.unit;
     if (state_->failure) return *state_->failure;
-    if (state_->start_limit_hit) return JobOutcome{"failed", state_->units[name], state_->units[name]};
+    if (state_->before_job) state_->before_job(state_->units[name]);
+    if (Status allowed = request.guard ? request.guard(state_->units[name]) : Status(); !allowed) {
+      return std::move(allowed).error();
+    }
+    state_->calls.push_back(std::string(to_string(request.verb)) + " " + name);
+    if (state_->start_limit_hit) {
+      const JobOutcome refused{"failed", state_->units[name], state_->units[name]};
+      if (state_->after_refusal) state_->after_refusal(state_->units[name]);
+      return refused;
+    }
     JobOutcome outcome{state_->job_result, state_->units[name], state_->units[name]};
     if (const auto after = state_->after_job.find(name); after != state_->after_job.end()) {
       outcome.after = state_->units[name] = after->second;
@@ -88,6 +98,13 @@ class FakeSystemd final : public SystemdManager {
   Status reset_failed(std::string_view unit, Duration) override {
     state_->calls.push_back("reset-failed " + std::string(unit));
     state_->start_limit_hit = false;
+    // As systemd 252 has it: the unit is inactive then, and nothing tells any more that it had failed.
+    UnitState& state = state_->units[std::string(unit)];
+    if (state.active_state == "failed") {
+      state.active_state = "inactive";
+      state.sub_state = "dead";
+      state.result = "success";
+    }
     return {};
   }
 

@@ -2,11 +2,11 @@
 
 #include "exporter/base/clock.h"
 #include "exporter/base/file.h"
-#include "exporter/base/host_paths.h"
 #include "exporter/base/result.h"
-#include "remediation/actions/arguments.h"
+#include "remediation/actions/action.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <sys/types.h>
@@ -29,25 +29,28 @@ struct FreeTarget {
 };
 FreeTarget make_target(const FreeSpace& space, const Amount& bytes, const Amount& inodes);
 
-/// The file system that holds a path, kept by a descriptor: a mount on top later changes nothing.
+/// The file system that holds a path, kept by a descriptor: a mount on top later changes nothing. One that
+/// does not answer is waited for as long as the step of `context` may take, and no longer: timed_out,
+/// cancelled.
 class FileSystem {
  public:
   /// `path` as the host names it; also a file.
-  static Result<FileSystem> open(const HostPaths& paths, const std::string& path);
-  Result<FreeSpace> space() const;
+  static Result<FileSystem> open(const ActionContext& context, const std::string& path);
+  Result<FreeSpace> space(const ActionContext& context) const;
   dev_t device() const { return device_; }
 
   /// Tells the truth about `target` after files of `bytes` and `files` in all have been removed. Some file
   /// systems (Btrfs, XFS) show freed space late; before that is taken for not enough, they are told to finish
   /// (syncfs(2)), at most once a second.
-  Result<bool> met(const FreeTarget& target, std::uint64_t bytes, std::uint64_t files, const Clock& clock);
+  Result<bool> met(const FreeTarget& target, std::uint64_t bytes, std::uint64_t files,
+                   const ActionContext& context);
 
  private:
   FileSystem(std::string path, FileDescriptor fd, dev_t device)
-      : path_(std::move(path)), fd_(std::move(fd)), device_(device) {}
+      : path_(std::move(path)), fd_(std::make_shared<FileDescriptor>(std::move(fd))), device_(device) {}
 
   std::string path_;
-  FileDescriptor fd_;
+  std::shared_ptr<const FileDescriptor> fd_;  ///< held by a question that hangs, too
   dev_t device_;
   bool based_ = false;  // what it showed, and what had been removed, when that was last known to agree
   FreeSpace base_;

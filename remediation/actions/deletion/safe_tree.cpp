@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace chiron::remediation {
@@ -47,9 +48,18 @@ Error open_error(int errnum, const std::string& path) {
   }
 }
 
+/// The device of what an O_PATH descriptor stands for, from what the kernel knows by itself (statx(2),
+/// AT_STATX_DONT_SYNC, no field wanted: stx_dev is always there).
+std::optional<dev_t> device_of(int fd) {
+  struct statx info {};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &info) != 0) return {};
+  return ::makedev(info.stx_dev_major, info.stx_dev_minor);
+}
+
 }  // namespace
 
-Result<SafeTree> SafeTree::open(const HostPaths& paths, const std::string& root) {
+Result<SafeTree> SafeTree::open(const HostPaths& paths, const std::string& root,
+                                std::optional<dev_t> only_on) {
   if (root == "/" || root.empty() || root.front() != '/') {
     return Error(ErrorCode::invalid_argument, fmt::format("{} cannot be a deletion root", quoted(root)));
   }
@@ -57,8 +67,11 @@ Result<SafeTree> SafeTree::open(const HostPaths& paths, const std::string& root)
   const FileDescriptor anchor(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!anchor) return Error::from_errno(errno, top);
   // Mounts on the way to a root are the administrator's; only below it none is crossed.
-  FileDescriptor fd(open_below(anchor.get(), root.substr(1), O_RDONLY | O_DIRECTORY | O_NONBLOCK,
-                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
+  constexpr std::uint64_t kNoLinks = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  FileDescriptor fd(open_below(anchor.get(), root.substr(1), O_PATH | O_DIRECTORY, kNoLinks));
+  if (fd && only_on && device_of(fd.get()) != only_on)
+    return Error(ErrorCode::failed_precondition, fmt::format("{} is on another file system", root));
+  if (fd) fd = FileDescriptor(open_below(fd.get(), ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK, kNoLinks));
   if (!fd && errno == ELOOP) {
     return Error(
         ErrorCode::failed_precondition,

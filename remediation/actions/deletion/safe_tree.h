@@ -4,6 +4,7 @@
 #include "exporter/base/host_paths.h"
 #include "exporter/base/result.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,10 @@ namespace chiron::remediation {
 class SafeTree {
  public:
   /// `root` as the host names it, absolute and clean. None of its components may be a symbolic link.
-  /// not_found when it does not exist; invalid_argument for "/".
-  static Result<SafeTree> open(const HostPaths& paths, const std::string& root);
+  /// not_found when it does not exist; invalid_argument for "/"; failed_precondition when it lies on another
+  /// device than `only_on`, whose file system is not asked anything then: it might hang.
+  static Result<SafeTree> open(const HostPaths& paths, const std::string& root,
+                               std::optional<dev_t> only_on = {});
 
   /// A directory below, for reading and as the anchor of unlinkat(2). "" is the root itself. Paths longer
   /// than PATH_MAX are taken in pieces. Fails for what is no directory, a link, or on another mount or

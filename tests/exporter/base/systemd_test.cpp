@@ -46,7 +46,7 @@ void expect_all_fail(SystemdManager& manager, ErrorCode code, Duration timeout) 
   EXPECT_EQ(manager.units({"a.service"}, timeout).error().code(), code);
   EXPECT_EQ(manager.system_state(timeout).error().code(), code);
   EXPECT_EQ(manager.version(timeout).error().code(), code);
-  EXPECT_EQ(manager.run_job(UnitVerb::restart, "a.service", timeout, cancel).error().code(), code);
+  EXPECT_EQ(manager.run_job({UnitVerb::restart, "a.service", timeout}, cancel).error().code(), code);
   EXPECT_EQ(manager.reset_failed("a.service", timeout).error().code(), code);
 }
 
@@ -91,7 +91,7 @@ TEST(SystemdManagerTest, RefusesNamesBeforeItAsksTheBus) {
   const CancelToken cancel;
   EXPECT_EQ(manager->unit("../../etc", 1s).error().code(), ErrorCode::invalid_argument);
   EXPECT_EQ(manager->reset_failed("a b.service", 1s).error().code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(manager->run_job(UnitVerb::stop, "x", 1s, cancel).error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(manager->run_job({UnitVerb::stop, "x", 1s}, cancel).error().code(), ErrorCode::invalid_argument);
 }
 
 TEST(SystemdManagerTest, ACancelledJobIsNotStarted) {
@@ -100,7 +100,8 @@ TEST(SystemdManagerTest, ACancelledJobIsNotStarted) {
   const auto manager = make_systemd_manager({"unix:path=" + (dir / "bus")});
   CancelToken cancel;
   cancel.cancel();
-  EXPECT_EQ(manager->run_job(UnitVerb::stop, "a.service", 10s, cancel).error().code(), ErrorCode::cancelled);
+  EXPECT_EQ(manager->run_job({UnitVerb::stop, "a.service", 10s}, cancel).error().code(),
+            ErrorCode::cancelled);
   EXPECT_EQ(silent.connections(), 0);
 }
 

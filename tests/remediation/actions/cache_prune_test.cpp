@@ -30,6 +30,7 @@ class CachePruneTest : public ::testing::Test {
     return {.paths = paths_,
             .clock = system_clock(),
             .log = log_,
+            .isolation = isolation_,
             .cancel = cancel_,
             .deadline = system_clock().boot() + timeout,
             .deletion = deletion_,
@@ -70,6 +71,7 @@ class CachePruneTest : public ::testing::Test {
 
   HostPaths paths_;
   testing::RecordingLog log_;
+  Isolation isolation_;
   CancelToken cancel_;
   DeletionPolicy deletion_;
   std::vector<std::string> services_;

@@ -164,7 +164,7 @@ class ServiceActionTest : public ::testing::Test {
   Status run(const std::string& unit = "web.service") {
     T action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd_); });
     if (Status filled = ArgumentBuilder().text("unit", unit).fill(action); !filled) return filled;
-    ActionContext context = fixture_.context();
+    ActionContext context = fixture_.context(within_);
     context.manual = manual_;
     return action.run(context, report_);
   }
@@ -183,6 +183,7 @@ class ServiceActionTest : public ::testing::Test {
   ActionFixture fixture_;
   Report report_;
   bool manual_ = false;
+  Duration within_ = std::chrono::seconds(30);
 };
 
 TEST_F(ServiceActionTest, RestartsAFailedUnit) {
@@ -197,8 +198,9 @@ TEST_F(ServiceActionTest, RestartsAFailedUnit) {
 TEST_F(ServiceActionTest, ResetsAStartLimit) {
   systemd_->units["web.service"].result = "start-limit-hit";
   ASSERT_TRUE(run<ServiceStart>());
-  EXPECT_THAT(systemd_->calls, ::testing::ElementsAre("unit web.service", "reset-failed web.service",
-                                                      "start web.service", "unit web.service"));
+  EXPECT_THAT(systemd_->calls,
+              ::testing::ElementsAre("unit web.service", "unit web.service", "reset-failed web.service",
+                                     "start web.service", "unit web.service"));
 }
 
 TEST_F(ServiceActionTest, ResetsAStartLimitThatShowsOnlyWhenTried) {
@@ -206,8 +208,68 @@ TEST_F(ServiceActionTest, ResetsAStartLimitThatShowsOnlyWhenTried) {
   const Status status = run<ServiceRestart>();
   ASSERT_TRUE(status) << status.error().to_string();
   EXPECT_THAT(systemd_->calls,
-              ::testing::ElementsAre("unit web.service", "restart web.service", "reset-failed web.service",
-                                     "restart web.service", "unit web.service"));
+              ::testing::ElementsAre("unit web.service", "restart web.service", "unit web.service",
+                                     "reset-failed web.service", "restart web.service", "unit web.service"));
+}
+
+TEST_F(ServiceActionTest, JudgesAgainRightBeforeTheJobIsQueued) {
+  struct Case {
+    const char* what;
+    std::function<void(UnitState&)> meanwhile;
+    const char* says;
+  };
+  const Case cases[] = {
+      {"masked", [](UnitState& unit) { unit.load_state = "masked"; }, "masked"},
+      {"stopped for good",
+       [](UnitState& unit) { unit = down("inactive", "success", {.code = CLD_KILLED, .status = SIGKILL}); },
+       "not watched"},
+      {"a job of somebody else", [](UnitState& unit) { unit.job = 7; }, "job under way"},
+      {"started anew", [](UnitState& unit) { unit.invocation_id = "cc"; }, "by somebody else meanwhile"},
+      {"given a denied name", [](UnitState& unit) { unit.names.push_back("sshd.service"); }, "never touched"},
+      {"made an alias",
+       [](UnitState& unit) {
+         unit.id = "other.service";
+         unit.names = {"other.service", "web.service"};
+       },
+       "has become other.service"},
+  };
+  for (const Case& one : cases) {
+    SetUp();
+    systemd_->before_job = one.meanwhile;
+    const Status status = run<ServiceRestart>();
+    ASSERT_FALSE(status) << one.what;
+    EXPECT_THAT(status.error().to_string(), HasSubstr(one.says)) << one.what;
+    EXPECT_FALSE(asked("restart web.service")) << one.what;
+  }
+}
+
+TEST_F(ServiceActionTest, WhatIsThereAlreadyWhenTheJobIsDueIsLeft) {
+  systemd_->before_job = [](UnitState& unit) { unit.active_state = "active"; };
+  EXPECT_THAT(run<ServiceStart>().error().to_string(), HasSubstr("left alone: it is active"));
+  EXPECT_FALSE(asked("start web.service"));
+}
+
+TEST_F(ServiceActionTest, JudgesAgainBeforeAndAfterAStartLimitIsReset) {
+  systemd_->start_limit_hit = true;
+  systemd_->after_refusal = [](UnitState& unit) { unit.load_state = "masked"; };
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("masked"));
+  EXPECT_FALSE(asked("reset-failed web.service"));
+
+  SetUp();
+  systemd_->calls.clear();
+  systemd_->after_refusal = nullptr;
+  systemd_->before_job = [this](UnitState& unit) {
+    if (!systemd_->start_limit_hit) unit.job = 7;
+  };
+  EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("job under way"));
+  EXPECT_TRUE(asked("reset-failed web.service"));
+  EXPECT_EQ(std::ranges::count(systemd_->calls, "restart web.service"), 1) << "the one that was refused";
+}
+
+TEST_F(ServiceActionTest, QueuesNothingPastTheDeadline) {
+  within_ = Duration::zero();
+  EXPECT_EQ(run<ServiceRestart>().error().code(), ErrorCode::timed_out);
+  EXPECT_FALSE(asked("restart web.service"));
 }
 
 TEST_F(ServiceActionTest, AcceptedIsNotDone) {

@@ -178,6 +178,48 @@ TEST_F(Operation, APauseHoldsOverARestartUntilResumed) {
   ASSERT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
 }
 
+TEST_F(Operation, APauseLetsAStepFinishAndBeginsNoOther) {
+  hangs();
+  RemedySpec spec = remedy();
+  spec.steps.push_back(spec.steps.front());
+  start({spec});
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+  ASSERT_TRUE(remediator_->pause("restart-web", std::nullopt).ok());
+  gate_->open();
+  ASSERT_TRUE(eventually([&] { return ended("cancelled"); }));
+  const RunRecord run = history("cancelled").front();
+  EXPECT_EQ(run.reason, "paused before step 1");
+  ASSERT_EQ(run.steps.size(), 1u);
+  EXPECT_EQ(run.steps.front().outcome, "succeeded");
+}
+
+TEST_F(Operation, APauseStopsAtOnceWhatCanBeStoppedCleanly) {
+  waits_for_cancel();
+  start({remedy("restart-web", &testing::kStoppable), remedy("other")});
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
+  ASSERT_TRUE(remediator_->pause("other", std::nullopt).ok());
+  EXPECT_EQ(remediator_->active().size(), 1u) << "not its remedy";
+  ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
+  ASSERT_TRUE(eventually([&] { return ended("cancelled"); }));
+  EXPECT_EQ(history("cancelled").front().reason, "paused: step 0 (test.stoppable): cancelled");
+}
+
+TEST_F(Operation, APauseLetsTheVerificationOfWhatWasDoneEnd) {
+  frames_ = false;
+  RemedySpec spec = remedy("restart-web", &testing::kStoppable);
+  spec.verify.within = 20s;
+  start({spec});
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return !history("verifying").empty(); }));
+  ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
+  holds_ = false;
+  frames_ = true;
+  frame();
+  EXPECT_TRUE(eventually([&] { return ended("succeeded"); }));
+}
+
 TEST_F(Operation, PausesThatCannotBeReadPauseEverything) {
   start({remedy()});
   ASSERT_TRUE(ledger_->put("pauses", "{broken").ok());

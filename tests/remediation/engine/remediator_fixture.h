@@ -66,6 +66,8 @@ inline std::unique_ptr<Action> make_fake() { return std::make_unique<FakeAction>
 inline const ActionInfo kFake{"test.act", "acts in tests", 10s, &make_fake};
 inline const ActionInfo kShort{"test.short", "the same, with little time", 50ms, &make_fake};
 
+inline const ActionInfo kStoppable{"test.stoppable", "works object by object", 10s, &make_fake, true};
+
 inline ArgumentValue text(std::string value) {
   ArgumentValue argument;
   argument.texts.push_back(std::move(value));

@@ -73,6 +73,24 @@ TEST(RemedyCheck, RefusesVerificationThatCannotClearInTime) {
   EXPECT_THAT(findings(remedy + "    verify: {expr: node_load1 < 5}\n"), IsEmpty());
 }
 
+TEST(RemedyCheck, WarnsOfAVerificationThatSaysNothing) {
+  const std::string remedy =
+      "    on: {alerts: ['alertname=\"DiskFull\"']}\n    target: x\n    verify: {expr: '";
+  const auto found = [&](const std::string& expr) { return findings(remedy + expr + "'}\n"); };
+  for (const char* always :
+       {"1", "-(2)", "vector(0)", "up == 1 or vector(1)", "vector(1) * 2", "vector(1) == bool 2"})
+    EXPECT_THAT(found(always), ElementsAre(HasSubstr("vacuous-verify: verify: it holds whatever"))) << always;
+  EXPECT_THAT(found("0"), ElementsAre(HasSubstr("can never hold")));
+  for (const char* present : {"up", "up == bool 1", "sum(up)", "rate(up[1m])", "up and up", "up / up", "-up",
+                              "max_over_time((up == bool 1)[5m:])", "clamp_min(up, 0)"})
+    EXPECT_THAT(found(present), ElementsAre(HasSubstr("as soon as there are samples"))) << present;
+  for (const char* sound :
+       {"up == 1", "sum(up == 1)", "absent(up == 0)", "up unless up", "1 < up", "scalar(up)",
+        "scalar(up) == bool 1", "max_over_time((up > 0)[5m:])", "up and up == 1", "time() > bool 5",
+        "vector(1) == 1", "vector(time()) > 5", "vector(1) and up == 1"})
+    EXPECT_THAT(found(sound), IsEmpty()) << sound;
+}
+
 TEST(RemedyCheck, RefusesANameTwiceOverFiles) {
   const std::string text =
       "remedies:\n  - name: a\n    steps: [disk.rescue: {path: /srv/backup}]\n"

@@ -64,5 +64,68 @@ TEST_F(LabelsInSteps, NeedTheAllowListAndAreNeverTheProgram) {
   EXPECT_EQ(reason("plain", "sh"), Suppression::target_not_allowed);
 }
 
+class LabelsInPatterns : public ::testing::Test {
+ protected:
+  Target target(const std::string& target, const std::string& pattern, const std::string& label) {
+    RemedySpec remedy;
+    remedy.target = *rules::Template::compile(target);
+    remedy.targets = std::vector<std::string>{"*"};
+    ArgumentValue globs;
+    globs.shape = ArgumentValue::Shape::list;
+    globs.texts = {pattern};
+    remedy.steps.push_back({find_action("disk.rescue"), {{"globs", globs}}, {}});
+    const Labels labels{{"x", label}};
+    return target_for(remedy, {.labels = &labels});
+  }
+};
+
+TEST_F(LabelsInPatterns, FillInNoWildcards) {
+  EXPECT_TRUE(target("/srv", "/srv/{{ $labels.x }}/*.log", "web-1").ok());
+  for (const char* label : {"*", "**", "we?", "[a-z]", "a\\b", ""}) {
+    EXPECT_EQ(target("/srv", "/srv/{{ $labels.x }}/*.log", label).reason, Suppression::target_not_allowed)
+        << label;
+  }
+  EXPECT_EQ(target("/srv", "/srv/{{ $labels.absent }}/*.log", "web").reason, Suppression::target_not_allowed);
+}
+
+TEST_F(LabelsInPatterns, NorDoesATargetThatComesFromLabels) {
+  EXPECT_TRUE(target("{{ $labels.x }}", "/srv/{{ $target }}/*.log", "web-1").ok());
+  EXPECT_EQ(target("{{ $labels.x }}", "/srv/{{ $target }}/*.log", "*").reason,
+            Suppression::target_not_allowed);
+  EXPECT_TRUE(target("/srv/a*", "{{ $target }}/*.log", "web").ok()) << "written by the operator";
+}
+
+class LabelsInVerification : public ::testing::Test {
+ protected:
+  Target target(const std::string& expr, const std::string& label) {
+    RemedySpec remedy;
+    remedy.target = *rules::Template::compile("web");
+    remedy.targets = std::vector<std::string>{"*"};
+    remedy.verify.expr = *rules::Template::compile(expr);
+    const Labels labels{{"x", label}};
+    return target_for(remedy, {.labels = &labels});
+  }
+};
+
+TEST_F(LabelsInVerification, StayInTheirStrings) {
+  const std::string plain = R"(up{name="{{ $labels.x }}"} == 1)";
+  for (const char* label : {"web.service", "a b", "{}", "vector(1)", "a,b", "50%", "\xc3\xa9"})
+    EXPECT_TRUE(target(plain, label).ok()) << label;
+  for (const char* label : {R"("} or vector(1) or up{name=")", R"(a",name!=")", "a\\", "a\nb"})
+    EXPECT_EQ(target(plain, label).reason, Suppression::target_not_allowed) << label;
+  const std::string written_as_a_string = R"(up{name={{ printf "%q" $labels.x }}} == 1)";
+  for (const char* label : {R"("} or vector(1))", R"(dev-disk-by\x2duuid.mount)"})
+    EXPECT_TRUE(target(written_as_a_string, label).ok()) << label;
+}
+
+TEST_F(LabelsInVerification, WidenNoRegularExpressionAndAddNoWords) {
+  const std::string regex = R"(up{name=~"{{ $labels.x }}-.*"} == 1)";
+  EXPECT_TRUE(target(regex, "web.service").ok());
+  for (const char* label : {".*", "a|b", "(a)?"})
+    EXPECT_EQ(target(regex, label).reason, Suppression::target_not_allowed) << label;
+  EXPECT_TRUE(target("{{ $labels.x }} == 1", "up").ok());
+  EXPECT_EQ(target("{{ $labels.x }} == 1", "vector(1) or up").reason, Suppression::target_not_allowed);
+}
+
 }  // namespace
 }  // namespace chiron::remediation
