@@ -170,6 +170,12 @@ void read_services(yaml::Reader& root, Config& config) {
   }
 }
 
+void read_files(yaml::Reader& root, std::string_view key, std::vector<FilePattern>& files) {
+  if (!root.strings(key)) return;
+  files.clear();
+  for (const auto& [text, node] : texts_of(root, key)) files.push_back({text, node.where()});
+}
+
 void read_overrides(yaml::Reader& root, Config& config) {
   const yaml::Node all = root.node("remedies");
   if (!all) return;
@@ -253,8 +259,8 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_probes(root, config);
   read_overrides(root, config);
   read_deletion(root, config);
-  if (auto files = root.strings("rule_files")) config.rule_files = *std::move(files);
-  if (auto files = root.strings("remedy_files")) config.remedy_files = *std::move(files);
+  read_files(root, "rule_files", config.rule_files);
+  read_files(root, "remedy_files", config.remedy_files);
   read_external_labels(settings.reader_of("identity"), config);
   root.not_supported({"alertmanagers"});
   settings.read_all();
