@@ -53,8 +53,17 @@ class SettingReader {
            std::count(setting.key.begin(), setting.key.end(), '.') == 1;
   }
 
+  /// Where the last key begins: what follows a collector's name is one, dots and all (cpu: {info: true,
+  /// info.flags-include: x}), since an option may be named below another.
+  static std::size_t last_step(const std::string& key) {
+    constexpr std::string_view kCollectors = "collectors.";
+    const std::size_t option =
+        key.starts_with(kCollectors) ? key.find('.', kCollectors.size()) : std::string::npos;
+    return option != std::string::npos ? option : key.rfind('.');
+  }
+
   void read(const Setting& setting) {
-    const std::size_t dot = setting.key.rfind('.');
+    const std::size_t dot = last_step(setting.key);
     const std::string prefix = dot == std::string::npos ? "" : setting.key.substr(0, dot);
     const std::string key = dot == std::string::npos ? setting.key : setting.key.substr(dot + 1);
     if (prefix.starts_with("collectors.") && !options_are_given(prefix)) return;

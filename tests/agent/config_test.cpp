@@ -57,6 +57,13 @@ TEST_F(ConfigTest, CollectorsAreSwitchesOrMappingsOfTheirOptions) {
   EXPECT_EQ(config.settings.text("collector.filesystem.mount-points-exclude"), "^/snap/");
 }
 
+TEST_F(ConfigTest, AnOptionNamedBelowAnotherIsGivenBesideIt) {
+  const Config config = load("collectors: {cpu: {info: true, info.flags-include: '^avx'}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_TRUE(config.settings.flag("collector.cpu.info"));
+  EXPECT_EQ(config.settings.text("collector.cpu.info.flags-include"), "^avx");
+}
+
 TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
   load(
       "sampling: {intervall: 5s}\n"
