@@ -3,6 +3,7 @@
 #include "agent/cli_print.h"
 #include "agent/table.h"
 #include "exporter/base/file.h"
+#include "remediation/ledger/ledger.h"
 #include "tests/support/temp_dir.h"
 
 #include <fcntl.h>
@@ -171,6 +172,23 @@ TEST(Cli, AskingWithoutAnAgentFailsAndSaysSo) {
   const Outcome outcome = run({"status", "--storage.path", "/nonexistent"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("no agent answers at /nonexistent/control.sock"));
+}
+
+TEST(Cli, AConfigurationThatIsNamedAndCannotBeReadLeadsToNoOtherAgent) {
+  const testing::TempDir dir;
+  const Outcome outcome = run({"remedy", "pause", "--config.file", dir / "absent.yml"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "chiron: " + dir / "absent.yml" + ": No such file or directory\n");
+  EXPECT_THAT(run({"status", "--config.file", dir / "absent.yml", "--storage.path", dir / "state"}).err,
+              ::testing::HasSubstr("no agent answers at"));
+}
+
+TEST(Cli, HistoryTellsNoneFromNoneOfThatKind) {
+  const testing::TempDir dir;
+  ASSERT_TRUE(remediation::Ledger::open({.directory = dir / ""}, system_clock(), null_log()).ok());
+  EXPECT_EQ(run({"history", "--storage.path", dir / ""}).out, "no runs yet\n");
+  EXPECT_EQ(run({"history", "--storage.path", dir / "", "--remedy", "x"}).out, "no such runs\n");
+  EXPECT_EQ(run({"history", "--storage.path", dir / "", "--remedy", "x", "--json"}).out, "[]\n");
 }
 
 TEST(Cli, ListsActionsWithTheirArguments) {
