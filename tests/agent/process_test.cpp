@@ -23,6 +23,14 @@ class Process : public ::testing::Test {
     EXPECT_EQ(::lstat(path.c_str(), &found), 0) << path;
     return found.st_mode & 0777;
   }
+  /// What health says of one thing; of others, such as this host's container engine, a test knows nothing.
+  static std::string problem(const AgentProcess& agent, const std::string& what) {
+    const nlohmann::json health = agent.ask({{"command", "health"}});
+    for (const auto& one : health["problems"]) {
+      if (one["what"] == what) return one["detail"].get<std::string>();
+    }
+    return {};
+  }
   static nlohmann::json sleeping_run(const std::string& script) {
     return {{"command", "action.run"},
             {"action", "command.run"},
@@ -36,7 +44,7 @@ TEST_F(Process, TellsTheServiceManagerHowItFares) {
   AgentProcess agent(dir_, {});
   ASSERT_TRUE(agent.notified(kReady));
   EXPECT_TRUE(agent.logged("\"serving\""));
-  EXPECT_EQ(agent.ask({{"command", "health"}})["status"], "ok") << agent.log();
+  EXPECT_NE(agent.ask({{"command", "health"}})["status"], "failing") << agent.log();
   // At least one between two passes, which are 5 s apart.
   EXPECT_TRUE(agent.notified("WATCHDOG=1") && agent.notified("WATCHDOG=1") && agent.notified("WATCHDOG=1"));
   agent.signal(SIGTERM);
@@ -75,13 +83,13 @@ TEST_F(Process, ReloadsOnSighupAllOrNothing) {
   agent.signal(SIGHUP);
   ASSERT_TRUE(agent.notified("the last reload failed"));
   EXPECT_EQ(mode(), "automatic");
-  EXPECT_THAT(agent.ask({{"command", "health"}}).dump(), HasSubstr("frobnicate"));
+  EXPECT_THAT(problem(agent, "configuration"), HasSubstr("frobnicate"));
 
   agent.configure("remedies: {rescue-disk: {mode: dry-run}}\n");
   agent.signal(SIGHUP);
   ASSERT_TRUE(agent.notified(kReady));
   EXPECT_EQ(mode(), "dry-run");
-  EXPECT_EQ(agent.ask({{"command", "health"}})["status"], "ok");
+  EXPECT_EQ(problem(agent, "configuration"), "");
 }
 
 TEST_F(Process, SigtermEndsARunWithinTwoSecondsAndRecordsIt) {
@@ -122,7 +130,7 @@ TEST_F(Process, ASecondAgentOnTheDirectoryRefusesAndTheFirstGoesOn) {
   AgentProcess second(elsewhere, {.storage = first.storage()});
   EXPECT_EQ(second.wait_for_exit(), 1);
   EXPECT_THAT(second.log(), HasSubstr("another agent (process " + std::to_string(first.pid()) + ")"));
-  EXPECT_EQ(first.ask({{"command", "health"}})["status"], "ok");
+  EXPECT_NE(first.ask({{"command", "health"}})["status"], "failing");
 }
 
 TEST_F(Process, AFaultyStartEndsWithACodeAndTheFault) {
@@ -150,7 +158,7 @@ TEST_F(Process, ComesUpOnAFullDiskAndRunsRemediesOnceThereIsRoom) {
     }
     AgentProcess agent(dir_, {.storage = disk + "/state"});
     ASSERT_TRUE(agent.notified(kReady)) << agent.log();
-    EXPECT_EQ(agent.ask({{"command", "health"}})["status"], "degraded");
+    EXPECT_THAT(problem(agent, "ledger"), HasSubstr("the ledger's disk is full"));
     EXPECT_THAT(agent.ask({{"command", "query"}, {"query", "chiron_ledger_open"}}).dump(),
                 HasSubstr(R"("0"])"));
     EXPECT_THAT(agent.ask(sleeping_run("true")).dump(), HasSubstr("could not be recorded"));
@@ -158,7 +166,7 @@ TEST_F(Process, ComesUpOnAFullDiskAndRunsRemediesOnceThereIsRoom) {
 
     ASSERT_EQ(::unlink((disk + "/filler").c_str()), 0);
     ASSERT_TRUE(agent.logged("ledger opened")) << agent.log();
-    EXPECT_EQ(agent.ask({{"command", "health"}})["status"], "ok");
+    EXPECT_EQ(problem(agent, "ledger"), "");
     EXPECT_TRUE(agent.ask(sleeping_run("true")).is_string());
     EXPECT_THAT(agent.ask({{"command", "remedies"}}).dump(),
                 HasSubstr("rescue-disk is paused until resumed"));
