@@ -56,6 +56,7 @@ std::vector<std::string> default_values(const Setting& setting) {
 
 std::vector<std::string> texts_of(const std::vector<FilePattern>& files) {
   std::vector<std::string> texts;
+  texts.reserve(files.size());
   for (const FilePattern& file : files) texts.push_back(file.text);
   return texts;
 }

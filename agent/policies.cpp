@@ -121,6 +121,7 @@ void apply(const RemedyOverride& tuned, remediation::RemedySpec& remedy) {
 void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>& remedies,
                      DiagnosticSink& sink) {
   std::vector<std::string_view> names;
+  names.reserve(remedies.size());
   for (const remediation::RemedySpec& remedy : remedies) names.push_back(remedy.name);
   for (const auto& [name, tuned] : config.remedies) {
     const auto remedy = std::find_if(remedies.begin(), remedies.end(),
