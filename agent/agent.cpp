@@ -3,8 +3,10 @@
 #include "agent/api.h"
 #include "agent/control.h"
 #include "agent/control_commands.h"
+#include "agent/deferred_ledger.h"
 #include "agent/findings.h"
 #include "agent/loop.h"
+#include "agent/retry.h"
 #include "agent/rule_metrics.h"
 #include "agent/state_dir.h"
 #include "agent/state_saver.h"
@@ -23,6 +25,10 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kAlertStateKey = "alert-state";
+constexpr Duration kRetryEvery = std::chrono::seconds(2);
+
+/// What may end by itself while the agent does without.
+bool is_want_of_room(const Error& error) { return error.code() == ErrorCode::exhausted; }
 
 CollectorOptions options_of(const CollectorInfo& info, const Settings& settings) {
   CollectorOptions options;
@@ -57,7 +63,7 @@ struct AgentParts {
   Catalogue catalogue;
   SelfMetrics metrics;
   Store store;
-  std::unique_ptr<remediation::Ledger> ledger;
+  std::unique_ptr<DeferredLedger> ledger;
   std::unique_ptr<Sampler> sampler;
   std::unique_ptr<rules::Engine> rules;
   std::unique_ptr<remediation::Remediator> remediator;
@@ -68,19 +74,25 @@ struct AgentParts {
   std::unique_ptr<ControlCommands> commands;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<ControlServer> control;
-  Mutex reload_mutex;  // one reload at a time
+  std::unique_ptr<Retry> retry;  // of what found no room at the start
+  Mutex reload_mutex;            // one reload at a time
   Mutex fault_mutex;
   std::string reload_fault CHIRON_GUARDED_BY(fault_mutex);  // of the last reload, "" when it went well
   std::vector<rules::Alert> firing;                         // loop thread only
   SelfMetrics::Gauge* reload_successful = nullptr;
   SelfMetrics::Gauge* reload_time = nullptr;
+  SelfMetrics::Gauge* ledger_open = nullptr;
   Status open_state();
+  Status open_ledger();
   Status make_sampler();
   Status make_rules();
   Status make_remediator();
   Status load_policies_at_start();
   void apply(const Config& fresh, Policies policies);
   Status serve();
+  Status start_control();
+  Status take_up_ledger();
+  bool catch_up();
   void after_pass(PassTime pass);
   Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
   std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
@@ -92,13 +104,24 @@ Status AgentParts::open_state() {
   auto opened = StateDir::open(config.settings.text("storage.path"), control_group());
   if (!opened.ok()) return opened.error();
   state.emplace(*std::move(opened));
-  auto made = remediation::Ledger::open({.directory = state->path()}, clock, log);
-  if (!made.ok()) {
-    return std::move(made).error().wrap("cannot open the ledger in " + state->path() +
-                                        " (another directory: --storage.path)");
-  }
-  ledger = *std::move(made);
+  ledger = std::make_unique<DeferredLedger>(DeferredLedger::Options{.directory = state->path()}, clock, log);
+  ledger_open =
+      &metrics.gauge("chiron_ledger_open",
+                     "Whether the ledger is open; 0 while its disk has had no room for it since the "
+                     "start, and until then no remedy runs.");
+  Status status = open_ledger();
+  if (status.ok() || !is_want_of_room(status.error())) return status;
+  log.error("no ledger", {{"error", status.error().to_string()},
+                          {"effect", "no remedy runs until there is room; sampling and alerts go on"}});
   return {};
+}
+
+Status AgentParts::open_ledger() {
+  Status status = ledger->open();
+  ledger_open->set(status.ok() ? 1 : 0);
+  if (status.ok()) return {};
+  return std::move(status).error().wrap("cannot open the ledger in " + state->path() +
+                                        " (another directory: --storage.path)");
 }
 
 Status AgentParts::make_sampler() {
@@ -188,7 +211,9 @@ Status AgentParts::load_policies_at_start() {
   if (!sink.ok())
     return Error(ErrorCode::invalid_argument, "the rules and remedies have faults\n" + errors_text(sink));
   apply(config, std::move(policies));
-  return remediator->start();
+  if (Status started = remediator->start(); !started.ok()) return started;
+  if (ledger_open->value() != 0) ledger->admit();
+  return {};
 }
 
 void AgentParts::apply(const Config& fresh, Policies policies) {
@@ -217,13 +242,52 @@ Status AgentParts::serve() {
   auto http_server = http::Server::start(std::move(options), make_routes(*views, *loop), log);
   if (!http_server.ok()) return http_server.error();
   server = *std::move(http_server);
-  auto control_server = ControlServer::start(
+  if (Status started = start_control(); !started.ok()) {
+    if (!is_want_of_room(started.error())) return started;
+    log.error("no control socket",
+              {{"error", started.error().to_string()},
+               {"effect", "the command line cannot reach this agent until there is room"}});
+  }
+  loop->start();
+  if (control == nullptr || !ledger->admits()) {
+    retry = std::make_unique<Retry>(kRetryEvery, [this] { return catch_up(); });
+  }
+  return {};
+}
+
+Status AgentParts::start_control() {
+  auto started = ControlServer::start(
       control_socket_path(state->path()),
       [this](const std::string& request, const Peer& peer) { return commands->handle(request, peer); }, log);
-  if (!control_server.ok()) return control_server.error();
-  control = *std::move(control_server);
-  loop->start();
+  if (!started.ok()) return started.error();
+  control = *std::move(started);
   return {};
+}
+
+/// The ledger has opened after the start: first what it knows, then what people held back without it, then
+/// runs.
+Status AgentParts::take_up_ledger() {
+  if (Status opened = open_ledger(); !opened.ok()) return opened;
+  std::vector<std::pair<std::string, std::optional<Duration>>> pauses;
+  const auto note = [&](const std::string& remedy) {
+    if (const auto held = remediator->paused(remedy)) pauses.emplace_back(remedy, held->retry_in);
+    return !pauses.empty();
+  };
+  if (!note("")) {
+    for (const remediation::RemedySpec& remedy : remediator->remedies()) note(remedy.name);
+  }
+  if (Status taken = remediator->take_up(); !taken.ok()) return taken;
+  for (const auto& [remedy, length] : pauses) {
+    if (Status paused = remediator->pause(remedy, length); !paused.ok()) return paused;
+  }
+  ledger->admit();
+  log.info("ledger opened", {{"effect", "remedies run again"}});
+  return {};
+}
+
+bool AgentParts::catch_up() {
+  const bool told = ledger->admits() || take_up_ledger().ok();
+  return (control != nullptr || start_control().ok()) && told;
 }
 
 void AgentParts::after_pass(PassTime pass) {
@@ -317,8 +381,9 @@ std::vector<std::string> Agent::addresses() const { return parts_->server->addre
 
 void Agent::stop(Duration wait) {
   const BootTime deadline = parts_->clock.boot() + wait;
+  parts_->retry.reset();
   // A plan that somebody asked for may take longer than there is time; what it looks at lives on.
-  static_cast<void>(parts_->control->stop(wait / 4));
+  if (parts_->control) static_cast<void>(parts_->control->stop(wait / 4));
   parts_->server->stop();
   parts_->loop->stop();
   parts_->remediator->stop(std::max(Duration::zero(), deadline - parts_->clock.boot()));

@@ -6,9 +6,9 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml.h"
 #include "remediation/actions/action.h"
-#include "remediation/engine/remedy_check.h"
 
 #include <cerrno>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -25,18 +25,22 @@ class Checker {
   void configuration(const GivenOptions& options) {
     const Config config = load_config(options, process_environment(), sink_);
     check_environment(process_environment_names(), sink_);
-    const Policies policies = load_policies(config, sink_);
+    Policies policies = load_policies(config, sink_);
     count(policies.groups);
     remedies_ += policies.remedies.size();
     ++files_;
+    if (!configured_) configured_.emplace();
+    std::move(policies.groups.begin(), policies.groups.end(), std::back_inserter(*configured_));
   }
 
   /// A file is a rule file when it has `groups`, a remedy file when its `remedies` is a list, else a
   /// configuration.
   void file(const std::string& path) {
+    if (!read_.insert(path).second) return;
     auto text = read_file(path, 4 << 20);
     if (!text.ok()) {
       sink_.add(unreadable(path, text.error()));
+      rules_are_faulty_ = true;
       return;
     }
     DiagnosticSink looked;
@@ -44,8 +48,11 @@ class Checker {
     if (!looked.ok()) {
       // Said once, whatever kind of file it was going to be.
       const yaml::Node again = yaml::parse(path, *std::move(text), sink_);
-    } else if (node["groups"]) {
+      rules_are_faulty_ = true;
+    } else if (has_key(node, "groups")) {
+      const std::size_t before = sink_.errors();
       const auto groups = rules::parse_rule_file(path, *std::move(text), sink_);
+      rules_are_faulty_ = rules_are_faulty_ || sink_.errors() > before;
       count(groups);
       std::move(groups.begin(), groups.end(), std::back_inserter(named_.groups));
     } else if (node["remedies"].is_sequence()) {
@@ -59,31 +66,42 @@ class Checker {
     ++files_;
   }
 
-  /// Remedies named are held against the rules named, and those of the configuration.
+  /// Remedies named are held against the rules named and those of the configurations named, or of the one in
+  /// use.
   void together() {
-    if (named_.remedies.empty() || !sink_.ok()) return;
-    DiagnosticSink elsewhere;
-    const Config config = load_config(options_, process_environment(), elsewhere);
-    Policies all = load_policies(config, elsewhere);
-    if (!elsewhere.ok()) all.groups.clear();
-    std::copy(named_.groups.begin(), named_.groups.end(), std::back_inserter(all.groups));
-    remediation::check_against_rules(named_.remedies, all.groups, sink_);
+    if (named_.remedies.empty()) return;
+    if (!configured_) {
+      DiagnosticSink elsewhere;
+      const Config config = load_config(options_, process_environment(), elsewhere);
+      configured_ = load_policies(config, elsewhere).groups;
+      rules_are_faulty_ = rules_are_faulty_ || !elsewhere.ok();
+    }
+    std::move(configured_->begin(), configured_->end(), std::back_inserter(named_.groups));
+    check_together(named_, rules_are_faulty_, sink_);
   }
 
   int report(bool json) const {
     const std::vector<Diagnostic> found = in_order(sink_);
+    const auto errors = static_cast<std::size_t>(std::count_if(
+        found.begin(), found.end(), [](const Diagnostic& one) { return one.severity == Severity::error; }));
     if (json) {
       print(to_json(found) + '\n');
     } else {
       for (const Diagnostic& diagnostic : found) print(to_text(diagnostic) + '\n');
       print(fmt::format("{}: {} in {}, {}; {}, {}\n", counted(files_, "file"), counted(rules_, "rule"),
-                        counted(groups_, "group"), counted(remedies_, "remedy"),
-                        counted(sink_.errors(), "error"), counted(found.size() - sink_.errors(), "warning")));
+                        counted(groups_, "group"), counted(remedies_, "remedy"), counted(errors, "error"),
+                        counted(found.size() - errors, "warning")));
     }
     return sink_.ok() ? kExitOk : kExitFailed;
   }
 
  private:
+  /// `groups:` with nothing after it too.
+  static bool has_key(const yaml::Node& node, std::string_view key) {
+    return std::any_of(node.entries().begin(), node.entries().end(),
+                       [key](const yaml::Node::Entry& entry) { return entry.key.text() == key; });
+  }
+
   void count(const std::vector<rules::GroupSpec>& groups) {
     groups_ += groups.size();
     for (const auto& group : groups) rules_ += group.rules.size();
@@ -92,6 +110,9 @@ class Checker {
   const GivenOptions options_;
   DiagnosticSink sink_;
   Policies named_;
+  std::optional<std::vector<rules::GroupSpec>> configured_;  ///< of the configurations named
+  bool rules_are_faulty_ = false;
+  std::set<std::string> read_;
   std::size_t files_ = 0, groups_ = 0, rules_ = 0, remedies_ = 0;
 };
 

@@ -30,6 +30,13 @@ Result<std::string> storage_path(const SettingOptions& options) {
   // A faulty file does not keep anybody from asking the running agent.
   const SettingValue& given = config.settings.value("storage.path");
   const std::string& path = given.values.front();
+  // One that cannot be read may have named another agent.
+  for (const Diagnostic& fault : sink.all()) {
+    const bool unread = fault.code == "unreadable" && fault.file == config.file;
+    if (unread && given.source == "default") {
+      return Error(ErrorCode::invalid_argument, config.file + ": " + fault.message);
+    }
+  }
   if (path.empty()) return Error(ErrorCode::invalid_argument, "--storage.path: a path is missing here");
   // Members of group chiron ask the host's agent unless they run one of their own.
   const bool own = given.source != "default" || ::access(path.c_str(), F_OK) == 0;

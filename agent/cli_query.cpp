@@ -139,12 +139,17 @@ int history(const SettingOptions& options, HistoryOptions wanted, bool json) {
     if (!*run) return fail("the ledger has no run '" + wanted.run + "'");
     return show(run_json(**run), json, run_text);
   }
+  const bool all = wanted.since.empty() && wanted.filter.state.empty() && wanted.filter.remedy.empty() &&
+                   wanted.filter.target.empty();
   const auto runs = (*ledger)->history(wanted.filter);
   if (!runs.ok()) return fail(runs.error().to_string());
   Json list = Json::array();
   for (const auto& run : *runs) list.push_back(run_json(run));
-  return show(list, json,
-              [](const Json& all) { return all.empty() ? std::string("no runs yet\n") : runs_table(all); });
+  if (list.empty() && !json) {
+    print(all ? "no runs yet\n" : "no such runs\n");
+    return kExitOk;
+  }
+  return show(list, json, runs_table);
 }
 
 void add_history(Cli& cli) {

@@ -28,6 +28,8 @@ sigset_t block_signals() {
 }
 
 constexpr Duration kFirstPassWithin = std::chrono::seconds(30);
+/// How long the service manager may take to read what it is told; a busy one takes a moment.
+constexpr Duration kManagerWithin = std::chrono::seconds(5);
 constexpr Duration kLook = std::chrono::milliseconds(5);
 
 const char* name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : "SIGINT"; }
@@ -55,10 +57,11 @@ int serve_until_told(Agent& agent, const sigset_t& signals) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     if (signal != SIGHUP) return signal;
-    notify_service_manager("RELOADING=1");
+    notify_service_manager("RELOADING=1", kManagerWithin);
     const Status reloaded = agent.reload();
     notify_service_manager(reloaded.ok() ? "READY=1\nSTATUS=Serving."
-                                         : "READY=1\nSTATUS=Serving; the last reload failed, see the log.");
+                                         : "READY=1\nSTATUS=Serving; the last reload failed, see the log.",
+                           kManagerWithin);
   }
 }
 
@@ -94,7 +97,7 @@ int run(const SettingOptions& options) {
     for (const std::string& address : agent.addresses()) {
       log.info("serving", {{"url", "http://" + address + "/metrics"}});
     }
-    notify_service_manager("READY=1\nSTATUS=Serving.");
+    notify_service_manager("READY=1\nSTATUS=Serving.", kManagerWithin);
     signal = serve_until_told(agent, signals);
   }
   log.info("stopping", {{"signal", name_of(signal)}});

@@ -53,8 +53,17 @@ class SettingReader {
            std::count(setting.key.begin(), setting.key.end(), '.') == 1;
   }
 
+  /// Where the last key begins: what follows a collector's name is one, dots and all (cpu: {info: true,
+  /// info.flags-include: x}), since an option may be named below another.
+  static std::size_t last_step(const std::string& key) {
+    constexpr std::string_view kCollectors = "collectors.";
+    const std::size_t option =
+        key.starts_with(kCollectors) ? key.find('.', kCollectors.size()) : std::string::npos;
+    return option != std::string::npos ? option : key.rfind('.');
+  }
+
   void read(const Setting& setting) {
-    const std::size_t dot = setting.key.rfind('.');
+    const std::size_t dot = last_step(setting.key);
     const std::string prefix = dot == std::string::npos ? "" : setting.key.substr(0, dot);
     const std::string key = dot == std::string::npos ? setting.key : setting.key.substr(dot + 1);
     if (prefix.starts_with("collectors.") && !options_are_given(prefix)) return;
@@ -170,6 +179,12 @@ void read_services(yaml::Reader& root, Config& config) {
   }
 }
 
+void read_files(yaml::Reader& root, std::string_view key, std::vector<FilePattern>& files) {
+  if (!root.strings(key)) return;
+  files.clear();
+  for (const auto& [text, node] : texts_of(root, key)) files.push_back({text, node.where()});
+}
+
 void read_overrides(yaml::Reader& root, Config& config) {
   const yaml::Node all = root.node("remedies");
   if (!all) return;
@@ -253,8 +268,8 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_probes(root, config);
   read_overrides(root, config);
   read_deletion(root, config);
-  if (auto files = root.strings("rule_files")) config.rule_files = *std::move(files);
-  if (auto files = root.strings("remedy_files")) config.remedy_files = *std::move(files);
+  read_files(root, "rule_files", config.rule_files);
+  read_files(root, "remedy_files", config.remedy_files);
   read_external_labels(settings.reader_of("identity"), config);
   root.not_supported({"alertmanagers"});
   settings.read_all();

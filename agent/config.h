@@ -29,6 +29,12 @@ struct RemedyOverride {
   Position where;
 };
 
+/// An entry of rule_files or remedy_files: a path, a glob, or a shipped file.
+struct FilePattern {
+  std::string text;
+  Position where{};
+};
+
 /// Everything the agent is told, resolved and checked (design.md, section 9). Immutable once loaded.
 struct Config {
   Settings settings;
@@ -37,14 +43,14 @@ struct Config {
   Labels external_labels;
   std::vector<std::string> services;
   std::vector<ProbeSpec> probes;
-  std::vector<std::string> rule_files = {"packs:*"};
-  std::vector<std::string> remedy_files = {"shipped:*"};
+  std::vector<FilePattern> rule_files = {{"packs:*"}};
+  std::vector<FilePattern> remedy_files = {{"shipped:*"}};
   std::map<std::string, RemedyOverride> remedies;
   remediation::DeletionPolicy deletion;
 
   HostPaths paths() const;
   LogOptions log_options() const;
-  /// Labels job and instance of local series; `port` is the one listened on.
+  /// Labels job and instance of local series.
   Labels target_labels() const;
 };
 
@@ -63,6 +69,10 @@ struct Policies {
   std::vector<remediation::RemedySpec> remedies;
 };
 Policies load_policies(const Config& config, DiagnosticSink& sink);
+/// Holds remedies against rules. Of what is in `sink` already only the first faults are told: a remedy that
+/// is faulty itself is not held against any rule, and where rules are faulty, nothing is said of what no rule
+/// seems to yield.
+void check_together(const Policies& policies, bool rules_are_faulty, DiagnosticSink& sink);
 
 /// A commented configuration file with every default, for `config init`.
 std::string example_config();

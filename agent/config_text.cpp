@@ -54,6 +54,13 @@ std::vector<std::string> default_values(const Setting& setting) {
   return {setting.default_value};
 }
 
+std::vector<std::string> texts_of(const std::vector<FilePattern>& files) {
+  std::vector<std::string> texts;
+  texts.reserve(files.size());
+  for (const FilePattern& file : files) texts.push_back(file.text);
+  return texts;
+}
+
 }  // namespace
 
 std::string example_config() {
@@ -114,8 +121,8 @@ std::vector<ShownSetting> shown_settings(const Config& config) {
   list("identity.external_labels", std::move(labels));
   list("services", config.services);
   summary("probes", counted(config.probes.size(), "probe"));
-  list("rule_files", config.rule_files);
-  list("remedy_files", config.remedy_files);
+  list("rule_files", texts_of(config.rule_files));
+  list("remedy_files", texts_of(config.remedy_files));
   summary("remedies", counted(config.remedies.size(), "remedy") + " tuned");
   list("deletion.roots", config.deletion.roots);
   list("deletion.protect", config.deletion.protect);

@@ -17,6 +17,9 @@ std::vector<Diagnostic> in_order(const DiagnosticSink& sink) {
     };
     return key(a) < key(b);
   });
+  // A file that is named and that a configuration loads is read twice.
+  const auto same = [](const Diagnostic& a, const Diagnostic& b) { return to_text(a) == to_text(b); };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
   return found;
 }
 

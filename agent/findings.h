@@ -9,7 +9,8 @@
 
 namespace chiron::agent {
 
-/// What was found, file by file in the order the files were read, each from top to bottom.
+/// What was found, file by file in the order the files were read, each from top to bottom; the same thing
+/// once.
 std::vector<Diagnostic> in_order(const DiagnosticSink& sink);
 /// The errors as text, one after the other.
 std::string errors_text(const DiagnosticSink& sink);

@@ -14,13 +14,32 @@
 namespace chiron::agent {
 namespace {
 
+std::string way_out(int errnum) {
+  switch (errnum) {
+    case ENOSPC:
+    case EDQUOT:
+      return "its file system is full: free some space, or choose another with --storage.path, such as "
+             "/run/chiron, which lasts until the next boot";
+    case EROFS:
+      return "its file system is read-only: choose another with --storage.path";
+    default:
+      return "run as root or as the user it belongs to, or choose another directory with --storage.path";
+  }
+}
+
+Error failure(int errnum, const std::string& what, const std::string& path) {
+  return Error::from_errno(errnum, path).wrap("cannot " + what + " (" + way_out(errnum) + ')');
+}
+
 Status make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    ::mkdir(path.substr(0, slash).c_str(), 0755);
+    const std::string parent = path.substr(0, slash);
+    if (::mkdir(parent.c_str(), 0755) == 0 || errno == EEXIST) continue;
+    const int why = errno;
+    if (::access(parent.c_str(), F_OK) != 0) return failure(why, "make the state directory " + path, parent);
   }
   if (::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST) return {};
-  return Error::from_errno(errno, "cannot make the state directory " + path +
-                                      " (run as root, or choose another with --storage.path)");
+  return failure(errno, "make the state directory", path);
 }
 
 std::string real_path(const std::string& path) {
@@ -54,9 +73,7 @@ Result<StateDir> StateDir::open(const std::string& given, std::optional<gid_t> g
   const std::string lock_path = path + "/lock";
   FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!lock) {
-    return Error::from_errno(errno, "cannot open " + lock_path +
-                                        " (run as the user it belongs to, or choose another directory with "
-                                        "--storage.path)");
+    return failure(errno, "use the state directory", lock_path);
   }
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     const auto holder = read_file(lock_path, 64);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compares docs/ with the program: settings, actions and arguments, metric families and types, routes, commands.
+"""Compares docs/ with the program: settings with keys and defaults, actions and arguments, metric families and types, routes,
+commands with options, outcomes, and every example in YAML.
 
 Usage: docs_test.py CHIRON SOURCE_DIR
 """
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.request
 
@@ -39,6 +41,61 @@ def compare(what, documented, real):
     faults.extend(f"{what}: documented, but not in the program: {name}" for name in sorted(documented - real))
 
 
+def cells(row):
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)]
+
+
+def check_text(what, text):
+    """`chiron check` finds no error in a file of that text."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        file.write(text)
+        file.flush()
+        done = subprocess.run([CHIRON, "check", file.name, "--config.file", "/dev/null"], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            faults.append(f"{what}: chiron check says:\n{done.stdout}{done.stderr}")
+
+
+def defaults():
+    """The table's defaults are the program's, and a file that gives each key its default is a configuration."""
+    shown = {one["setting"]: one for one in json.loads(program("config", "show", "--json"))}
+    tree = {}
+    for name, row in rows(page("options.md")):
+        key, default = cells(row)[:2]
+        value = shown.get(name, {}).get("value")
+        told = "" if default == "empty" else default.strip("`")
+        home = shown.get(name, {}).get("from") != "default" or name in ("config.file", "storage.path")
+        if value is not None and not home and told != (", ".join(value) if isinstance(value, list) else value):
+            faults.append(f"options.md: the default of {name} is {value}, not {told}")
+        if key == "-" or value is None:
+            continue
+        *way, last = key.strip("`").split(".", 2)
+        at = tree
+        for step in way:
+            at = at.setdefault(step, {}) if isinstance(at.get(step, {}), dict) else at.__setitem__(step, {}) or at[step]
+        if last not in at:
+            at[last] = value
+    check_text("options.md, every key", json.dumps(tree))
+
+
+def examples():
+    for name in sorted(os.listdir(f"{SOURCE}/docs")):
+        for number, text in enumerate(re.findall(r"^```yaml\n(.*?)^```", page(name), re.M | re.S), 1):
+            check_text(f"{name}, example {number}", text)
+    with open(f"{SOURCE}/README.md") as file:
+        check_text("README.md", textwrap.dedent(re.search(r"<<'EOF'\n(.*?)^ *EOF", file.read(), re.M | re.S).group(1)))
+    with open(f"{SOURCE}/deploy/chiron.yml") as file:
+        if file.read() != program("config", "init"):
+            faults.append("deploy/chiron.yml is not what `chiron config init` prints")
+
+
+def outcomes():
+    text = page("remedies.md")
+    states = set(re.findall(r"[a-z_]+", subprocess.run([CHIRON, "history", "--outcome", "?"], capture_output=True, text=True,
+                                                       timeout=60).stderr.split("none of")[1].split("`")[0].strip()))
+    documented = {name for name, _ in rows(text)} | {"planned", "suppressed", "running", "verifying"}
+    compare("remedies.md, states", documented, states)
+
+
 def settings():
     shown = [line.split()[0] for line in program("config", "show").splitlines()[1:] if line.strip()]
     real = {name for name in shown if not re.match(r"(identity\.external_labels|services|probes|rule_files|remedy_files|remedies|deletion\..*)$", name)}
@@ -55,9 +112,29 @@ def actions():
     compare("actions.md", documented, real)
 
 
+def help_commands(words=()):
+    """Every command that can be run, as a tuple of words, with its help."""
+    text = program(*words, "--help")
+    listed = re.findall(r"^  (\w+) {2,}", text.split("\nCommands:\n")[1], re.M) if "\nCommands:\n" in text else []
+    if not listed:
+        yield tuple(words), text
+    for word in listed:
+        yield from help_commands((*words, word))
+
+
 def commands():
-    listed = re.findall(r"^  (\w+) {2,}", program("--help").split("Commands:")[1], re.M)
-    compare("commands.md", {name.split()[0] for name, _ in rows(page("commands.md"))}, set(listed))
+    common = {"--help", "--json", "--config.file", "--storage.path"}
+    real = set()
+    for words, text in help_commands():
+        if words != ("run",):
+            real |= {" ".join(words)} | {f"{' '.join(words)} {option}" for option in re.findall(r"^  (?:-\w,)?(--[\w.-]+)", text, re.M)
+                                         if option not in common}
+    documented = {"run"}
+    real.add("run")
+    for name, _ in rows(page("commands.md")):
+        words = " ".join(re.match(r"(?:[a-z]+ ?)+", name).group().split())
+        documented |= {words} | {f"{words} {option}" for option in re.findall(r"--[\w.-]+", name)}
+    compare("commands.md", documented, real)
 
 
 def live():
@@ -82,6 +159,9 @@ def live():
         finally:
             agent.send_signal(signal.SIGTERM)
             agent.wait(timeout=30)
+    reasons = set(re.findall(r'^chiron_remedy_suppressed_total\{.*reason="(\w+)"', metrics, re.M))
+    listed = re.search(r"Reasons of suppression: (.*?)\.", page("remedies.md"), re.S).group(1)
+    compare("remedies.md, reasons", set(re.findall(r"`(\w+)`", listed)), reasons)
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", metrics, re.M))
     documented = {}
     for name, row in rows(page("metrics.md")):
@@ -100,7 +180,7 @@ def live():
 
 os.environ.pop("CHIRON_CONFIG_FILE", None)
 os.environ.pop("CHIRON_STORAGE_PATH", None)
-for check in (settings, actions, commands, live):
+for check in (settings, defaults, examples, outcomes, actions, commands, live):
     check()
 print("\n".join(faults) if faults else "the reference pages agree with the program")
 sys.exit(1 if faults else 0)

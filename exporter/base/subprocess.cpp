@@ -174,7 +174,9 @@ class Running {
       if (!terminating && (late || outcome.cancelled)) {
         outcome.timed_out = !outcome.cancelled;
         terminating = true;
-        deadline = now() + std::min(command.grace, kLongestWait);
+        const Duration grace =
+            outcome.cancelled ? std::min(command.grace, command.cancel_grace) : command.grace;
+        deadline = now() + std::min(grace, kLongestWait);
         ::kill(-pid_, SIGTERM);
       }
       wait_until(deadline, terminating ? -1 : cancel.descriptor());

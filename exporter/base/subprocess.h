@@ -17,6 +17,8 @@ struct Command {
   std::string directory = "/";
   Duration timeout = std::chrono::seconds(60);
   Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL to the group
+  /// The same after a cancellation, when shorter: the agent itself stops within 2 s.
+  Duration cancel_grace = std::chrono::milliseconds(700);
   std::size_t output_limit =
       64 << 10;  ///< bytes kept of stdout and of stderr each; the rest is read and dropped
 };
@@ -35,8 +37,8 @@ struct CommandOutcome {
 /// but 0 (from /dev/null), 1 and 2; waits for it, and not noticeably longer than timeout + grace. When the
 /// command has ended, what is left of its group is killed, and output that others (who left the group) still
 /// hold open is not waited for. On timeout and cancellation the whole group gets SIGTERM and, for as long as
-/// `grace` and its output is open, time. An error means that it could not be started. Thread-safe; the
-/// process must not ignore SIGCHLD. Boost.Process, waiting on a pidfd (pidfd_open(2)).
+/// its grace and while its output is open, time. An error means that it could not be started. Thread-safe;
+/// the process must not ignore SIGCHLD. Boost.Process, waiting on a pidfd (pidfd_open(2)).
 Result<CommandOutcome> run_command(const Command& command, const CancelToken& cancel);
 
 }  // namespace chiron

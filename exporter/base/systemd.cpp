@@ -1,10 +1,17 @@
 #include "exporter/base/systemd.h"
 
 #include "exporter/base/bus_connection.h"
+#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd_properties.h"
 
+#include <cstddef>
+#include <cstdlib>
+
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
@@ -321,7 +328,23 @@ std::string full_unit_name(std::string_view name) {
   return std::string(name) + (has_unit_suffix(name) ? "" : ".service");
 }
 
-void notify_service_manager(std::string_view state) { sd_notify(0, std::string(state).c_str()); }
+void notify_service_manager(std::string_view state, Duration patience) {
+  const char* variable = std::getenv("NOTIFY_SOCKET");
+  const std::string_view name = variable == nullptr ? "" : variable;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() < 2 || name.size() >= sizeof address.sun_path || (name[0] != '/' && name[0] != '@')) return;
+  name.copy(address.sun_path, name.size());
+  const bool is_abstract = name[0] == '@';
+  if (is_abstract) address.sun_path[0] = '\0';
+  const FileDescriptor fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(patience).count();
+  const timeval limit{.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) return;
+  const std::size_t size = offsetof(sockaddr_un, sun_path) + name.size() + (is_abstract ? 0 : 1);
+  ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | (us > 0 ? 0 : MSG_DONTWAIT),
+           reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
+}
 
 Duration watchdog_interval() {
   std::uint64_t us = 0;

@@ -109,8 +109,10 @@ bool is_valid_unit_name(std::string_view name);
 /// stays.
 std::string full_unit_name(std::string_view name);
 
-/// sd_notify(3) to the service manager that started us; does nothing without NOTIFY_SOCKET.
-void notify_service_manager(std::string_view state);
+/// As sd_notify(3), to the service manager that started us; does nothing without NOTIFY_SOCKET. A manager
+/// that does not read (it holds up to net.unix.max_dgram_qlen messages) is waited for at most `patience`,
+/// then the message is dropped.
+void notify_service_manager(std::string_view state, Duration patience = Duration::zero());
 /// sd_watchdog_enabled(3): the interval asked for, zero when none.
 Duration watchdog_interval();
 

@@ -184,7 +184,7 @@ Remediator::Remediator(Services services, Options options)
     : impl_(std::make_unique<Impl>(std::move(services), std::move(options))) {}
 Remediator::~Remediator() = default;
 
-Status Remediator::start() {
+Status Remediator::take_up() {
   Impl& self = *impl_;
   Ledger& ledger = self.services.ledger;
   Result<std::vector<RunRecord>> interrupted = ledger.recover();
@@ -204,7 +204,13 @@ Status Remediator::start() {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
   }
   self.count_paused();
-  self.pool.start({ledger,
+  return {};
+}
+
+Status Remediator::start() {
+  Impl& self = *impl_;
+  if (Status taken = take_up(); !taken) return taken;
+  self.pool.start({self.services.ledger,
                    self.steps,
                    self.verifier,
                    self.metrics,

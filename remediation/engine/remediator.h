@@ -77,7 +77,10 @@ class Remediator {
 
   /// Recovers the ledger, rebuilds cooldowns, budgets and pauses. Before the first consider().
   Status start();
-  /// The half of start() that only reads: cooldowns, budgets and pauses from the ledger, for planning without
+  /// The first half of start(), for a ledger that could not be opened before it; until then its begin() has
+  /// to refuse. What was paused since has to be paused again.
+  Status take_up();
+  /// The part of it that only reads: cooldowns, budgets and pauses from the ledger, for planning without
   /// an agent.
   Status recall();
   void load(std::vector<RemedySpec> remedies);

@@ -3,6 +3,7 @@
 #include "agent/cli_print.h"
 #include "agent/table.h"
 #include "exporter/base/file.h"
+#include "remediation/ledger/ledger.h"
 #include "tests/support/temp_dir.h"
 
 #include <fcntl.h>
@@ -116,6 +117,24 @@ TEST(Cli, ChecksTheRemediesNamedAgainstRules) {
               ::testing::HasSubstr("2 files: 1 rule in 1 group, 1 remedy; 0 errors, 0 warnings"));
 }
 
+TEST(Cli, ChecksConfigurationRulesAndRemediesTogetherAndTellsEachFaultOnce) {
+  const testing::TempDir dir;
+  const std::string rules = dir.write("r.yml", "groups: [{name: g, rules: [{alert: A, expr: 'sum('}]}]\n");
+  const std::string remedies = dir.write("m.yml", "remedies: [{name: x, target: '', steps: []}]\n");
+  const std::string config =
+      dir.write("c.yml", "rule_files: [r.yml]\nremedy_files: [m.yml]\nfrobnicate: 1\n");
+  const Outcome outcome = run({"check", rules, remedies, config, rules});
+  EXPECT_EQ(outcome.code, 1);
+  for (const char* fault : {"unclosed left parenthesis", "\"on\" is missing", "unknown key \"frobnicate\""}) {
+    const std::size_t at = outcome.out.find(fault);
+    EXPECT_NE(at, std::string::npos) << fault << '\n' << outcome.out;
+    EXPECT_EQ(at, outcome.out.rfind(fault)) << outcome.out;
+  }
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr("3 files"));
+  const std::string empty = dir.write("empty.yml", "groups:\n");
+  EXPECT_THAT(run({"check", empty}).out, ::testing::HasSubstr("0 errors"));
+}
+
 TEST(Cli, PlansWithoutAnAgentThatNeverRan) {
   const testing::TempDir dir;
   const Outcome outcome = run({"remedy", "plan", "rescue-disk", "--target", "/", "--config.file", "/dev/null",
@@ -153,6 +172,23 @@ TEST(Cli, AskingWithoutAnAgentFailsAndSaysSo) {
   const Outcome outcome = run({"status", "--storage.path", "/nonexistent"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("no agent answers at /nonexistent/control.sock"));
+}
+
+TEST(Cli, AConfigurationThatIsNamedAndCannotBeReadLeadsToNoOtherAgent) {
+  const testing::TempDir dir;
+  const Outcome outcome = run({"remedy", "pause", "--config.file", dir / "absent.yml"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "chiron: " + dir / "absent.yml" + ": No such file or directory\n");
+  EXPECT_THAT(run({"status", "--config.file", dir / "absent.yml", "--storage.path", dir / "state"}).err,
+              ::testing::HasSubstr("no agent answers at"));
+}
+
+TEST(Cli, HistoryTellsNoneFromNoneOfThatKind) {
+  const testing::TempDir dir;
+  ASSERT_TRUE(remediation::Ledger::open({.directory = dir / ""}, system_clock(), null_log()).ok());
+  EXPECT_EQ(run({"history", "--storage.path", dir / ""}).out, "no runs yet\n");
+  EXPECT_EQ(run({"history", "--storage.path", dir / "", "--remedy", "x"}).out, "no such runs\n");
+  EXPECT_EQ(run({"history", "--storage.path", dir / "", "--remedy", "x", "--json"}).out, "[]\n");
 }
 
 TEST(Cli, ListsActionsWithTheirArguments) {

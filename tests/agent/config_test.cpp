@@ -57,6 +57,13 @@ TEST_F(ConfigTest, CollectorsAreSwitchesOrMappingsOfTheirOptions) {
   EXPECT_EQ(config.settings.text("collector.filesystem.mount-points-exclude"), "^/snap/");
 }
 
+TEST_F(ConfigTest, AnOptionNamedBelowAnotherIsGivenBesideIt) {
+  const Config config = load("collectors: {cpu: {info: true, info.flags-include: '^avx'}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_TRUE(config.settings.flag("collector.cpu.info"));
+  EXPECT_EQ(config.settings.text("collector.cpu.info.flags-include"), "^avx");
+}
+
 TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
   load(
       "sampling: {intervall: 5s}\n"
@@ -106,7 +113,8 @@ TEST_F(ConfigTest, TheNullDeviceIsAnEmptyFile) {
   const Config config = load_config(
       {{"config.file", {"/dev/null"}}}, [](const std::string&) { return std::nullopt; }, sink_);
   EXPECT_TRUE(sink_.ok()) << findings();
-  EXPECT_EQ(config.rule_files, Config().rule_files);
+  ASSERT_EQ(config.rule_files.size(), 1u);
+  EXPECT_EQ(config.rule_files[0].text, "packs:*");
 }
 
 TEST_F(ConfigTest, FilesAreFoundFromTheConfigurationsDirectory) {
@@ -192,12 +200,54 @@ TEST_F(ConfigTest, ShippedPoliciesLoadAndATunedRemedyChanges) {
   }
 }
 
+TEST_F(ConfigTest, AFileThatSeveralEntriesNameIsLoadedOnce) {
+  dir_.write("rules/mine.yml", "groups: [{name: g, rules: [{record: a:b, expr: up}]}]\n");
+  dir_.write("remedies/mine.yml",
+             "remedies:\n  - {name: x, on: {alerts: ['alertname=\"HostDiskFull\"']}, target: x.service,\n"
+             "     steps: [{service.restart: {unit: x.service}}]}\n");
+  const Config config = load(
+      "rule_files: ['rules/*.yml', rules/mine.yml, 'packs:*', 'packs:host']\n"
+      "remedy_files: ['remedies/*.yml', remedies/mine.yml]\n");
+  const Policies policies = load_policies(config, sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(policies.remedies.size(), 1u);
+  EXPECT_EQ(std::count_if(policies.groups.begin(), policies.groups.end(),
+                          [](const auto& group) { return group.name == "disk" || group.name == "g"; }),
+            2);
+}
+
+TEST_F(ConfigTest, MistakesHideNoneInAnotherPlace) {
+  dir_.write("rules.yml",
+             "groups: [{name: g, rules: [{alert: Slow, expr: 'avg_over_time(up[15m]) < 1'}, {record: a, "
+             "expr: 'sum('}]}]\n");
+  dir_.write("remedies.yml",
+             "remedies:\n"
+             "  - {name: late, on: {alerts: ['alertname=\"Slow\"']}, target: x.service,\n"
+             "     steps: [{service.restart: {unit: x.service}}], verify: {within: 60s}}\n"
+             "  - {name: faulty, on: {alerts: ['alertname=\"Slow\"']}, target: x.service, setps: []}\n"
+             "  - {name: lone, on: {alerts: ['alertname=\"a\"']}, target: x.service,\n"
+             "     steps: [{service.restart: {unit: x.service}}]}\n");
+  const Config config = load("rule_files: [rules.yml]\nremedy_files: [remedies.yml]\nfrobnicate: 1\n");
+  load_policies(config, sink_);
+  const std::string all = findings();
+  EXPECT_THAT(all, ::testing::HasSubstr("frobnicate"));
+  EXPECT_THAT(all, ::testing::HasSubstr("unclosed left parenthesis"));
+  EXPECT_THAT(all, ::testing::HasSubstr("Slow looks back 15m"));
+  EXPECT_THAT(all, ::testing::HasSubstr("setps"));
+  // The faulty remedy may lack its own verification for that reason; the rule that is missed may be the
+  // faulty one.
+  EXPECT_EQ(all.find("looks back"), all.rfind("looks back")) << all;
+  EXPECT_THAT(all, ::testing::Not(::testing::HasSubstr("no-rule")));
+}
+
 TEST_F(ConfigTest, UnknownPacksRemediesAndFilesAreRefusedWithAHint) {
   const Config config = load(
       "rule_files: ['packs:hots', '/no/such.yml', '/no/*.yml']\nremedy_files: ['shipped:*']\n"
       "remedies: {rescue-dsk: {mode: automatic}}\n");
   load_policies(config, sink_);
   EXPECT_EQ(sink_.errors(), 3u) << findings();
+  EXPECT_THAT(findings(),
+              ::testing::HasSubstr("chiron.yml:1:14: error: there is no shipped file 'packs:hots'"));
   EXPECT_THAT(findings(), ::testing::HasSubstr("did you mean packs:host?"));
   EXPECT_THAT(findings(), ::testing::HasSubstr("did you mean rescue-disk?"));
 }

@@ -55,6 +55,11 @@ TEST(StateDir, SaysWhereItCannotBeMade) {
   const auto opened = StateDir::open(dir / "file/state");
   ASSERT_FALSE(opened.ok());
   EXPECT_THAT(opened.error().to_string(), ::testing::HasSubstr("file/state"));
+  // The first that could not be made, and why: of those below it the kernel only says that the way is not
+  // there.
+  const auto deep = StateDir::open("/proc/no/such/state");
+  ASSERT_FALSE(deep.ok());
+  EXPECT_THAT(deep.error().to_string(), ::testing::EndsWith("/proc/no: No such file or directory"));
 }
 
 }  // namespace

@@ -214,8 +214,11 @@ TEST(Subprocess, IsCancelledFromAnotherThread) {
     const FileDescriptor opened(::open(fifo.c_str(), O_RDONLY | O_CLOEXEC));  // until the script opens it
     cancel.cancel();
   });
-  const CommandOutcome outcome = run_good(shell("echo > " + fifo + "; exec sleep 1000"), cancel);
+  const Command deaf = shell("trap '' TERM; echo > " + fifo + "; while :; do sleep 1000; done");
+  const CommandOutcome outcome = run_good(deaf, cancel);
   canceller.join();
+  // Sooner than at a timeout: who cancels waits for it.
+  EXPECT_LT(outcome.took, deaf.grace);
   EXPECT_TRUE(outcome.cancelled);
   EXPECT_FALSE(outcome.timed_out);
   EXPECT_NE(outcome.signal, 0);
