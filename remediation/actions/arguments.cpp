@@ -236,6 +236,7 @@ const Arguments::Declared* Arguments::find(std::string_view name) const {
 
 Diagnostic Arguments::unknown(const std::string& name, const ArgumentValue& value) const {
   std::vector<std::string_view> names;
+  names.reserve(declared_.size() + 1);
   for (const Declared& declared : declared_) names.push_back(declared.name);
   if (!find(kTimeout)) names.push_back(kTimeout);
   const std::string near = closest(name, names);

@@ -305,7 +305,7 @@ Result<std::string> Remediator::request(RunRequest request, bool force) {
   return impl_->launch(std::move(plan), std::move(record));
 }
 
-Result<std::string> Remediator::run_action(std::string action, ArgumentValues arguments,
+Result<std::string> Remediator::run_action(std::string_view action, ArgumentValues arguments,
                                            std::string requested_by) {
   Result<const ActionInfo*> info = action_named(action);
   if (!info) return std::move(info).error();

@@ -99,7 +99,7 @@ class Remediator {
   /// `force`.
   Result<std::string> request(RunRequest request, bool force = false);
   /// One action outside any remedy, for `chiron action run`; recorded like a run, remedy "".
-  Result<std::string> run_action(std::string action, ArgumentValues arguments, std::string requested_by);
+  Result<std::string> run_action(std::string_view action, ArgumentValues arguments, std::string requested_by);
   Result<RemedyPlan> plan(std::string_view remedy, std::string_view target);
   Result<Plan> plan_action(std::string_view action, const ArgumentValues& arguments);
 

@@ -233,16 +233,18 @@ class RemedyReader {
       case yaml::Kind::sequence: {
         out.shape = ArgumentValue::Shape::list;
         std::optional<std::vector<std::string>> texts = arguments.strings(key);
-        if (texts) out.texts = *std::move(texts);
-        return texts.has_value();
+        if (!texts) return false;
+        out.texts = *std::move(texts);
+        return true;
       }
       case yaml::Kind::mapping:
         break;
     }
     out.shape = ArgumentValue::Shape::pairs;
     std::optional<std::vector<std::pair<std::string, std::string>>> pairs = arguments.string_map(key);
-    if (pairs) out.pairs = *std::move(pairs);
-    return pairs.has_value();
+    if (!pairs) return false;
+    out.pairs = *std::move(pairs);
+    return true;
   }
 
   /// Whether the text is the same for every alert.
@@ -333,7 +335,7 @@ class RemedyReader {
 
 }  // namespace
 
-std::vector<RemedySpec> parse_remedy_file(std::string file, std::string text, DiagnosticSink& sink) {
+std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink) {
   const yaml::Node document = yaml::parse(file, std::move(text), sink);
   std::vector<RemedySpec> out;
   if (!document) return out;

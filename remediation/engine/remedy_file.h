@@ -46,7 +46,7 @@ struct RemedySpec {
 
 /// Reads one remedy file; all faults into the sink. Complete only when the sink is ok. Keys of design.md,
 /// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key".
-std::vector<RemedySpec> parse_remedy_file(std::string file, std::string text, DiagnosticSink& sink);
+std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink);
 
 /// Shell-like glob over a whole name: * ? [..]; no special meaning of '/' here.
 bool glob_match(std::string_view pattern, std::string_view text);
