@@ -43,7 +43,8 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   step.started = moment_now(services_.clock);
   // What is not on disk as intended is not done.
   if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
-    return {RunState::failed, fmt::format("step {} was not started: {}", index, begun.error().to_string())};
+    return {RunState::failed,
+            fmt::format("step {} was not started: {}", index + 1, begun.error().to_string())};
   }
   run.update([&step](RunRecord& r) { r.steps.push_back(step); });
   boundary("after begin_step");
@@ -77,7 +78,7 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
                        {"freed_bytes", step.freed_bytes},
                        {"removed_objects", step.removed_objects}});
   if (step.outcome == "succeeded") return {};
-  const std::string reason = fmt::format("step {} ({}): {}", index, step.action, step.detail);
+  const std::string reason = fmt::format("step {} ({}): {}", index + 1, step.action, step.detail);
   if (step.outcome == "cancelled") return when_cancelled(reason);
   return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
 }
@@ -101,9 +102,9 @@ RunExecutor::End RunExecutor::act(Run& run) const {
   Result<std::vector<PreparedStep>> steps = prepare(run);
   if (!steps) return {RunState::failed, steps.error().to_string()};
   for (std::size_t i = 0; i < steps->size(); ++i) {
-    if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i));
+    if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i + 1));
     if (!run.enter_step((*steps)[i].info->stops_cleanly))
-      return {RunState::cancelled, fmt::format("paused before step {}", i)};
+      return {RunState::cancelled, fmt::format("paused before step {}", i + 1)};
     End end = do_step(run, std::move((*steps)[i]), static_cast<int>(i));
     run.leave_step();
     if (end.state == RunState::cancelled && run.held()) end.reason = "paused: " + end.reason;

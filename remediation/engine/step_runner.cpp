@@ -60,9 +60,11 @@ std::string_view outcome_of(const Status& status) {
 }
 
 std::string detail_of(const Status& status, const Report& report) {
-  if (!status)
-    return report.summary.empty() ? status.error().to_string()
-                                  : fmt::format("{} (after: {})", status.error().to_string(), report.summary);
+  if (!status) {
+    std::string error = status.error().to_string();
+    const bool says_more = error.find(report.summary) == std::string::npos;
+    return says_more ? fmt::format("{} (after: {})", error, report.summary) : error;
+  }
   std::string text = report.summary;
   for (const auto& [name, value] : report.facts)
     text += fmt::format("{}{}={}", text.empty() ? "" : "; ", name, value);

@@ -189,7 +189,7 @@ TEST_F(Operation, APauseLetsAStepFinishAndBeginsNoOther) {
   gate_->open();
   ASSERT_TRUE(eventually([&] { return ended("cancelled"); }));
   const RunRecord run = history("cancelled").front();
-  EXPECT_EQ(run.reason, "paused before step 1");
+  EXPECT_EQ(run.reason, "paused before step 2");
   ASSERT_EQ(run.steps.size(), 1u);
   EXPECT_EQ(run.steps.front().outcome, "succeeded");
 }
@@ -203,7 +203,7 @@ TEST_F(Operation, APauseStopsAtOnceWhatCanBeStoppedCleanly) {
   EXPECT_EQ(remediator_->active().size(), 1u) << "not its remedy";
   ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
   ASSERT_TRUE(eventually([&] { return ended("cancelled"); }));
-  EXPECT_EQ(history("cancelled").front().reason, "paused: step 0 (test.stoppable): cancelled");
+  EXPECT_EQ(history("cancelled").front().reason, "paused: step 1 (test.stoppable): cancelled");
 }
 
 TEST_F(Operation, APauseLetsTheVerificationOfWhatWasDoneEnd) {

@@ -72,7 +72,7 @@ TEST_F(Remediation, AFailedStepEndsTheRunAndCountsForTheCooldown) {
   pass({alert()});
   ASSERT_TRUE(eventually([&] { return ended("failed"); }));
   EXPECT_EQ(Stage::get().count(), 1u);
-  EXPECT_EQ(history("failed").front().reason, "step 0 (test.act): the bus is gone (after: half of it)");
+  EXPECT_EQ(history("failed").front().reason, "step 1 (test.act): the bus is gone (after: half of it)");
   EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::cooldown);
 }
 
