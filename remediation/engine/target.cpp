@@ -6,6 +6,7 @@
 #include "remediation/engine/step_runner.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -104,10 +105,28 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
   return std::nullopt;
 }
 
+/// "/var/" and "/var", "nginx" and "nginx.service" are one thing, and have one cooldown, one budget and one
+/// run at a time.
+std::string one_name_of(const RemedySpec& remedy, std::string name) {
+  if (name.starts_with('/')) {
+    std::string path = std::filesystem::path(name).lexically_normal();
+    if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+  }
+  const bool is_unit = std::ranges::any_of(
+      remedy.steps, [](const StepSpec& step) { return subject_of(*step.action) == "unit"; });
+  return is_unit ? full_unit_name(name) : name;
+}
+
 /// `alert`: what labels the steps read; nothing when no alert asks.
 Target check(const RemedySpec& remedy, std::string name, const rules::TemplateData* alert) {
   Target target{std::move(name), Suppression::none, {}};
   std::optional<Fault> fault = fault_of(remedy, "the target", target.name);
+  if (!fault) {
+    target.name = one_name_of(remedy, std::move(target.name));
+    if (std::optional<std::string> denied = denied_target(target.name))
+      fault = Fault(Suppression::target_denied, *std::move(denied));
+  }
   if (!fault && alert != nullptr) {
     rules::TemplateData data = *alert;
     data.target = target.name;

@@ -30,6 +30,24 @@ TEST(DeniedTarget, StandsAboveEveryList) {
   }
 }
 
+TEST(TargetNamed, KnowsAThingByOneName) {
+  RemedySpec remedy;
+  remedy.target = *rules::Template::compile("{{ $labels.name }}");
+  remedy.targets = std::vector<std::string>{"*"};
+  for (const char* name : {"/var", "/var/", "//var", "/var/./"}) {
+    EXPECT_EQ(target_named(remedy, name).name, "/var") << name;
+  }
+  EXPECT_EQ(target_named(remedy, "/").name, "/");
+  EXPECT_EQ(target_named(remedy, "redis-1").name, "redis-1");
+  ArgumentValue unit;
+  unit.texts = {"{{ $target }}"};
+  remedy.steps.push_back({find_action("service.restart"), {{"unit", unit}}, {}});
+  EXPECT_EQ(target_named(remedy, "nginx").name, "nginx.service");
+  EXPECT_EQ(target_named(remedy, "nginx.service").name, "nginx.service");
+  EXPECT_EQ(target_named(remedy, "web.socket").name, "web.socket");
+  EXPECT_EQ(target_named(remedy, "sshd").reason, Suppression::target_denied);
+}
+
 class LabelsInSteps : public ::testing::Test {
  protected:
   Suppression reason(const std::string& argument, const std::string& label) {
