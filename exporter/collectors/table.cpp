@@ -6,15 +6,18 @@
 #include "exporter/collectors/loadavg.h"
 #include "exporter/collectors/meminfo.h"
 #include "exporter/collectors/netdev.h"
+#include "exporter/collectors/netstat.h"
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/pressure.h"
 #include "exporter/collectors/probes.h"
 #include "exporter/collectors/self.h"
+#include "exporter/collectors/sockstat.h"
 #include "exporter/collectors/stat.h"
 #include "exporter/collectors/systemd.h"
 #include "exporter/collectors/textfile.h"
 #include "exporter/collectors/time.h"
 #include "exporter/collectors/uname.h"
+#include "exporter/collectors/vmstat.h"
 
 namespace chiron {
 namespace {
@@ -30,10 +33,12 @@ constexpr CollectorInfo kCollectors[] = {
     {"loadavg", "Load averages", true, {}, make_loadavg_collector},
     {"meminfo", "Memory by use", true, {}, make_meminfo_collector},
     {"netdev", "Bytes, packets and errors of network devices", true, kNetdevOptions, make_netdev_collector},
+    {"netstat", "Counters of the network protocols", true, kNetstatOptions, make_netstat_collector},
     {"os", "Name and version of the operating system", true, {}, make_os_collector},
     {"pressure", "Time lost to waiting for CPU, memory and I/O", true, {}, make_pressure_collector},
     {"probes", "Scheduled probes: HTTP, TCP, Unix sockets, Redis", true, {}, make_probes_collector},
     {"self", "CPU, memory and descriptors of this process", true, {}, make_self_collector},
+    {"sockstat", "Sockets in use and the memory they take", true, {}, make_sockstat_collector},
     {"stat", "Interrupts, context switches, forks, boot time", true, kStatOptions, make_stat_collector},
     {"systemd", "States, restarts and start times of systemd units", true, kSystemdOptions,
      make_systemd_collector},
@@ -41,6 +46,7 @@ constexpr CollectorInfo kCollectors[] = {
      make_textfile_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, {}, make_time_collector},
     {"uname", "Names of the system and its kernel", true, {}, make_uname_collector},
+    {"vmstat", "Paging, swapping and memory faults", true, kVmstatOptions, make_vmstat_collector},
 };
 
 }  // namespace

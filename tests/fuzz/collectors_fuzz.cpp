@@ -60,6 +60,7 @@ class FakeProc {
     expect(first.ok() == second.ok());
     // The second pass takes the kept handles; time keeps cpu and filesystem from being compared further.
     if (collector != "filesystem") expect(frame.entries().size() == size);
+    std::filesystem::remove(root_ / file);
   }
 
  private:
@@ -102,9 +103,10 @@ struct KernelText {
   std::string_view collector, file;
 };
 constexpr KernelText kKernelTexts[] = {
-    {'c', "cpu", "stat"},        {'d', "diskstats", "diskstats"}, {'l', "loadavg", "loadavg"},
-    {'m', "meminfo", "meminfo"}, {'n', "netdev", "net/dev"},      {'p', "pressure", "pressure/io"},
-    {'s', "stat", "stat"},
+    {'c', "cpu", "stat"},          {'d', "diskstats", "diskstats"},   {'l', "loadavg", "loadavg"},
+    {'m', "meminfo", "meminfo"},   {'n', "netdev", "net/dev"},        {'p', "pressure", "pressure/io"},
+    {'s', "stat", "stat"},         {'v', "vmstat", "vmstat"},         {'N', "netstat", "net/netstat"},
+    {'6', "netstat", "net/snmp6"}, {'k', "sockstat", "net/sockstat"},
 };
 
 }  // namespace
