@@ -34,8 +34,13 @@ TEST(FieldFamilies, GroupAndNameAreNotMixedUp) {
   fields.begin_pass();
   const SeriesId one = *fields.next("Tcp", "InSegs").series;
   fields.end_pass(true);
-  for (const auto& [group, name] :
-       {std::pair{"Tc", "InSegs"}, {"Tcp", "Segs"}, {"TcpExt", "InSegs"}, {"", "Tcp"}}) {
+  for (const auto& [group, name] : {std::pair{"Tc", "InSegs"},
+                                    {"Tcp", "Segs"},
+                                    {"TcpExt", "InSegs"},
+                                    {"Ucp", "InSegs"},
+                                    {"Tcp", "OnSegs"},
+                                    {"Tcp_", "nSegs"},
+                                    {"", "Tcp"}}) {
     fields.begin_pass();
     EXPECT_NE(fields.next(group, name).series, one) << group << ' ' << name;
     fields.end_pass(true);
