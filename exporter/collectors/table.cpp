@@ -1,7 +1,10 @@
 #include "exporter/collectors/collector.h"
+#include "exporter/collectors/conntrack.h"
 #include "exporter/collectors/containers.h"
 #include "exporter/collectors/cpu.h"
 #include "exporter/collectors/diskstats.h"
+#include "exporter/collectors/entropy.h"
+#include "exporter/collectors/filefd.h"
 #include "exporter/collectors/filesystem.h"
 #include "exporter/collectors/loadavg.h"
 #include "exporter/collectors/meminfo.h"
@@ -23,11 +26,14 @@ namespace chiron {
 namespace {
 
 constexpr CollectorInfo kCollectors[] = {
+    {"conntrack", "Connections that netfilter tracks", true, {}, make_conntrack_collector},
     {"containers", "State, health, CPU and memory of Docker's or Podman's containers", true,
      kContainersOptions, make_containers_collector},
     {"cpu", "Time that each CPU spent in each mode", true, kCpuOptions, make_cpu_collector},
     {"diskstats", "Reads, writes and identity of block devices", true, kDiskstatsOptions,
      make_diskstats_collector},
+    {"entropy", "The random number generator's pool", true, {}, make_entropy_collector},
+    {"filefd", "Open file descriptors of the whole system", true, {}, make_filefd_collector},
     {"filesystem", "Size, free space and free inodes of mounted file systems", true, kFilesystemOptions,
      make_filesystem_collector},
     {"loadavg", "Load averages", true, {}, make_loadavg_collector},

@@ -27,7 +27,7 @@ class FakeProc {
   FakeProc() {
     std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
-    for (const char* directory : {"net", "pressure", "1"})
+    for (const char* directory : {"net/stat", "pressure", "sys/fs", "1"})
       std::filesystem::create_directories(root_ / directory);
   }
   ~FakeProc() {
@@ -103,10 +103,19 @@ struct KernelText {
   std::string_view collector, file;
 };
 constexpr KernelText kKernelTexts[] = {
-    {'c', "cpu", "stat"},          {'d', "diskstats", "diskstats"},   {'l', "loadavg", "loadavg"},
-    {'m', "meminfo", "meminfo"},   {'n', "netdev", "net/dev"},        {'p', "pressure", "pressure/io"},
-    {'s', "stat", "stat"},         {'v', "vmstat", "vmstat"},         {'N', "netstat", "net/netstat"},
-    {'6', "netstat", "net/snmp6"}, {'k', "sockstat", "net/sockstat"},
+    {'c', "cpu", "stat"},
+    {'d', "diskstats", "diskstats"},
+    {'l', "loadavg", "loadavg"},
+    {'m', "meminfo", "meminfo"},
+    {'n', "netdev", "net/dev"},
+    {'p', "pressure", "pressure/io"},
+    {'s', "stat", "stat"},
+    {'v', "vmstat", "vmstat"},
+    {'N', "netstat", "net/netstat"},
+    {'6', "netstat", "net/snmp6"},
+    {'k', "sockstat", "net/sockstat"},
+    {'f', "filefd", "sys/fs/file-nr"},
+    {'C', "conntrack", "net/stat/nf_conntrack"},
 };
 
 }  // namespace

@@ -61,8 +61,9 @@ class Golden : public ::testing::Test, protected testing::CollectorWorld {
 };
 
 TEST_F(Golden, TheCapturedHostGivesThisPage) {
-  for (const char* name : {"cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "netstat", "os",
-                           "pressure", "sockstat", "stat", "textfile", "time", "uname", "vmstat"}) {
+  for (const char* name :
+       {"conntrack", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netdev",
+        "netstat", "os", "pressure", "sockstat", "stat", "textfile", "time", "uname", "vmstat"}) {
     collect(name);
   }
   const std::string got = page();
