@@ -13,8 +13,10 @@
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/pressure.h"
 #include "exporter/collectors/probes.h"
+#include "exporter/collectors/schedstat.h"
 #include "exporter/collectors/self.h"
 #include "exporter/collectors/sockstat.h"
+#include "exporter/collectors/softnet.h"
 #include "exporter/collectors/stat.h"
 #include "exporter/collectors/systemd.h"
 #include "exporter/collectors/textfile.h"
@@ -43,8 +45,10 @@ constexpr CollectorInfo kCollectors[] = {
     {"os", "Name and version of the operating system", true, {}, make_os_collector},
     {"pressure", "Time lost to waiting for CPU, memory and I/O", true, {}, make_pressure_collector},
     {"probes", "Scheduled probes: HTTP, TCP, Unix sockets, Redis", true, {}, make_probes_collector},
+    {"schedstat", "Time that tasks ran on each CPU and waited for it", true, {}, make_schedstat_collector},
     {"self", "CPU, memory and descriptors of this process", true, {}, make_self_collector},
     {"sockstat", "Sockets in use and the memory they take", true, {}, make_sockstat_collector},
+    {"softnet", "Received packets that each CPU processed and dropped", true, {}, make_softnet_collector},
     {"stat", "Interrupts, context switches, forks, boot time", true, kStatOptions, make_stat_collector},
     {"systemd", "States, restarts and start times of systemd units", true, kSystemdOptions,
      make_systemd_collector},

@@ -116,6 +116,8 @@ constexpr KernelText kKernelTexts[] = {
     {'k', "sockstat", "net/sockstat"},
     {'f', "filefd", "sys/fs/file-nr"},
     {'C', "conntrack", "net/stat/nf_conntrack"},
+    {'S', "schedstat", "schedstat"},
+    {'q', "softnet", "net/softnet_stat"},
 };
 
 }  // namespace
