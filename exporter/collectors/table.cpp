@@ -1,3 +1,4 @@
+#include "exporter/collectors/arp.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/collectors/conntrack.h"
 #include "exporter/collectors/containers.h"
@@ -21,6 +22,7 @@
 #include "exporter/collectors/systemd.h"
 #include "exporter/collectors/textfile.h"
 #include "exporter/collectors/time.h"
+#include "exporter/collectors/timex.h"
 #include "exporter/collectors/uname.h"
 #include "exporter/collectors/vmstat.h"
 
@@ -28,6 +30,7 @@ namespace chiron {
 namespace {
 
 constexpr CollectorInfo kCollectors[] = {
+    {"arp", "Entries of the ARP table", true, kArpOptions, make_arp_collector},
     {"conntrack", "Connections that netfilter tracks", true, {}, make_conntrack_collector},
     {"containers", "State, health, CPU and memory of Docker's or Podman's containers", true,
      kContainersOptions, make_containers_collector},
@@ -55,6 +58,7 @@ constexpr CollectorInfo kCollectors[] = {
     {"textfile", "Metrics that other programs leave in files", true, kTextfileOptions,
      make_textfile_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, {}, make_time_collector},
+    {"timex", "How well the kernel's clock is disciplined", true, {}, make_timex_collector},
     {"uname", "Names of the system and its kernel", true, {}, make_uname_collector},
     {"vmstat", "Paging, swapping and memory faults", true, kVmstatOptions, make_vmstat_collector},
 };

@@ -118,6 +118,7 @@ constexpr KernelText kKernelTexts[] = {
     {'C', "conntrack", "net/stat/nf_conntrack"},
     {'S', "schedstat", "schedstat"},
     {'q', "softnet", "net/softnet_stat"},
+    {'a', "arp", "net/arp"},
 };
 
 }  // namespace
