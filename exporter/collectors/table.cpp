@@ -20,9 +20,11 @@
 #include "exporter/collectors/softnet.h"
 #include "exporter/collectors/stat.h"
 #include "exporter/collectors/systemd.h"
+#include "exporter/collectors/tcpstat.h"
 #include "exporter/collectors/textfile.h"
 #include "exporter/collectors/time.h"
 #include "exporter/collectors/timex.h"
+#include "exporter/collectors/udp_queues.h"
 #include "exporter/collectors/uname.h"
 #include "exporter/collectors/vmstat.h"
 
@@ -55,10 +57,12 @@ constexpr CollectorInfo kCollectors[] = {
     {"stat", "Interrupts, context switches, forks, boot time", true, kStatOptions, make_stat_collector},
     {"systemd", "States, restarts and start times of systemd units", true, kSystemdOptions,
      make_systemd_collector},
+    {"tcpstat", "TCP sockets per state", true, {}, make_tcpstat_collector},
     {"textfile", "Metrics that other programs leave in files", true, kTextfileOptions,
      make_textfile_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, {}, make_time_collector},
     {"timex", "How well the kernel's clock is disciplined", true, {}, make_timex_collector},
+    {"udp_queues", "Memory in the queues of UDP sockets", true, {}, make_udp_queues_collector},
     {"uname", "Names of the system and its kernel", true, {}, make_uname_collector},
     {"vmstat", "Paging, swapping and memory faults", true, kVmstatOptions, make_vmstat_collector},
 };

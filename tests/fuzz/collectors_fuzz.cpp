@@ -119,6 +119,8 @@ constexpr KernelText kKernelTexts[] = {
     {'S', "schedstat", "schedstat"},
     {'q', "softnet", "net/softnet_stat"},
     {'a', "arp", "net/arp"},
+    {'T', "tcpstat", "net/tcp"},
+    {'U', "udp_queues", "net/udp"},
 };
 
 }  // namespace
