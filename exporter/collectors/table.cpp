@@ -14,6 +14,7 @@
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/pressure.h"
 #include "exporter/collectors/probes.h"
+#include "exporter/collectors/processes.h"
 #include "exporter/collectors/schedstat.h"
 #include "exporter/collectors/self.h"
 #include "exporter/collectors/sockstat.h"
@@ -50,6 +51,8 @@ constexpr CollectorInfo kCollectors[] = {
     {"os", "Name and version of the operating system", true, {}, make_os_collector},
     {"pressure", "Time lost to waiting for CPU, memory and I/O", true, {}, make_pressure_collector},
     {"probes", "Scheduled probes: HTTP, TCP, Unix sockets, Redis", true, {}, make_probes_collector},
+    {"processes", "Processes and threads per state, and their limits", true, kProcessesOptions,
+     make_processes_collector},
     {"schedstat", "Time that tasks ran on each CPU and waited for it", true, {}, make_schedstat_collector},
     {"self", "CPU, memory and descriptors of this process", true, {}, make_self_collector},
     {"sockstat", "Sockets in use and the memory they take", true, {}, make_sockstat_collector},

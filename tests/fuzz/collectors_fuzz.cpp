@@ -121,6 +121,7 @@ constexpr KernelText kKernelTexts[] = {
     {'a', "arp", "net/arp"},
     {'T', "tcpstat", "net/tcp"},
     {'U', "udp_queues", "net/udp"},
+    {'P', "processes", "1/stat"},
 };
 
 }  // namespace
