@@ -42,11 +42,13 @@ class FakeProc {
     std::ofstream(root_ / file, std::ios::binary | std::ios::trunc) << text;
     const HostPaths paths({.procfs = root_.string(), .sysfs = root_ / "sys", .rootfs = root_ / "root"});
     Catalogue catalogue;
+    PassFiles files;
     const CollectorInfo& info = *find_collector(collector);
     auto made = info.make({.paths = paths,
                            .clock = system_clock(),
                            .catalogue = catalogue,
                            .log = null_log(),
+                           .files = files,
                            .options = default_options(info.options),
                            .bus = {},
                            .watched_services = {},
@@ -56,6 +58,7 @@ class FakeProc {
     const Status first = (*made)->collect(frame);
     const std::size_t size = frame.entries().size();
     frame.clear();
+    files.begin_pass();
     const Status second = (*made)->collect(frame);
     expect(first.ok() == second.ok());
     // The second pass takes the kept handles; time keeps cpu and filesystem from being compared further.
