@@ -29,12 +29,26 @@ std::optional<std::uint64_t> next_number(std::string_view& text) {
   return parse_int<std::uint64_t>(word);
 }
 
+std::optional<std::uint64_t> next_hex(std::string_view& text) {
+  std::string_view word;
+  if (!next_word(text, word)) return std::nullopt;
+  return parse_int<std::uint64_t>(word, 16);
+}
+
 bool next_name(std::string_view& line, std::string_view& name) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return false;
   name = trim(line.substr(0, colon));
   line.remove_prefix(colon + 1);
   return !name.empty();
+}
+
+Error absent(std::string_view file) {
+  return {ErrorCode::no_data, std::string(file) + ": this kernel does not have it"};
+}
+
+Error unless_absent(const Error& error, std::string_view file) {
+  return error.code() == ErrorCode::not_found ? absent(file) : error;
 }
 
 }  // namespace chiron

@@ -29,7 +29,15 @@ class KernelLines {
 /// Takes the next blank-separated word off the front as an unsigned number; nothing when it is none.
 std::optional<std::uint64_t> next_number(std::string_view& text);
 
+/// The same in hexadecimal, without 0x.
+std::optional<std::uint64_t> next_hex(std::string_view& text);
+
 /// Takes "NAME:" and blanks around it off the front; false when there is no colon or no name.
 bool next_name(std::string_view& line, std::string_view& name);
+
+/// ErrorCode::no_data: this kernel was built without what the file tells of, or its module is not loaded.
+Error absent(std::string_view file);
+/// Why a file could not be read; where it is only absent, absent().
+Error unless_absent(const Error& error, std::string_view file);
 
 }  // namespace chiron

@@ -27,7 +27,7 @@ class FakeProc {
   FakeProc() {
     std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
-    for (const char* directory : {"net", "pressure", "1"})
+    for (const char* directory : {"net/stat", "pressure", "sys/fs", "1"})
       std::filesystem::create_directories(root_ / directory);
   }
   ~FakeProc() {
@@ -42,11 +42,13 @@ class FakeProc {
     std::ofstream(root_ / file, std::ios::binary | std::ios::trunc) << text;
     const HostPaths paths({.procfs = root_.string(), .sysfs = root_ / "sys", .rootfs = root_ / "root"});
     Catalogue catalogue;
+    PassFiles files;
     const CollectorInfo& info = *find_collector(collector);
     auto made = info.make({.paths = paths,
                            .clock = system_clock(),
                            .catalogue = catalogue,
                            .log = null_log(),
+                           .files = files,
                            .options = default_options(info.options),
                            .bus = {},
                            .watched_services = {},
@@ -56,10 +58,12 @@ class FakeProc {
     const Status first = (*made)->collect(frame);
     const std::size_t size = frame.entries().size();
     frame.clear();
+    files.begin_pass();
     const Status second = (*made)->collect(frame);
     expect(first.ok() == second.ok());
     // The second pass takes the kept handles; time keeps cpu and filesystem from being compared further.
     if (collector != "filesystem") expect(frame.entries().size() == size);
+    std::filesystem::remove(root_ / file);
   }
 
  private:
@@ -102,9 +106,25 @@ struct KernelText {
   std::string_view collector, file;
 };
 constexpr KernelText kKernelTexts[] = {
-    {'c', "cpu", "stat"},        {'d', "diskstats", "diskstats"}, {'l', "loadavg", "loadavg"},
-    {'m', "meminfo", "meminfo"}, {'n', "netdev", "net/dev"},      {'p', "pressure", "pressure/io"},
+    {'c', "cpu", "stat"},
+    {'d', "diskstats", "diskstats"},
+    {'l', "loadavg", "loadavg"},
+    {'m', "meminfo", "meminfo"},
+    {'n', "netdev", "net/dev"},
+    {'p', "pressure", "pressure/io"},
     {'s', "stat", "stat"},
+    {'v', "vmstat", "vmstat"},
+    {'N', "netstat", "net/netstat"},
+    {'6', "netstat", "net/snmp6"},
+    {'k', "sockstat", "net/sockstat"},
+    {'f', "filefd", "sys/fs/file-nr"},
+    {'C', "conntrack", "net/stat/nf_conntrack"},
+    {'S', "schedstat", "schedstat"},
+    {'q', "softnet", "net/softnet_stat"},
+    {'a', "arp", "net/arp"},
+    {'T', "tcpstat", "net/tcp"},
+    {'U', "udp_queues", "net/udp"},
+    {'P', "processes", "1/stat"},
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 """Compares a page of Chiron with Debian's prometheus-node-exporter on the same host, at the same moment.
 
 Every family that node_exporter gives must be there with the same type, the same label names and the same series; gauges
-must agree within 1 %. Counters are read at slightly different moments and are only compared by name.
+and untyped values must agree within 1 %. Counters are read at slightly different moments and are only compared by name.
 
     compare_node_exporter.py --chiron http://127.0.0.1:10071/metrics
 
@@ -17,8 +17,9 @@ import sys
 import time
 import urllib.request
 
-COLLECTORS = ["cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "os", "pressure", "stat", "textfile",
-              "time", "uname"]
+COLLECTORS = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netdev",
+              "netstat", "os", "pressure", "processes", "schedstat", "sockstat", "softnet", "stat", "tcpstat", "textfile",
+              "time", "timex", "udp_queues", "uname", "vmstat"]
 # Defaults of a current node_exporter; the Debian package changes some, and 1.5 is older than others.
 FLAGS = [
     r"--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$",
@@ -29,13 +30,18 @@ FLAGS = [
     "|tracefs)$",
     "--collector.netdev.device-exclude=^$",
     "--no-collector.netdev.netlink",
+    r"--collector.netstat.fields=^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)"
+    r"|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)"
+    r"|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
+    r"|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$",
     "--collector.textfile.directory=/nonexistent-directory-for-comparison",
 ]
 # What is to be compared: the rest of node_exporter's page is about itself.
 COMPARED = re.compile(r"^(node_|process_)")
 NOT_COMPARED = re.compile(r"^node_(exporter_build_info|scrape_collector_.*|textfile_.*)$")
 # The value differs because time passes or because each process speaks of itself.
-MOVING = re.compile(r"^(process_.*|node_(procs_.*|load\d+|disk_io_now|time_seconds))$")
+MOVING = re.compile(r"^(process_.*|node_(procs_.*|load\d+|disk_io_now|time_seconds|processes_(threads_)?state"
+                    r"|processes_pids|tcp_connection_states|sockstat_TCP_tw))$")
 # Labels that node_exporter got after 1.5.
 NEWER_LABELS = {"node_disk_info": {"rotational"}}
 
@@ -121,7 +127,7 @@ def compare(theirs, ours):
                 continue
             if labels not in values:
                 yield f"{text}: missing"
-            elif family.type == "gauge" and not MOVING.match(name) and not math.isclose(
+            elif family.type != "counter" and not MOVING.match(name) and not math.isclose(
                     values[labels], value, rel_tol=0.01, abs_tol=1e-9):
                 yield f"{text}: {values[labels]}, not {value}"
         for labels in values.keys() - family.series.keys():
@@ -137,6 +143,7 @@ def main():
     with NodeExporter(arguments.node_exporter) as peer:
         differences = None
         for _ in range(arguments.attempts):
+            time.sleep(1.1)  # Chiron's page may be a second old
             theirs, ours = parse(read(peer.url)), parse(read(arguments.chiron))
             found = list(compare(theirs, ours))
             # What differs every time differs; what differs once has moved.

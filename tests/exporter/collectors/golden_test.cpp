@@ -61,8 +61,10 @@ class Golden : public ::testing::Test, protected testing::CollectorWorld {
 };
 
 TEST_F(Golden, TheCapturedHostGivesThisPage) {
-  for (const char* name : {"cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "os", "pressure",
-                           "stat", "textfile", "time", "uname"}) {
+  for (const char* name :
+       {"arp",     "conntrack", "cpu",     "diskstats", "entropy",  "filefd",     "filesystem", "loadavg",
+        "meminfo", "netdev",    "netstat", "os",        "pressure", "processes",  "schedstat",  "sockstat",
+        "softnet", "stat",      "tcpstat", "textfile",  "time",     "udp_queues", "uname",      "vmstat"}) {
     collect(name);
   }
   const std::string got = page();

@@ -50,6 +50,19 @@ class HostFixture : public ::testing::Test, protected CollectorWorld {
     files_.begin_pass();
     return collector_->collect(frame_);
   }
+  /// Collects, and expects a failure that names `place` (FILE or FILE:LINE).
+  void expect_failure(std::string_view place) {
+    const Status status = collect();
+    ASSERT_FALSE(status.ok());
+    EXPECT_NE(status.error().to_string().find(place), std::string::npos) << status.error().to_string();
+  }
+  /// Collects, and expects that there is normally nothing to report.
+  void expect_no_data() {
+    const Status status = collect();
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code(), ErrorCode::no_data) << status.error().to_string();
+    EXPECT_TRUE(frame_.entries().empty());
+  }
   /// As when nothing was written for as long as the history reaches back, and much else came and went.
   void forget_everything() {
     std::vector<SeriesId> all;

@@ -1,4 +1,4 @@
-// cpu, stat, loadavg, meminfo, pressure: one kernel file each.
+// cpu, stat, loadavg, meminfo, pressure, schedstat, softnet: one kernel file each.
 #include "exporter/collectors/cpu_info.h"
 #include "exporter/collectors/cpu_ticks.h"
 #include "exporter/collectors/kernel_text.h"
@@ -9,15 +9,7 @@ namespace {
 
 using testing::HostFixture;
 
-class KernelCollectors : public HostFixture {
- protected:
-  /// Collects, and expects a failure that names `place` (FILE or FILE:LINE).
-  void expect_failure(std::string_view place) {
-    const Status status = collect();
-    ASSERT_FALSE(status.ok());
-    EXPECT_NE(status.error().to_string().find(place), std::string::npos) << status.error().to_string();
-  }
-};
+class KernelCollectors : public HostFixture {};
 
 constexpr std::string_view kStat =
     "cpu  30 0 3 100 1 0 1 4 0 0\n"
@@ -215,9 +207,83 @@ TEST_F(KernelCollectors, Pressure) {
 
 TEST_F(KernelCollectors, PressureIsNoFailureOnAKernelWithoutIt) {
   make("pressure");
-  const Status status = collect();
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().code(), ErrorCode::no_data);
+  expect_no_data();
+}
+
+TEST_F(KernelCollectors, Schedstat) {
+  proc("schedstat",
+       "version 17\ntimestamp 4294937296\n"
+       "cpu0 0 0 0 0 0 0 8187156040 1250000000 9082\ndomain0 MC 3 1 2 3\n"
+       "cpu1 0 0 0 0 0 0 2500000000 1 2\n");
+  make("schedstat");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_EQ(lines(), (std::vector<std::string>{R"(node_schedstat_running_seconds_total{cpu="0"} 8.18715604)",
+                                               R"(node_schedstat_running_seconds_total{cpu="1"} 2.5)",
+                                               R"(node_schedstat_timeslices_total{cpu="0"} 9082)",
+                                               R"(node_schedstat_timeslices_total{cpu="1"} 2)",
+                                               R"(node_schedstat_waiting_seconds_total{cpu="0"} 1.25)",
+                                               R"(node_schedstat_waiting_seconds_total{cpu="1"} 1e-09)"}));
+}
+
+TEST_F(KernelCollectors, SchedstatBadFiles) {
+  make("schedstat");
+  expect_no_data();
+  proc("schedstat", "version 17\ncpu0 0 0 0 0 0 0 1 2\ncpux 0 0 0 0 0 0 1 2 3\ncpu2 0 0 0 0 0 0 1 2 3\n");
+  expect_failure("2 problems, the first: ");
+  expect_failure("schedstat:2: expected 'cpuN' and nine numbers");
+  EXPECT_EQ(frame_.entries().size(), 3u);
+  proc("schedstat", "cpu0 0 0 0 0 0 0 1 2 3\ncpu1 0 0");
+  expect_failure("schedstat: the last line is cut off");
+  EXPECT_EQ(frame_.entries().size(), 3u);
+  proc("schedstat", "version 17\n");
+  expect_failure("schedstat: expected lines");
+}
+
+TEST_F(KernelCollectors, SoftnetPerCpu) {
+  proc("net/softnet_stat",
+       "00004130 00000001 00000002 00000000 00000000 00000000 00000000 00000000 00000003 00000004 00000005 "
+       "0000000a "
+       "00000000 00000000 00000000\n"
+       "00006b08 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "
+       "00000000 "
+       "0000000b 00000000 00000000\n");
+  make("softnet");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_softnet_processed_total{cpu="0"} 16688)"));
+  EXPECT_TRUE(has(R"(node_softnet_dropped_total{cpu="0"} 1)"));
+  EXPECT_TRUE(has(R"(node_softnet_times_squeezed_total{cpu="0"} 2)"));
+  EXPECT_TRUE(has(R"(node_softnet_cpu_collision_total{cpu="0"} 3)"));
+  EXPECT_TRUE(has(R"(node_softnet_received_rps_total{cpu="0"} 4)"));
+  EXPECT_TRUE(has(R"(node_softnet_flow_limit_count_total{cpu="0"} 5)"));
+  EXPECT_TRUE(has(R"(node_softnet_backlog_len{cpu="0"} 10)"));
+  EXPECT_TRUE(has(R"(node_softnet_processed_total{cpu="11"} 27400)"));
+  EXPECT_EQ(frame_.entries().size(), 14u);
+  EXPECT_EQ(catalogue_.family(catalogue_.family_of(frame_.entries().front().id)).type, MetricType::counter);
+  EXPECT_EQ(catalogue_.family(catalogue_.family_of(frame_.entries().back().id)).type, MetricType::gauge);
+}
+
+TEST_F(KernelCollectors, SoftnetOfAnOlderKernel) {
+  proc("net/softnet_stat", "1 0 0 0 0 0 0 0 0 0 0\n2 0 0 0 0 0 0 0 0\n");
+  make("softnet");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_softnet_processed_total{cpu="1"} 2)"));
+  EXPECT_FALSE(mentions("backlog"));
+  EXPECT_FALSE(mentions(R"(received_rps_total{cpu="1"})"));
+  EXPECT_EQ(frame_.entries().size(), 6u + 4u);
+}
+
+TEST_F(KernelCollectors, SoftnetBadFiles) {
+  make("softnet");
+  expect_no_data();
+  proc("net/softnet_stat", "1 0 0 0 0 0 0 0\n2 0 0 0 0 0 0 0 0\n3 0 0 packets 0 0 0 0 0\n");
+  expect_failure("2 problems, the first: ");
+  expect_failure("net/softnet_stat:1: expected nine numbers or more");
+  EXPECT_EQ(frame_.entries().size(), 4u);
+  proc("net/softnet_stat", "2 0 0 0 0 0 0 0 0\n3 0");
+  expect_failure("net/softnet_stat: the last line is cut off");
+  EXPECT_EQ(frame_.entries().size(), 4u);
+  proc("net/softnet_stat", "");
+  expect_failure("net/softnet_stat: expected a line of numbers for each CPU");
 }
 
 TEST(KernelLines, TornLastLineIsNotGivenOut) {
