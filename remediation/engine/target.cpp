@@ -107,9 +107,9 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
 
 /// "/var/" and "/var", "nginx" and "nginx.service" are one thing, and have one cooldown, one budget and one
 /// run at a time.
-std::string one_name_of(const RemedySpec& remedy, std::string name) {
+std::string one_name_of(const RemedySpec& remedy, const std::string& name) {
   if (name.starts_with('/')) {
-    std::string path = std::filesystem::path(name).lexically_normal();
+    std::string path = std::filesystem::path(name).lexically_normal().string();
     if (path.size() > 1 && path.ends_with('/')) path.pop_back();
     return path;
   }
@@ -123,7 +123,7 @@ Target check(const RemedySpec& remedy, std::string name, const rules::TemplateDa
   Target target{std::move(name), Suppression::none, {}};
   std::optional<Fault> fault = fault_of(remedy, "the target", target.name);
   if (!fault) {
-    target.name = one_name_of(remedy, std::move(target.name));
+    target.name = one_name_of(remedy, target.name);
     if (std::optional<std::string> denied = denied_target(target.name))
       fault = Fault(Suppression::target_denied, *std::move(denied));
   }

@@ -85,9 +85,11 @@ Status prune(const std::string& server, Report& report) {
   const HostPaths paths;
   const DeletionPolicy deletion;
   const std::vector<std::string> services;
+  Isolation isolation;
   ActionContext context{.paths = paths,
                         .clock = system_clock(),
                         .log = null_log(),
+                        .isolation = isolation,
                         .cancel = CancelToken(),
                         .deadline = system_clock().boot() + kPatience,
                         .deletion = deletion,
