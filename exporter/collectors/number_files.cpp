@@ -41,12 +41,13 @@ std::size_t NumberFiles::collect(Frame& frame, Problems& problems) {
   for (File& file : files_) {
     const std::size_t before = frame.entries().size();
     const Result<std::string_view> text = file.file.read();
+    const bool missing = !text && text.error().code() == ErrorCode::not_found;
+    if (!missing) ++there;
     if (text) {
       report(file, *text, frame, problems);
-    } else if (text.error().code() != ErrorCode::not_found) {
+    } else if (!missing) {
       problems.add(text.error());
     }
-    there += text || text.error().code() != ErrorCode::not_found ? 1u : 0u;
     if (frame.entries().size() - before != file.numbers.size()) {
       for (Number& number : file.numbers) number.series.reset();
     }
