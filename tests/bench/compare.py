@@ -22,8 +22,9 @@ import time
 import urllib.request
 
 CHIRON = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/bin/chiron")
-COLLECTORS = ["cpu", "stat", "loadavg", "meminfo", "filesystem", "diskstats", "netdev", "pressure", "uname", "os", "time",
-              "textfile"]
+COLLECTORS = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netdev", "netstat",
+              "os", "pressure", "schedstat", "sockstat", "softnet", "stat", "textfile", "time", "timex", "udp_queues", "uname",
+              "vmstat"]
 SCRAPES = int(os.environ.get("SCRAPES", "60"))
 
 
@@ -62,7 +63,7 @@ def resident_kib(pid):
 
 
 def chiron(state, port, config=""):
-    off = ["self", "systemd", "containers", "probes"]
+    off = ["self", "systemd", "containers", "probes", "processes", "tcpstat"]
     with open(f"{state}.yml", "w") as file:
         file.write(config)
     command = [CHIRON, "run", "--storage.path", state, "--web.listen-address", f"127.0.0.1:{port}", "--sampling.interval",
