@@ -104,7 +104,7 @@ class Ledger {
   };
   /// Opens or creates. A damaged file is moved aside as ledger.db.damaged-TIME, said in the log, and a fresh
   /// one made (runs recorded from then on only).
-  static Result<std::unique_ptr<Ledger>> open(Options options, const Clock& clock, EventLog& log);
+  static Result<std::unique_ptr<Ledger>> open(const Options& options, const Clock& clock, EventLog& log);
   /// Read-only, for the command line, also beside a running agent.
   static Result<std::unique_ptr<Ledger>> open_read_only(const std::string& directory, const Clock& clock,
                                                         EventLog& log);

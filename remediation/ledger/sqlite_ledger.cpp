@@ -167,7 +167,7 @@ class SqliteLedger final : public Ledger {
 
 }  // namespace
 
-Result<std::unique_ptr<Ledger>> Ledger::open(Options options, const Clock& clock, EventLog& log) {
+Result<std::unique_ptr<Ledger>> Ledger::open(const Options& options, const Clock& clock, EventLog& log) {
   auto core = std::make_shared<LedgerCore>(std::max<std::size_t>(1, options.keep_runs));
   auto ledger = std::make_unique<SqliteLedger>(core, options.deadline, false, clock, log);
   if (Status opened = ledger->start(options.directory, options.reserve); !opened) {
