@@ -214,7 +214,7 @@ TEST(Subprocess, IsCancelledFromAnotherThread) {
     const FileDescriptor opened(::open(fifo.c_str(), O_RDONLY | O_CLOEXEC));  // until the script opens it
     cancel.cancel();
   });
-  const Command deaf = shell("trap '' TERM; echo > " + fifo + "; while :; do sleep 1000; done");
+  const Command deaf = shell("trap '' TERM; : > " + fifo + "; while :; do sleep 1000; done");
   const CommandOutcome outcome = run_good(deaf, cancel);
   canceller.join();
   // Sooner than at a timeout: who cancels waits for it.
