@@ -18,3 +18,10 @@ find_path(CIVETWEB_INCLUDE civetweb.h REQUIRED)
 add_library(civetweb_c INTERFACE)
 target_include_directories(civetweb_c SYSTEM INTERFACE ${CIVETWEB_INCLUDE})
 target_link_libraries(civetweb_c INTERFACE ${CIVETWEB_LIBRARY})
+
+# Abseil's time zones from its archives: as shared libraries they are 15, and take four times the memory at every start.
+add_library(absl_time_zones INTERFACE)
+foreach(part time time_zone civil_time strings int128 throw_delegate base raw_logging_internal)
+  find_library(ABSL_${part} NAMES libabsl_${part}.a REQUIRED)
+  target_link_libraries(absl_time_zones INTERFACE ${ABSL_${part}})
+endforeach()
