@@ -33,6 +33,8 @@ ErrorCode code_of_errno(int errnum) {
     case ENOSYS:
     case EOPNOTSUPP:
       return ErrorCode::not_supported;
+    case ENODATA:
+      return ErrorCode::no_data;
     default:
       return ErrorCode::unavailable;
   }

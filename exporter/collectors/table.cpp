@@ -3,6 +3,7 @@
 #include "exporter/collectors/conntrack.h"
 #include "exporter/collectors/containers.h"
 #include "exporter/collectors/cpu.h"
+#include "exporter/collectors/cpufreq.h"
 #include "exporter/collectors/diskstats.h"
 #include "exporter/collectors/entropy.h"
 #include "exporter/collectors/filefd.h"
@@ -12,6 +13,7 @@
 #include "exporter/collectors/netdev.h"
 #include "exporter/collectors/netstat.h"
 #include "exporter/collectors/os_release.h"
+#include "exporter/collectors/powersupplyclass.h"
 #include "exporter/collectors/pressure.h"
 #include "exporter/collectors/probes.h"
 #include "exporter/collectors/processes.h"
@@ -23,11 +25,13 @@
 #include "exporter/collectors/systemd.h"
 #include "exporter/collectors/tcpstat.h"
 #include "exporter/collectors/textfile.h"
+#include "exporter/collectors/thermal_zone.h"
 #include "exporter/collectors/time.h"
 #include "exporter/collectors/timex.h"
 #include "exporter/collectors/udp_queues.h"
 #include "exporter/collectors/uname.h"
 #include "exporter/collectors/vmstat.h"
+#include "exporter/collectors/watchdog.h"
 
 namespace chiron {
 namespace {
@@ -38,6 +42,7 @@ constexpr CollectorInfo kCollectors[] = {
     {"containers", "State, health, CPU and memory of Docker's or Podman's containers", true,
      kContainersOptions, make_containers_collector},
     {"cpu", "Time that each CPU spent in each mode", true, kCpuOptions, make_cpu_collector},
+    {"cpufreq", "Frequencies and governors of the CPUs", true, {}, make_cpufreq_collector},
     {"diskstats", "Reads, writes and identity of block devices", true, kDiskstatsOptions,
      make_diskstats_collector},
     {"entropy", "The random number generator's pool", true, {}, make_entropy_collector},
@@ -49,6 +54,8 @@ constexpr CollectorInfo kCollectors[] = {
     {"netdev", "Bytes, packets and errors of network devices", true, kNetdevOptions, make_netdev_collector},
     {"netstat", "Counters of the network protocols", true, kNetstatOptions, make_netstat_collector},
     {"os", "Name and version of the operating system", true, {}, make_os_collector},
+    {"powersupplyclass", "Batteries and other power supplies", true, kPowerSupplyOptions,
+     make_powersupplyclass_collector},
     {"pressure", "Time lost to waiting for CPU, memory and I/O", true, {}, make_pressure_collector},
     {"probes", "Scheduled probes: HTTP, TCP, Unix sockets, Redis", true, {}, make_probes_collector},
     {"processes", "Processes and threads per state, and their limits", true, kProcessesOptions,
@@ -63,11 +70,13 @@ constexpr CollectorInfo kCollectors[] = {
     {"tcpstat", "TCP sockets per state", true, {}, make_tcpstat_collector},
     {"textfile", "Metrics that other programs leave in files", true, kTextfileOptions,
      make_textfile_collector},
+    {"thermal_zone", "Temperatures and cooling devices", true, {}, make_thermal_zone_collector},
     {"time", "The wall clock, the time zone and the clock sources", true, {}, make_time_collector},
     {"timex", "How well the kernel's clock is disciplined", true, {}, make_timex_collector},
     {"udp_queues", "Memory in the queues of UDP sockets", true, {}, make_udp_queues_collector},
     {"uname", "Names of the system and its kernel", true, {}, make_uname_collector},
     {"vmstat", "Paging, swapping and memory faults", true, kVmstatOptions, make_vmstat_collector},
+    {"watchdog", "Hardware watchdogs", true, {}, make_watchdog_collector},
 };
 
 }  // namespace

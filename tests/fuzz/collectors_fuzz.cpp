@@ -27,7 +27,8 @@ class FakeProc {
   FakeProc() {
     std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
-    for (const char* directory : {"net/stat", "pressure", "sys/fs", "1"})
+    for (const char* directory : {"net/stat", "pressure", "sys/fs", "1", "sys/class/thermal/thermal_zone0",
+                                  "sys/class/power_supply/BAT0", "sys/devices/system/cpu/cpu0/cpufreq"})
       std::filesystem::create_directories(root_ / directory);
   }
   ~FakeProc() {
@@ -125,6 +126,11 @@ constexpr KernelText kKernelTexts[] = {
     {'T', "tcpstat", "net/tcp"},
     {'U', "udp_queues", "net/udp"},
     {'P', "processes", "1/stat"},
+    {'z', "thermal_zone", "sys/class/thermal/thermal_zone0/temp"},
+    {'Z', "thermal_zone", "sys/class/thermal/thermal_zone0/type"},
+    {'b', "powersupplyclass", "sys/class/power_supply/BAT0/status"},
+    {'g', "cpufreq", "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"},
+    {'o', "cpufreq", "sys/devices/system/cpu/offline"},
 };
 
 }  // namespace

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "exporter/base/file.h"
+#include "exporter/collectors/attribute_series.h"
+#include "exporter/collectors/collector.h"
+#include "exporter/collectors/name_filter.h"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chiron {
+
+/// The names in a directory of devices, listed through a kept descriptor: three system calls when nothing
+/// came or went. (sysfs keeps no reliable time of change of a directory.)
+class DirectoryNames {
+ public:
+  explicit DirectoryNames(std::string path) : path_(std::move(path)) {}
+  /// Lists again; whether the names are others than before.
+  Result<bool> refresh();
+  /// Sorted; empty after an error.
+  const std::vector<std::string>& names() const { return names_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  Status list();
+  void forget();
+
+  const std::string path_;
+  FileDescriptor fd_;
+  std::vector<char> buffer_;
+  std::string raw_, last_;  // names in the kernel's order, each ended by NUL
+  std::vector<std::string> names_;
+};
+
+/// A collector of the devices of one sysfs directory. They are looked for when the names in it change, when a
+/// file of one vanishes, and once a minute for what changes below; in between their files are only read. No
+/// directory, or no device: no_data.
+class DeviceCollector : public Collector {
+ public:
+  struct Options {
+    /// A driver that may take its time to answer (firmware, a slow bus): then the collector gets a thread of
+    /// its own, but for a machine that does not have the directory when the collector is made.
+    bool slow = false;
+    AttributeSeries::Unreadable unreadable = AttributeSeries::Unreadable::problem;
+  };
+  bool can_hang() const final { return can_hang_; }
+  Status collect(Frame& frame) final;
+
+ protected:
+  /// `directory` below sysfs.
+  DeviceCollector(const CollectorContext& context, std::string_view directory, Options options);
+  /// Adds the series of the devices. `directory` is where their names are.
+  virtual void find(const std::string& directory, std::span<const std::string> names, AttributeSeries& series,
+                    Problems& problems) = 0;
+  Catalogue& catalogue() const { return catalogue_; }
+
+ private:
+  /// A minute at the default interval.
+  static constexpr unsigned kPassesBetweenSearches = 12;
+
+  Catalogue& catalogue_;
+  DirectoryNames names_;
+  const bool can_hang_;
+  AttributeSeries series_;
+  unsigned passes_ = 0;
+  Status found_;
+};
+
+/// A class of devices whose files are its series.
+struct DeviceTable {
+  std::string_view prefix;               ///< with which their names begin; not part of the label
+  std::string_view label;                ///< that has the name
+  std::span<const TextAttribute> texts;  ///< read once, and labels of every number
+  std::span<const NumberAttribute> numbers;
+  std::string_view info;  ///< a family with the texts below as labels; empty: none
+  std::string_view info_help;
+  std::span<const TextAttribute> info_texts;
+};
+
+/// A collector of nothing but such tables, all for the devices of one directory.
+std::unique_ptr<Collector> make_device_collector(const CollectorContext& context, std::string_view directory,
+                                                 std::span<const DeviceTable> tables,
+                                                 DeviceCollector::Options options,
+                                                 std::optional<Pattern> ignored = std::nullopt);
+
+/// The option `name`, a regular expression of devices to leave out; none when it is empty.
+Result<std::optional<Pattern>> ignored_devices(const CollectorContext& context, std::string_view name);
+
+/// What follows `prefix` in the name of a device, when that is a number: "thermal_zone" of "thermal_zone12".
+std::optional<std::string_view> device_number(std::string_view name, std::string_view prefix);
+
+}  // namespace chiron
