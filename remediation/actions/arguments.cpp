@@ -212,8 +212,9 @@ void Arguments::add(std::string_view name, Member member, Need need, std::string
   declared_.push_back({name, member, need, help, std::move(fallback), std::move(choices)});
 }
 
-void Arguments::add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help) {
-  add(name, member, Need::optional, help);
+void Arguments::add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help,
+                             Need need) {
+  add(name, member, need, help);
   declared_.back().patterns = true;
 }
 

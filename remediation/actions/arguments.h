@@ -50,7 +50,8 @@ class Arguments {
   };
   void add(std::string_view name, Member member, Need need, std::string_view help,
            std::vector<std::string_view> choices = {});
-  void add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help);
+  void add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help,
+                    Need need = Need::optional);
   const std::vector<Declared>& declared() const { return declared_; }
   static std::string_view type_name(const Member& member);
 

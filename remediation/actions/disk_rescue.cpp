@@ -1,6 +1,7 @@
 #include "remediation/actions/disk_rescue.h"
 
 #include "exporter/base/parse.h"
+#include "remediation/actions/deletion/plan_items.h"
 #include "remediation/actions/rescue_work.h"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 namespace chiron::remediation {
 namespace {
 
-constexpr std::size_t kPlanItems = 200;
 constexpr std::size_t kLoggedFiles = 200;
 
 std::uint64_t missing(std::uint64_t wanted, std::uint64_t there) {
@@ -36,31 +36,10 @@ std::string show(const FreeTarget& target) {
   return fmt::format("{} and {} inodes", format_bytes(target.bytes), target.inodes);
 }
 
-struct Reason {
-  std::string_view name;
-  std::string_view text;
-  std::uint64_t Kept::*count;
-};
-constexpr Reason kReasons[] = {
-    {"kept_young", "too young", &Kept::young},
-    {"kept_in_use", "in use", &Kept::in_use},
-    {"kept_untold", "of unknown use (leases need CAP_LEASE)", &Kept::untold},
-    {"kept_protected", "protected", &Kept::is_protected},
-    {"kept_linked", "hard-linked", &Kept::linked},
-    {"kept_changed", "changed meanwhile", &Kept::changed},
-    {"kept_refused", "refused by the kernel", &Kept::refused},
-    {"kept_other_mount", "on another mount or behind a link", &Kept::other_mount},
-    {"kept_unvisited", "in directories not looked into", &Kept::unvisited},
-};
-
 /// ": kept 3 too young, 1 in use; /x is on another file system", for a rescue that was not enough.
 std::string explain(const RescueWork& work) {
-  std::vector<std::string> kept, rest;
-  for (const Reason& reason : kReasons) {
-    const std::uint64_t count = work.kept().*reason.count;
-    if (count > 0) kept.push_back(fmt::format("{} {}", count, reason.text));
-  }
-  if (!kept.empty()) rest.push_back(fmt::format("kept {}", fmt::join(kept, ", ")));
+  std::vector<std::string> rest;
+  if (std::string kept = describe(work.kept()); !kept.empty()) rest.push_back(std::move(kept));
   for (const StageResult& stage : work.stages()) {
     for (const std::string& note : stage.notes) rest.push_back(fmt::format("{}: {}", stage.name, note));
   }
@@ -100,9 +79,7 @@ void tell(const RescueWork& work, Report& report) {
     for (const std::string& note : stage.notes) text += "; " + note;
     report.facts.emplace_back("stage_" + stage.name, std::move(text));
   }
-  for (const Reason& reason : kReasons) {
-    if (const std::uint64_t count = work.kept().*reason.count; count > 0) fact(reason.name, count);
-  }
+  for (auto& reason : kept_facts(work.kept())) report.facts.push_back(std::move(reason));
   if (!work.first_error().empty()) report.facts.emplace_back("first_error", work.first_error());
 }
 
@@ -171,22 +148,17 @@ Result<Plan> DiskRescue::plan(ActionContext& context) {
   Result<std::vector<RescueStage>> stages = make_stages(stages_, options_);
   if (!stages) return std::move(stages).error();
   Plan plan;
-  const auto larger = [](const PlanItem& a, const PlanItem& b) { return a.bytes > b.bytes; };
-  RescueWork work(
-      context, RescueWork::Mode::only_look,
-      [&](const std::string& stage, std::string path, std::uint64_t bytes) {
-        plan.items.push_back({.what = std::move(path), .bytes = bytes, .objects = 1, .note = stage});
-        std::ranges::push_heap(plan.items, larger);  // the smallest on top
-        if (plan.items.size() <= kPlanItems) return;
-        std::ranges::pop_heap(plan.items, larger);
-        plan.items.pop_back();
-      });
+  LargestItems items;
+  RescueWork work(context, RescueWork::Mode::only_look,
+                  [&](const std::string& stage, std::string path, std::uint64_t bytes) {
+                    items.add({.what = std::move(path), .bytes = bytes, .objects = 1, .note = stage});
+                  });
   if (Status status =
           work.perform({path_, target_free_, target_free_inodes_, *std::move(stages), !stages_.empty()});
       !status) {
     return std::move(status).error();
   }
-  std::ranges::stable_sort(plan.items, larger);
+  plan.items = items.take();
   plan.bytes = work.bytes();
   plan.objects = work.files();
   if (work.files() == 0 && work.reached()) {

@@ -2,6 +2,7 @@
 #include "remediation/actions/cache_prune.h"
 #include "remediation/actions/command_run.h"
 #include "remediation/actions/disk_rescue.h"
+#include "remediation/actions/files_prune.h"
 #include "remediation/actions/service.h"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ const ActionInfo kActions[] = {
     {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
+    {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},

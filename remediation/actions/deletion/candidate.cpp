@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <tuple>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -69,6 +70,8 @@ class Walk {
       if (found_.exhausted) break;
       look_at(::dirfd(directory.get()), path, depth, *entry);
     }
+    found_.kept.newest += newest_.size();
+    newest_.clear();
     return {};
   }
 
@@ -128,7 +131,7 @@ class Walk {
   void look_at_directory(const std::string& relative, const std::string& absolute, std::size_t depth) {
     const bool wanted = std::ranges::any_of(
         selection_.globs, [&](const PathGlob& glob) { return glob.may_match_below(absolute); });
-    if (!wanted) return;
+    if (!wanted || std::ranges::count(selection_.without, absolute) > 0) return;
     if (guard_.keeps_tree(absolute)) {
       ++found_.kept.is_protected;
       return;
@@ -147,6 +150,19 @@ class Walk {
 
   void look_at_file(const std::string& path, std::string_view name, const struct stat& info) {
     if (!S_ISREG(info.st_mode) || info.st_dev != tree_.device()) return;
+    found_.matched_bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+    if (selection_.keep_newest == 0) return judge(path, std::string(name), info);
+    newest_.push_back({std::string(name), info});
+    std::ranges::push_heap(newest_, newer);
+    if (newest_.size() <= selection_.keep_newest) return;
+    std::ranges::pop_heap(newest_, newer);
+    const Named oldest = std::move(newest_.back());
+    newest_.pop_back();
+    judge(path, oldest.name, oldest.info);
+  }
+
+  void judge(const std::string& path, const std::string& name, const struct stat& info) {
+    if (info.st_size <= selection_.larger_than) return;
     // The sticky bit on a file is how temporary files ask cleaners to stay.
     if ((info.st_mode & S_ISVTX) != 0) {
       ++found_.kept.is_protected;
@@ -165,7 +181,8 @@ class Walk {
   }
 
   /// A heap with the youngest on top holds the oldest ones when there are more than may be held.
-  void keep_if_old(const std::string& path, std::string_view name, const struct stat& info, Duration stamp) {
+  void keep_if_old(const std::string& path, const std::string& name, const struct stat& info,
+                   Duration stamp) {
     std::vector<Candidate>& files = found_.files;
     const bool full = files.size() >= budget_.most_files;
     if (full) {
@@ -181,7 +198,7 @@ class Walk {
       files.pop_back();
     }
     files.push_back({.directory = static_cast<std::uint32_t>(found_.directories.size() - 1),
-                     .name = std::string(name),
+                     .name = name,
                      .device = info.st_dev,
                      .inode = info.st_ino,
                      .size = info.st_size,
@@ -192,6 +209,18 @@ class Walk {
     std::ranges::push_heap(files, older);
   }
 
+  struct Named {
+    std::string name;
+    struct stat info;
+  };
+  /// A rename, a new owner or mode says nothing about which is the newest: mtime does, then the name.
+  static bool newer(const Named& a, const Named& b) {
+    const auto key = [](const Named& file) {
+      return std::tuple(file.info.st_mtim.tv_sec, file.info.st_mtim.tv_nsec, std::string_view(file.name));
+    };
+    return key(a) > key(b);
+  }
+
   const SafeTree& tree_;
   const Selection& selection_;
   const Guard& guard_;
@@ -199,6 +228,7 @@ class Walk {
   WalkBudget& budget_;
   FoundFiles found_;
   std::vector<Pending> pending_;
+  std::vector<Named> newest_;  // of the directory being read; a heap, the oldest of them on top
   std::uint64_t spent_ = 0;
   bool directory_known_ = false;  // whether the directory being read is the last of found_.directories
 };
@@ -208,19 +238,6 @@ Duration to_duration(const timespec& time) {
 }
 
 }  // namespace
-
-Kept& Kept::operator+=(const Kept& other) {
-  young += other.young;
-  linked += other.linked;
-  is_protected += other.is_protected;
-  in_use += other.in_use;
-  untold += other.untold;
-  changed += other.changed;
-  refused += other.refused;
-  other_mount += other.other_mount;
-  unvisited += other.unvisited;
-  return *this;
-}
 
 Duration age_stamp(const struct stat& info, const AgeRule& rule) {
   Duration stamp = to_duration(info.st_mtim);

@@ -2,6 +2,7 @@
 
 #include "exporter/base/clock.h"
 #include "remediation/actions/deletion/guard.h"
+#include "remediation/actions/deletion/kept.h"
 #include "remediation/actions/deletion/safe_tree.h"
 
 #include <cstdint>
@@ -26,21 +27,9 @@ struct AgeRule {
 struct Selection {
   std::vector<PathGlob> globs;  ///< any of
   AgeRule age;
-};
-
-/// Why a file that the globs match stays.
-struct Kept {
-  std::uint64_t young = 0;
-  std::uint64_t linked = 0;        ///< has other hard links: removing it would free nothing
-  std::uint64_t is_protected = 0;  ///< and directories that are
-  std::uint64_t in_use = 0;        ///< open or mapped by a process, or in a directory that is locked
-  std::uint64_t untold = 0;        ///< who has it open cannot be told: no leases here, or no CAP_LEASE
-  std::uint64_t changed = 0;       ///< not any more what was found
-  std::uint64_t refused = 0;       ///< the kernel said no
-  std::uint64_t other_mount = 0;   ///< directories
-  std::uint64_t unvisited = 0;     ///< directories: not readable, too deep, or too many
-
-  Kept& operator+=(const Kept& other);
+  off_t larger_than = -1;              ///< in bytes of content; -1 takes empty files too
+  std::size_t keep_newest = 0;         ///< of each directory's matches, by mtime; young ones count
+  std::vector<std::string> without{};  ///< directories that another walk looks into
 };
 
 /// A file found, and by what it is known again.
@@ -59,8 +48,9 @@ struct FoundFiles {
   std::vector<std::string> directories;  ///< relative to the root
   std::vector<Candidate> files;          ///< the oldest first
   Kept kept;
-  bool complete = true;    ///< false: there were more than the limit, these are the oldest of them
-  bool exhausted = false;  ///< the budget of entries was used up: part was not looked at
+  std::uint64_t matched_bytes = 0;  ///< allocated to all that match and are not protected, kept ones too
+  bool complete = true;             ///< false: there were more than the limit, these are the oldest of them
+  bool exhausted = false;           ///< the budget of entries was used up: part was not looked at
 };
 
 /// Shared by all walks of one action.
