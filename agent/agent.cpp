@@ -97,7 +97,7 @@ struct AgentParts {
   Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
   std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
   std::string waiting_for_restart(const Config& fresh) const;
-  remediation::DeletionPolicy deletion_of(const Config& fresh) const;
+  remediation::Remediator::Limits limits_of(const Config& fresh) const;
 };
 
 Status AgentParts::open_state() {
@@ -173,19 +173,19 @@ Status AgentParts::make_rules() {
   return {};
 }
 
-remediation::DeletionPolicy AgentParts::deletion_of(const Config& fresh) const {
-  remediation::DeletionPolicy deletion = fresh.deletion;
+remediation::Remediator::Limits AgentParts::limits_of(const Config& fresh) const {
+  remediation::Remediator::Limits limits{fresh.deletion, fresh.gate(), fresh.host_budget};
   // Whatever the roots are: a rescue does not delete the record of itself.
-  deletion.protect.push_back(state->path());
-  deletion.protect.push_back(state->path() + "/**");
-  return deletion;
+  limits.deletion.protect.push_back(state->path());
+  limits.deletion.protect.push_back(state->path() + "/**");
+  return limits;
 }
 
 Status AgentParts::make_remediator() {
   remediation::Remediator::Options options;
-  options.deletion = deletion_of(config);
+  options.limits = limits_of(config);
+  options.pause_file = state->path() + "/pause";
   options.watched_services = config.services;
-  options.global_dry_run = config.settings.flag("remedies.dry-run");
   remediator = std::make_unique<remediation::Remediator>(
       remediation::Remediator::Services{
           .ledger = *ledger,
@@ -218,7 +218,7 @@ Status AgentParts::load_policies_at_start() {
 
 void AgentParts::apply(const Config& fresh, Policies policies) {
   // Before the remedies: one that is armed by this reload keeps its hands off what it protects.
-  remediator->set_limits(deletion_of(fresh), fresh.settings.flag("remedies.dry-run"));
+  remediator->set_limits(limits_of(fresh));
   rule_metrics->announce(policies.groups);
   rules->load(std::move(policies.groups));
   remediator->load(std::move(policies.remedies));
@@ -264,22 +264,10 @@ Status AgentParts::start_control() {
   return {};
 }
 
-/// The ledger has opened after the start: first what it knows, then what people held back without it, then
-/// runs.
+/// The ledger has opened after the start: first what it knows, then runs.
 Status AgentParts::take_up_ledger() {
   if (Status opened = open_ledger(); !opened.ok()) return opened;
-  std::vector<std::pair<std::string, std::optional<Duration>>> pauses;
-  const auto note = [&](const std::string& remedy) {
-    if (const auto held = remediator->paused(remedy)) pauses.emplace_back(remedy, held->retry_in);
-    return !pauses.empty();
-  };
-  if (!note("")) {
-    for (const remediation::RemedySpec& remedy : remediator->remedies()) note(remedy.name);
-  }
   if (Status taken = remediator->take_up(); !taken.ok()) return taken;
-  for (const auto& [remedy, length] : pauses) {
-    if (Status paused = remediator->pause(remedy, length); !paused.ok()) return paused;
-  }
   ledger->admit();
   log.info("ledger opened", {{"effect", "remedies run again"}});
   return {};
@@ -320,7 +308,7 @@ std::string AgentParts::waiting_for_restart(const Config& fresh) const {
   std::string names;
   const auto add = [&names](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
   for (const Setting& setting : all_settings()) {
-    if (setting.option == "remedies.dry-run") continue;
+    if (setting.option == "remediation.mode") continue;
     if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) add(setting.option);
   }
   if (fresh.services != config.services) add("services");

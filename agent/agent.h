@@ -20,7 +20,7 @@ class Agent {
   static Result<std::unique_ptr<Agent>> start(Config config, const Clock& clock, EventLog& log);
   ~Agent();
 
-  /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and dry_run take
+  /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and remediation take
   /// effect, all or nothing; what needs a restart is said. An error leaves everything as it was.
   Status reload();
 

@@ -19,6 +19,7 @@ struct RemedyOptions {
   std::string remedy;
   std::string target;
   std::string length;
+  std::string run;
   bool force = false;
   bool dry_run = false;
   bool no_wait = false;
@@ -103,6 +104,22 @@ int pause(const SettingOptions& options, const RemedyOptions& wanted, bool resum
   return resume && !text_of(*done, "paused").empty() ? kExitFailed : kExitOk;
 }
 
+int reset(const SettingOptions& options, const RemedyOptions& wanted, bool) {
+  const auto done =
+      ask_agent(options, {{"command", "remedy.reset"}, {"remedy", wanted.remedy}, {"target", wanted.target}});
+  if (!done.ok()) return fail(done.error().to_string());
+  print("earlier attempts of " + wanted.remedy + (wanted.target.empty() ? "" : " on " + wanted.target) +
+        " no longer count\n");
+  return kExitOk;
+}
+
+int cancel(const SettingOptions& options, const RemedyOptions& wanted, bool) {
+  const auto done = ask_agent(options, {{"command", "run.cancel"}, {"id", wanted.run}});
+  if (!done.ok()) return fail(done.error().to_string());
+  print("run " + wanted.run + " is being cancelled\n");
+  return kExitOk;
+}
+
 /// NAME=VALUE; a name given twice makes a list.
 Result<Json> parse_arguments(const std::vector<std::string>& given) {
   Json arguments = Json::object();
@@ -179,6 +196,25 @@ void add_remedy(Cli& cli, CLI::App& parent) {
   cli.add_json_flag(*resume);
 }
 
+void add_remedy_history(Cli& cli, CLI::App& parent) {
+  auto wanted = std::make_shared<RemedyOptions>();
+  const auto add = [&](const char* name, const char* help, auto run) {
+    auto options = std::make_shared<SettingOptions*>(nullptr);
+    CLI::App* command = cli.add_command(
+        parent, name, help, [&cli, options, wanted, run] { return run(**options, *wanted, cli.json); });
+    *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
+    return command;
+  };
+  CLI::App* forget =
+      add("reset", "Forget what earlier attempts hold against a remedy: cooldown, backoff, breaker, budget.",
+          reset);
+  forget->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
+  forget->add_option("TARGET", wanted->target, "Only on this target; on any when absent.");
+  CLI::App* stop = add("cancel", "Cancel a run that is carried out or verified.", cancel);
+  stop->add_option("RUN", wanted->run, "Its id, as `chiron status` and `chiron history` show it.")
+      ->required();
+}
+
 void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
   auto action = std::make_shared<std::string>();
   auto given = std::make_shared<std::vector<std::string>>();
@@ -209,8 +245,10 @@ void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
 }  // namespace
 
 void add_remedy_commands(Cli& cli) {
-  add_remedy(cli,
-             *cli.add_command(cli.app, "remedy", "List, plan, run, pause and resume remedies.", nullptr));
+  CLI::App* remedy =
+      cli.add_command(cli.app, "remedy", "List, plan, run, pause, resume and reset remedies.", nullptr);
+  add_remedy(cli, *remedy);
+  add_remedy_history(cli, *remedy);
   CLI::App* action = cli.add_command(cli.app, "action", "Plan or run a single action.", nullptr);
   add_action(cli, *action, true);
   add_action(cli, *action, false);

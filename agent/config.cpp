@@ -192,31 +192,28 @@ void read_overrides(yaml::Reader& root, Config& config) {
     yaml::Reader reader = root.child(entry.value, entry.key.text());
     RemedyOverride tuned;
     tuned.where = entry.key.where();
-    if (const auto mode = reader.one_of("mode", {"automatic", "dry-run", "approval"})) {
-      if (*mode == "approval") {
-        reader.fail("mode", "not-supported", "mode approval is not supported yet",
-                    "use automatic or dry-run");
-      } else {
-        tuned.mode = *mode == "automatic" ? remediation::Mode::automatic : remediation::Mode::dry_run;
-      }
-    }
+    remediation::read_mode(reader, tuned.policy);
     tuned.targets = reader.strings("targets");
     if (reader.has("policy")) {
       yaml::Reader policy = reader.mapping("policy");
-      tuned.cooldown = policy.duration("cooldown");
-      if (policy.has("budget")) {
-        yaml::Reader budget = policy.mapping("budget");
-        if (const auto runs = budget.integer("runs", 1, 1000)) tuned.budget_runs = static_cast<int>(*runs);
-        tuned.budget_per = budget.duration("per");
-        budget.finish();
-      }
-      policy.not_supported({"backoff", "breaker", "window", "unless", "lock"});
-      policy.finish();
+      const remediation::PolicyPatch patch = remediation::read_policy(policy);
+      tuned.policy.insert(tuned.policy.end(), patch.begin(), patch.end());
     }
     reader.not_supported({"for"});
     reader.finish();
     config.remedies.emplace(entry.key.text(), std::move(tuned));
   }
+}
+
+void read_host_budget(yaml::Reader& remediation, Config& config) {
+  if (!remediation.has("budget")) return;
+  yaml::Reader budget = remediation.mapping("budget");
+  if (const auto runs = budget.integer("runs", 1, 10'000)) config.host_budget.runs = static_cast<int>(*runs);
+  config.host_budget.per = budget.duration("per").value_or(config.host_budget.per);
+  if (config.host_budget.per <= Duration::zero() || config.host_budget.per > std::chrono::hours(24 * 31)) {
+    budget.fail("per", "out-of-range", "per must be more than 0s and at most 31d");
+  }
+  budget.finish();
 }
 
 void read_deletion(yaml::Reader& root, Config& config) {
@@ -270,6 +267,7 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_deletion(root, config);
   read_files(root, "rule_files", config.rule_files);
   read_files(root, "remedy_files", config.remedy_files);
+  read_host_budget(settings.reader_of("remediation"), config);
   read_external_labels(settings.reader_of("identity"), config);
   root.not_supported({"alertmanagers"});
   settings.read_all();
@@ -330,6 +328,10 @@ LogOptions Config::log_options() const {
   const bool text = format == "text" || (format == "auto" && ::isatty(STDERR_FILENO) == 1);
   options.format = text ? LogFormat::text : LogFormat::json;
   return options;
+}
+
+remediation::Gate Config::gate() const {
+  return remediation::parse_gate(settings.text("remediation.mode")).value_or(remediation::Gate::dry_run);
 }
 
 Labels Config::target_labels() const {

@@ -7,8 +7,8 @@
 #include "exporter/collectors/probe_spec.h"
 #include "exporter/series/labels.h"
 #include "remediation/actions/action.h"
+#include "remediation/engine/policy_keys.h"
 #include "remediation/engine/remedy_file.h"
-#include "remediation/policy/policy.h"
 #include "rules/engine/rule_file.h"
 
 #include <map>
@@ -21,11 +21,8 @@ namespace chiron::agent {
 
 /// remedies.NAME: in the configuration file: arms or tunes a remedy without copying its file.
 struct RemedyOverride {
-  std::optional<remediation::Mode> mode;
   std::optional<std::vector<std::string>> targets;
-  std::optional<Duration> cooldown;
-  std::optional<int> budget_runs;
-  std::optional<Duration> budget_per;
+  remediation::PolicyPatch policy;
   Position where;
 };
 
@@ -47,9 +44,11 @@ struct Config {
   std::vector<FilePattern> remedy_files = {{"shipped:*"}};
   std::map<std::string, RemedyOverride> remedies;
   remediation::DeletionPolicy deletion;
+  remediation::HostBudget host_budget;
 
   HostPaths paths() const;
   LogOptions log_options() const;
+  remediation::Gate gate() const;
   /// Labels job and instance of local series.
   Labels target_labels() const;
 };

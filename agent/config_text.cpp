@@ -1,5 +1,6 @@
 #include "agent/config.h"
 #include "agent/findings.h"
+#include "exporter/base/parse.h"
 
 #include <fmt/format.h>
 
@@ -35,6 +36,9 @@ constexpr std::string_view kStructured = R"(
 #  roots: [/var/cache/apt/archives, /var/log, /var/tmp, /tmp]
 #  protect: ['/var/log/audit/**']
 )";
+
+constexpr std::string_view kHostBudget =
+    "#  budget: {runs: 20, per: 1h}  # Of all remedies together: runs that alerts started.\n";
 
 std::string single_quoted(const std::string& text) {
   std::string quoted = "'";
@@ -84,6 +88,7 @@ std::string example_config() {
       text += fmt::format("\n#{}:\n", section);
     }
     text += fmt::format("#  {}: {}  # {}\n", setting.key.substr(dot + 1), value, setting.help);
+    if (setting.key == "remediation.mode") text += kHostBudget;
   }
   text += kStructured;
   text += "\n# Collectors: true, false, or a mapping of a collector's options.\n#collectors:\n";
@@ -123,6 +128,8 @@ std::vector<ShownSetting> shown_settings(const Config& config) {
   summary("probes", counted(config.probes.size(), "probe"));
   list("rule_files", texts_of(config.rule_files));
   list("remedy_files", texts_of(config.remedy_files));
+  summary("remediation.budget", fmt::format("{{runs: {}, per: {}}}", config.host_budget.runs,
+                                            format_duration(config.host_budget.per)));
   summary("remedies", counted(config.remedies.size(), "remedy") + " tuned");
   list("deletion.roots", config.deletion.roots);
   list("deletion.protect", config.deletion.protect);

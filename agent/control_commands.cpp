@@ -93,8 +93,8 @@ std::string ControlCommands::handle(const std::string& request, const Peer& peer
 }
 
 Result<std::string> ControlCommands::dispatch(const Call& call) {
-  static constexpr std::array<std::string_view, 6> kChanges{"remedy.run", "remedy.pause", "remedy.resume",
-                                                            "action.run", "run.cancel",   "reload"};
+  static constexpr std::array<std::string_view, 7> kChanges{
+      "remedy.run", "remedy.pause", "remedy.resume", "remedy.reset", "action.run", "run.cancel", "reload"};
   if (std::find(kChanges.begin(), kChanges.end(), call.command) == kChanges.end()) return read(call);
   auto result = change(call);
   log_.info("control request", {{"command", call.command},
@@ -188,6 +188,9 @@ Result<std::string> ControlCommands::change(const Call& call) {
     return paused.ok() ? pause_state(call.text("remedy")) : paused.error();
   }
   if (command == "remedy.resume") return resume(call.text("remedy"));
+  if (command == "remedy.reset") {
+    return done(remediator_.reset(call.text("remedy"), call.text("target"), call.peer->user));
+  }
   if (command == "run.cancel") {
     if (remediator_.cancel(call.text("id"))) return std::string("null");
     return Error(ErrorCode::not_found, "no run '" + call.text("id") + "' is active");

@@ -60,9 +60,9 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
   SelfMetrics metrics(catalogue);
   const Store store(catalogue, {});
   remediation::Remediator::Options options;
-  options.deletion = config.deletion;
+  options.limits = {config.deletion, config.gate(), config.host_budget};
+  options.pause_file = config.settings.text("storage.path") + "/pause";
   options.watched_services = config.services;
-  options.global_dry_run = config.settings.flag("remedies.dry-run");
   remediation::Remediator remediator(
       remediation::Remediator::Services{.ledger = **ledger,
                                         .still_holds = [](const rules::Alert&) { return Result<bool>(true); },

@@ -110,12 +110,13 @@ class Gathering {
   std::vector<TextFile> files_;
 };
 
-void apply(const RemedyOverride& tuned, remediation::RemedySpec& remedy) {
-  if (tuned.mode) remedy.policy.mode = *tuned.mode;
-  if (tuned.targets) remedy.targets = tuned.targets;
-  if (tuned.cooldown) remedy.policy.cooldown = *tuned.cooldown;
-  if (tuned.budget_runs) remedy.policy.budget_runs = *tuned.budget_runs;
-  if (tuned.budget_per) remedy.policy.budget_per = *tuned.budget_per;
+Diagnostic fault_of(const Config& config, const std::string& name, const RemedyOverride& tuned) {
+  Diagnostic diagnostic;
+  diagnostic.file = config.file;
+  diagnostic.path = {"remedies", name};
+  diagnostic.where = tuned.where;
+  diagnostic.length = name.size();
+  return diagnostic;
 }
 
 void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>& remedies,
@@ -124,22 +125,23 @@ void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>&
   names.reserve(remedies.size());
   for (const remediation::RemedySpec& remedy : remedies) names.push_back(remedy.name);
   for (const auto& [name, tuned] : config.remedies) {
+    Diagnostic diagnostic = fault_of(config, name, tuned);
     const auto remedy = std::find_if(remedies.begin(), remedies.end(),
                                      [&key = name](const auto& candidate) { return candidate.name == key; });
     if (remedy != remedies.end()) {
-      apply(tuned, *remedy);
-      continue;
+      if (tuned.targets) remedy->targets = tuned.targets;
+      const auto fault = remediation::apply_policy(tuned.policy, remedy->policy);
+      if (!fault) continue;
+      diagnostic.code = "contradiction";
+      diagnostic.message = "policy." + fault->key + ": with what its file says, " + fault->message;
+      diagnostic.hint = fault->hint;
+    } else {
+      diagnostic.code = "unknown-remedy";
+      diagnostic.message = "no remedy file has a remedy '" + name + "'";
+      const std::string near = closest(name, names);
+      diagnostic.hint =
+          near.empty() ? "`chiron remedy list` shows those there are" : "did you mean " + near + "?";
     }
-    Diagnostic diagnostic;
-    diagnostic.code = "unknown-remedy";
-    diagnostic.message = "no remedy file has a remedy '" + name + "'";
-    const std::string near = closest(name, names);
-    diagnostic.hint =
-        near.empty() ? "`chiron remedy list` shows those there are" : "did you mean " + near + "?";
-    diagnostic.file = config.file;
-    diagnostic.path = {"remedies", name};
-    diagnostic.where = tuned.where;
-    diagnostic.length = name.size();
     sink.add(std::move(diagnostic));
   }
 }

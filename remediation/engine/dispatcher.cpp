@@ -55,8 +55,6 @@ void Dispatcher::consider(std::span<const rules::Alert> firing, BootTime frame) 
   }
   {
     const std::lock_guard lock(mutex_);
-    // Nothing fires, and that is known: most passes on most hosts.
-    if (firing_ && firing_->alerts.empty() && fresh->alerts.empty()) return;
     firing_ = std::move(fresh);
     look_again_ = true;
   }
@@ -91,6 +89,10 @@ void Dispatcher::loop() {
 }
 
 void Dispatcher::pass(const Firing& firing) {
+  services_.housekeeping();
+  std::vector<Labels> labels;
+  for (const rules::Alert& alert : firing.alerts) labels.push_back(alert.labels);
+  services_.book.set_firing(std::move(labels));
   const RemedyList remedies = services_.remedies();
   notes_.begin_pass();
   for (const RemedySpec& remedy : *remedies) {
@@ -123,16 +125,16 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   // The alert may be the one that a run has just ended.
   if (!services_.pool.knows_last_run(target.name, frame)) return notes_.keep(key);
 
-  PolicySpec policy = remedy.policy;
-  if (services_.global_dry_run()) policy.mode = Mode::dry_run;
-  const bool dry_run = policy.mode == Mode::dry_run;
-  const Decision decision = services_.book.decide(remedy.name, target.name, policy);
+  const bool dry_run = services_.book.mode_of(remedy.policy) == Mode::dry_run;
+  const Decision decision = services_.book.decide(remedy.name, target.name, remedy.policy);
   if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run) {
     return suppress(remedy, target.name, alert, decision);
   }
   if (dry_run) {
-    const Suppression rehearsed = rehearsals_.decide(remedy.name, target.name, policy).reason;
-    if (notes_.told(key) == Suppression::dry_run || rehearsed != Suppression::dry_run)
+    PolicySpec rehearsed = remedy.policy;
+    rehearsed.mode = Mode::dry_run;
+    const Decision again = rehearsals_.decide(remedy.name, target.name, rehearsed);
+    if (notes_.told(key) == Suppression::dry_run || again.reason != Suppression::dry_run)
       return notes_.keep(key);
   }
   // With every worker taken it waits for the pass that follows the end of a run.

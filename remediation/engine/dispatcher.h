@@ -35,7 +35,8 @@ class Dispatcher {
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;
     std::function<RemedyList()> remedies;
-    std::function<bool()> global_dry_run;
+    /// On the dispatcher's thread, before alerts are looked at in each pass.
+    std::function<void()> housekeeping;
   };
   explicit Dispatcher(Services services);
   ~Dispatcher();

@@ -104,10 +104,21 @@ void OutcomeMetrics::at_work(std::string_view remedy, std::string_view target, b
       .set(yes ? 1 : 0);
 }
 
+void OutcomeMetrics::set_all_paused(PauseCause cause, bool yes) {
+  metrics_
+      .gauge("chiron_remediation_paused",
+             "1 while every remedy is held back for this cause: a command, the file in the state directory, "
+             "a boot loop, or a ledger that was damaged.",
+             labels("cause", to_string(cause)))
+      .set(yes ? 1 : 0);
+}
+
 void OutcomeMetrics::exhausted(std::string_view remedy, std::string_view target, bool yes) {
   metrics_
       .gauge("chiron_remedy_exhausted",
-             "1 while an alert asks for a remedy whose budget for the target is used up, else 0.",
+             "1 while an alert asks for a remedy whose budget for the target is used up or whose breaker is "
+             "open, "
+             "or the host's budget is used up, else 0.",
              labels("remedy", remedy, "target", target))
       .set(yes ? 1 : 0);
 }

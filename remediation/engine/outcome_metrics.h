@@ -24,6 +24,8 @@ class OutcomeMetrics {
   /// for an action by hand (remedy ""): what holds back a page until a remedy has ended asks for this.
   void at_work(std::string_view remedy, std::string_view target, bool yes);
   void exhausted(std::string_view remedy, std::string_view target, bool yes);
+  /// Whether every remedy is held back for this cause.
+  void set_all_paused(PauseCause cause, bool yes);
   void set_paused(std::size_t remedies) { paused_.set(static_cast<double>(remedies)); }
   void set_active(std::size_t runs) { active_.set(static_cast<double>(runs)); }
 

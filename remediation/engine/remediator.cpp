@@ -51,16 +51,18 @@ struct Remediator::Impl {
   Impl(Services s, Options o)
       : services(std::move(s)),
         options(std::move(o)),
-        dry_run(options.global_dry_run),
         book(services.clock),
         metrics(services.metrics),
-        steps({options.deletion, options.bus, options.watched_services, options.grace}, services.paths,
+        steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
               services.clock, services.log),
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
         dispatcher({services.ledger, pool, book, metrics, services.clock, services.log, services.still_holds,
-                    [this] { return list(); }, [this] { return dry_run.load(); }}) {}
+                    [this] { return list(); }, [this] { keep_house(); }}) {
+    book.set_gate(options.limits.gate);
+    book.set_host_budget(options.limits.budget);
+  }
   // The two threads' owners know each other: both are at rest before either is destroyed.
   ~Impl() { stop(Duration::zero()); }
 
@@ -76,6 +78,7 @@ struct Remediator::Impl {
   Result<RemedySpec> find(std::string_view name) const;
   Decision decide(const RemedySpec& remedy, std::string_view target, bool person) const;
   void count_paused();
+  void keep_house();
   Status save_pauses();
   Result<std::string> launch(Run::Plan plan, RunRecord record);
   Result<std::vector<StepPlan>> plan_steps(const std::vector<StepSpec>& specs, const std::string& target,
@@ -83,7 +86,6 @@ struct Remediator::Impl {
 
   const Services services;
   const Options options;
-  std::atomic<bool> dry_run;  ///< for all remedies, whatever their mode
   PolicyBook book;
   OutcomeMetrics metrics;
   StepRunner steps;
@@ -114,7 +116,6 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
   }
   PolicySpec policy = remedy.policy;
   if (person) policy.mode = Mode::automatic;
-  if (dry_run) policy.mode = Mode::dry_run;
   return book.decide(remedy.name, target.name, policy);
 }
 
@@ -122,6 +123,21 @@ void Remediator::Impl::count_paused() {
   std::size_t paused = 0;
   for (const RemedySpec& remedy : *list()) paused += book.paused(remedy.name).has_value();
   metrics.set_paused(paused);
+  for (const PauseCause cause : all_pause_causes()) metrics.set_all_paused(cause, book.all_paused_by(cause));
+}
+
+void Remediator::Impl::keep_house() {
+  if (!options.pause_file.empty() && book.look_at_pause_file(options.pause_file)) {
+    const std::optional<Decision> paused = book.paused("");
+    const bool there = book.all_paused_by(PauseCause::file);
+    const std::size_t held = there ? pool.hold("").size() : 0;
+    services.log.info(there ? "remedies paused" : "pause file gone",
+                      {{"remedy", "all"},
+                       {"reason", paused ? paused->detail : "remedies run again"},
+                       {"runs_held", std::uint64_t{held}}});
+  }
+  // A timed pause ends without anybody saying so.
+  count_paused();
 }
 
 Status Remediator::Impl::save_pauses() {
@@ -199,11 +215,10 @@ Status Remediator::take_up() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
-  // One that came of damage has to outlive the next start as well.
-  if (Status saved = self.book.paused("") ? self.save_pauses() : Status(); !saved) {
+  // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
+  if (Status saved = self.save_pauses(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
   }
-  self.count_paused();
   return {};
 }
 
@@ -225,6 +240,7 @@ Status Remediator::start() {
 
 Status Remediator::recall() {
   Impl& self = *impl_;
+  self.keep_house();
   Ledger& ledger = self.services.ledger;
   Result<std::vector<RunRecord>> runs =
       ledger.history({.limit = kRestored, .suppressed = false, .steps = false});
@@ -239,7 +255,7 @@ Status Remediator::recall() {
   }
   if (!restored) {
     // Better held back by mistake than let loose by one.
-    self.book.pause("", std::nullopt);
+    self.book.pause("", std::nullopt, PauseCause::ledger, "the ledger was damaged or could not be read");
     self.services.log.error("pauses lost",
                             {{"error", restored.error().to_string()},
                              {"effect", "all remedies are paused until `chiron remedy resume`"}});
@@ -264,14 +280,13 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
 
 std::vector<RemedySpec> Remediator::remedies() const { return *impl_->list(); }
 
-void Remediator::set_limits(DeletionPolicy deletion, bool global_dry_run) {
-  impl_->steps.set_deletion(std::move(deletion));
-  impl_->dry_run = global_dry_run;
+void Remediator::set_limits(Limits limits) {
+  impl_->steps.set_deletion(std::move(limits.deletion));
+  impl_->book.set_gate(limits.gate);
+  impl_->book.set_host_budget(limits.budget);
 }
 
 void Remediator::consider(std::span<const rules::Alert> firing) {
-  // A timed pause ends without anybody saying so.
-  impl_->count_paused();
   impl_->dispatcher.consider(firing, impl_->frames.newest());
 }
 
@@ -280,7 +295,7 @@ void Remediator::frame_done(BootTime boot) { impl_->frames.advance(boot); }
 Result<std::string> Remediator::request(RunRequest request, bool force) {
   Result<RemedySpec> remedy = impl_->find(request.remedy);
   if (!remedy) return std::move(remedy).error();
-  const bool dry_run = request.dry_run || impl_->dry_run.load();
+  const bool dry_run = request.dry_run || impl_->book.gate() != Gate::automatic;
   rules::TemplateData data;
   if (request.alert) {
     data.labels = &request.alert->labels;
@@ -316,7 +331,7 @@ Result<std::string> Remediator::run_action(std::string_view action, ArgumentValu
   if (std::optional<std::string> denied = denied_target(target)) {
     return Error(ErrorCode::permission_denied, *std::move(denied));
   }
-  const bool dry_run = impl_->dry_run;
+  const bool dry_run = impl_->book.gate() != Gate::automatic;
   RunRecord record = intent_of("", target, nullptr, dry_run);
   record.trigger = "manual";
   record.requested_by = std::move(requested_by);
@@ -367,6 +382,34 @@ Status Remediator::resume(std::string_view remedy) {
   impl_->book.resume(remedy);
   impl_->services.log.info("remedies resumed", {{"remedy", remedy.empty() ? "all" : remedy}});
   return impl_->save_pauses();
+}
+
+Status Remediator::reset(std::string_view remedy, std::string_view target, std::string_view who) {
+  Result<RemedySpec> known = impl_->find(remedy);
+  if (!known) return std::move(known).error();
+  std::string name;
+  if (!target.empty()) {
+    const Target wanted = target_named(*known, target);
+    if (!wanted.ok()) return Error(ErrorCode::invalid_argument, wanted.detail);
+    name = wanted.name;
+  }
+  RunRecord row = intent_of(remedy, name, nullptr, false);
+  row.trigger = kResetTrigger;
+  row.requested_by = who;
+  row.mode = "";
+  row.state = RunState::succeeded;
+  row.reason = "earlier attempts no longer count";
+  row.started = moment_now(impl_->services.clock);
+  row.finished = row.started;
+  // The row is what a restart rebuilds from: what is not on disk is not forgotten.
+  if (Result<std::string> recorded = impl_->services.ledger.begin(std::move(row)); !recorded) {
+    return std::move(recorded).error().wrap("nothing was reset, it could not be recorded");
+  }
+  impl_->book.reset(remedy, name);
+  impl_->services.log.info("remedy reset",
+                           {{"remedy", remedy}, {"target", name.empty() ? "any" : name}, {"by", who}});
+  impl_->dispatcher.wake();
+  return {};
 }
 
 Decision Remediator::decision(std::string_view remedy, std::string_view target) const {

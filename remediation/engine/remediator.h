@@ -47,12 +47,19 @@ struct RemedyPlan {
 /// consider() and frame_done() on the sampling thread, never blocking; the rest on any thread.
 class Remediator {
  public:
+  /// What a reload may change of the options.
+  struct Limits {
+    DeletionPolicy deletion;
+    Gate gate = Gate::automatic;
+    HostBudget budget;
+  };
   struct Options {
     std::size_t workers = 4;
-    DeletionPolicy deletion;
     BusAddress bus;
     std::vector<std::string> watched_services;
-    bool global_dry_run = false;
+    Limits limits;
+    /// STATE_DIR/pause: as long as it is there every remedy is paused. "": there is none.
+    std::string pause_file;
     /// Beyond a step's deadline or its cancellation, before its thread is left behind.
     Duration grace = std::chrono::seconds(10);
     /// Called on the way of a run: "after begin", "after begin_step", "after action", "after end_step",
@@ -78,15 +85,15 @@ class Remediator {
   /// Recovers the ledger, rebuilds cooldowns, budgets and pauses. Before the first consider().
   Status start();
   /// The first half of start(), for a ledger that could not be opened before it; until then its begin() has
-  /// to refuse. What was paused since has to be paused again.
+  /// to refuse. What was paused since stays paused.
   Status take_up();
   /// The part of it that only reads: cooldowns, budgets and pauses from the ledger, for planning without
   /// an agent.
   Status recall();
   void load(std::vector<RemedySpec> remedies);
   std::vector<RemedySpec> remedies() const;
-  /// What a reload may change of the options; holds for runs and steps from now on.
-  void set_limits(DeletionPolicy deletion, bool global_dry_run);
+  /// Holds for runs and steps from now on.
+  void set_limits(Limits limits);
 
   /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once
   /// per alert and reason, not once per evaluation.
@@ -107,6 +114,9 @@ class Remediator {
   /// two of them, others finish their step: a unit or a program half-way would be worse than either end.
   Status pause(std::string_view remedy, std::optional<Duration> length);
   Status resume(std::string_view remedy);
+  /// Forgets, on record, what earlier attempts hold against the remedy on the target, "" on any: cooldown,
+  /// backoff, breaker, budget.
+  Status reset(std::string_view remedy, std::string_view target, std::string_view who);
   Decision decision(std::string_view remedy, std::string_view target) const;
   /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
   std::optional<Decision> paused(std::string_view remedy) const;

@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml_reader.h"
+#include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_runner.h"
 
 #include <fmt/format.h>
@@ -107,38 +108,8 @@ class RemedyReader {
     if (on.self().is_mapping() && !on.self()["schedule"] && items.empty())
       on.fail_at(on.self(), "missing-key", "no alert triggers this remedy",
                  "give matchers: alerts: ['alertname=\"DiskFull\"']");
-    const bool nested =
-        std::any_of(items.begin(), items.end(), [](const yaml::Node& n) { return n.is_sequence(); });
-    if (!nested) {
-      if (!items.empty()) out_.alerts.push_back(read_matchers(on, items));
-    } else {
-      for (const yaml::Node& item : items) {
-        if (!item.is_sequence() || item.items().empty()) {
-          on.fail_at(item, "wrong-type", "matchers and lists of matchers are mixed here",
-                     "either one list of matchers, all of which must hold, or a list of such lists");
-          continue;
-        }
-        out_.alerts.push_back(read_matchers(on, item.items()));
-      }
-    }
+    out_.alerts = remediation::read_matchers(on, "alerts");
     on.finish();
-  }
-
-  std::vector<Matcher> read_matchers(yaml::Reader& on, const std::vector<yaml::Node>& items) {
-    std::vector<Matcher> out;
-    for (const yaml::Node& item : items) {
-      if (!item.is_scalar()) {
-        on.fail_at(item, "wrong-type", "a matcher is a text like alertname=\"DiskFull\"");
-        continue;
-      }
-      Result<Matcher> matcher = parse_matcher(item.text());
-      if (matcher)
-        out.push_back(*std::move(matcher));
-      else
-        on.fail_at(item, "bad-matcher", matcher.error().to_string(),
-                   "write it like severity=~\"critical|page\"");
-    }
-    return out;
   }
 
   void read_target() {
@@ -308,24 +279,8 @@ class RemedyReader {
   void read_policy() {
     if (!reader_.has("policy")) return;
     yaml::Reader policy = reader_.mapping("policy");
-    PolicySpec& out = out_.policy;
-    if (policy.self()["mode"].is_scalar() && policy.self()["mode"].text() == "approval") {
-      policy.has("mode");
-      policy.fail("mode", "not-supported", "not supported yet: the mode approval",
-                  "automatic and dry-run are there");
-    } else if (const std::optional<std::string> mode = policy.one_of("mode", {"automatic", "dry-run"})) {
-      out.mode = *mode == "automatic" ? Mode::automatic : Mode::dry_run;
-    }
-    out.cooldown = policy.duration("cooldown").value_or(out.cooldown);
-    if (policy.has("budget")) {
-      yaml::Reader budget = policy.mapping("budget");
-      out.budget_runs = static_cast<int>(budget.integer("runs", 1, 1'000'000).value_or(out.budget_runs));
-      out.budget_per = budget.duration("per").value_or(out.budget_per);
-      if (out.budget_per <= Duration::zero()) budget.fail("per", "out-of-range", "per must be more than 0s");
-      budget.finish();
-    }
-    policy.not_supported({"backoff", "breaker", "window", "unless", "lock"});
-    policy.finish();
+    const std::optional<Contradiction> fault = apply_policy(remediation::read_policy(policy), out_.policy);
+    if (fault) policy.fail(fault->key, "contradiction", fault->message, fault->hint);
   }
 
   const std::string file_;

@@ -158,7 +158,7 @@ void RunExecutor::finish(Run& run, End end) const {
     services_.log.error("run end not recorded", {{"run", record.id}, {"error", status.error().to_string()}});
   }
   if (!run.plan().dry_run) {
-    services_.book.note_end(record.remedy, record.target, *record.finished);
+    services_.book.note_end(record.remedy, record.target, *record.finished, record.state);
     services_.metrics.run_ended(record);
   }
   const bool well = record.state == RunState::succeeded || record.state == RunState::planned;

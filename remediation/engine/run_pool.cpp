@@ -86,7 +86,7 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   executor_->boundary("after begin");
   record.id = *id;
   if (!plan.dry_run) {
-    services_.book.note_attempt(record.remedy, record.target, record.started);
+    services_.book.note_attempt(record.remedy, record.target, record.started, record.trigger == "alert");
     services_.metrics.at_work(record.remedy, record.target, true);
   }
   services_.log.info("run started", {{"run", record.id},

@@ -46,11 +46,11 @@ class SuppressionNotes {
   void end_pass() {
     std::erase_if(notes_, [this](const auto& entry) { return !seen_.contains(entry.first); });
   }
-  /// Remedies and targets whose budget is used up while an alert asks.
+  /// Remedies and targets that have done what they may while an alert asks.
   std::set<std::pair<std::string, std::string>> exhausted() const {
     std::set<std::pair<std::string, std::string>> all;
     for (const auto& [key, reason] : notes_) {
-      if (reason == Suppression::budget) all.insert({key.remedy, key.target});
+      if (is_exhaustion(reason)) all.insert({key.remedy, key.target});
     }
     return all;
   }

@@ -166,9 +166,11 @@ TEST_F(ConfigTest, ReadsProbesServicesAndOverrides) {
   EXPECT_EQ(config.probes[0].interval, 30s);
   EXPECT_EQ(config.probes[1].module, ProbeModule::redis);
   const RemedyOverride& tuned = config.remedies.at("rescue-disk");
-  EXPECT_EQ(tuned.mode, remediation::Mode::automatic);
-  EXPECT_EQ(tuned.cooldown, 1min);
-  EXPECT_EQ(tuned.budget_runs, 9);
+  remediation::PolicySpec policy;
+  EXPECT_FALSE(remediation::apply_policy(tuned.policy, policy).has_value());
+  EXPECT_EQ(policy.mode, remediation::Mode::automatic);
+  EXPECT_EQ(policy.cooldown, 1min);
+  EXPECT_EQ(policy.budget_runs, 9);
 }
 
 TEST_F(ConfigTest, TheExampleIsAValidConfigurationWithEveryLineUncommentedOrNot) {
@@ -198,6 +200,48 @@ TEST_F(ConfigTest, ShippedPoliciesLoadAndATunedRemedyChanges) {
     EXPECT_EQ(remedy.policy.mode, armed ? remediation::Mode::automatic : remediation::Mode::dry_run)
         << remedy.name;
   }
+}
+
+TEST_F(ConfigTest, AnOverrideReachesEveryKeyOfAPolicyAndKeepsTheOthers) {
+  const Config config = load(
+      "remedies:\n  rescue-disk:\n    policy:\n      backoff: {factor: 3}\n      breaker: {failures: 7}\n"
+      "      budget: {runs: 9}\n      unless: ['alertname=\"Migrating\"']\n");
+  const Policies policies = load_policies(config, sink_);
+  const Policies shipped = load_policies(load(""), sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  const auto policy_of = [](const Policies& all) {
+    return std::ranges::find(all.remedies, std::string("rescue-disk"), &remediation::RemedySpec::name)
+        ->policy;
+  };
+  const remediation::PolicySpec tuned = policy_of(policies), before = policy_of(shipped);
+  ASSERT_TRUE(tuned.backoff && tuned.breaker);
+  EXPECT_EQ(tuned.backoff->factor, 3);
+  EXPECT_EQ(tuned.backoff->initial, 30s);
+  EXPECT_EQ(tuned.breaker->failures, 7);
+  EXPECT_EQ(tuned.budget_runs, 9);
+  EXPECT_EQ(tuned.budget_per, before.budget_per);
+  EXPECT_EQ(tuned.cooldown, before.cooldown);
+  ASSERT_EQ(tuned.unless.size(), 1u);
+}
+
+TEST_F(ConfigTest, AnOverrideThatContradictsTheRemedysFileNamesTheRemedy) {
+  const Config config = load("remedies:\n  rescue-disk: {policy: {backoff: {initial: 2h}}}\n");
+  load_policies(config, sink_);
+  EXPECT_EQ(sink_.errors(), 1u) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr(":2:3:"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("initial, 2h, is longer than max, 10m"));
+}
+
+TEST_F(ConfigTest, TheHostsBudgetAndTheGateAreRead) {
+  EXPECT_EQ(load("").gate(), remediation::Gate::automatic);
+  const Config config = load("remediation: {mode: dry-run, budget: {runs: 5}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_EQ(config.gate(), remediation::Gate::dry_run);
+  EXPECT_EQ(config.host_budget.runs, 5);
+  EXPECT_EQ(config.host_budget.per, 1h);
+  EXPECT_EQ(load("remediation: {mode: 'off'}\n").gate(), remediation::Gate::off);
+  load("remediation: {mode: sometimes, budget: {runs: 0, per: 40d, of: x}}\n");
+  EXPECT_EQ(sink_.errors(), 4u) << findings();
 }
 
 TEST_F(ConfigTest, AFileThatSeveralEntriesNameIsLoadedOnce) {

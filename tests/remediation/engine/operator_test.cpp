@@ -11,7 +11,7 @@ using testing::remedy;
 using testing::Stage;
 
 /// Holds actions until the test lets them go.
-class Gate {
+class Turnstile {
  public:
   void wait() {
     std::unique_lock lock(mutex_);
@@ -62,7 +62,7 @@ class Operation : public testing::RemediatorTest {
     value.texts = std::move(texts);
     return value;
   }
-  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  const std::shared_ptr<Turnstile> gate_ = std::make_shared<Turnstile>();
 };
 
 TEST_F(Operation, AStepThatHangsIsLeftBehindAndItsTargetLeftAloneUntilItReturns) {
@@ -278,7 +278,7 @@ TEST_F(Operation, ARequestByHandHoldsToThePolicyUnlessForced) {
 
 TEST_F(Operation, InGlobalDryRunNothingActs) {
   Remediator::Options options;
-  options.global_dry_run = true;
+  options.limits.gate = Gate::dry_run;
   start({remedy()}, options);
   pass({alert()});
   ASSERT_TRUE(remediator_->request(by_hand("b.service"), true).ok());
@@ -288,11 +288,11 @@ TEST_F(Operation, InGlobalDryRunNothingActs) {
 
 TEST_F(Operation, AReloadTurnsGlobalDryRunOnAndOff) {
   start({remedy()});
-  remediator_->set_limits({}, true);
+  remediator_->set_limits({.deletion = {}, .gate = Gate::dry_run, .budget = {}});
   ASSERT_TRUE(remediator_->request(by_hand("b.service"), true).ok());
   ASSERT_TRUE(eventually([&] { return history("planned").size() == 1 && remediator_->active().empty(); }));
   EXPECT_EQ(Stage::get().count(), 0u);
-  remediator_->set_limits({}, false);
+  remediator_->set_limits({});
   ASSERT_TRUE(remediator_->request(by_hand("b.service"), true).ok());
   EXPECT_TRUE(eventually([&] { return Stage::get().count() == 1; }));
 }

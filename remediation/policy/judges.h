@@ -1,0 +1,41 @@
+#pragma once
+
+#include "remediation/policy/past.h"
+#include "remediation/policy/policy_spec.h"
+#include "remediation/policy/suppression.h"
+
+#include <optional>
+#include <span>
+
+namespace chiron::remediation {
+
+/// What a judge is told: everything it may know.
+struct Case {
+  const PolicySpec& spec;
+  const Past& past;
+  const HostBudget& host_budget;
+  const std::vector<Duration>& host_past;  ///< how long ago runs began that count for the host's budget
+  const std::vector<Labels>& firing;       ///< alerts
+  WallTime now;
+};
+
+/// Each judge knows one reason not to act; nothing when it has no objection. Pure functions.
+using Judge = std::optional<Decision> (*)(const Case&);
+
+/// From the newest attempt, and when it took long again from its end.
+std::optional<Decision> judge_cooldown(const Case& now);
+std::optional<Decision> judge_backoff(const Case& now);
+/// Open after so many attempts in vain; half-open when reopen_after has passed since the last: then one may
+/// try.
+std::optional<Decision> judge_breaker(const Case& now);
+std::optional<Decision> judge_budget(const Case& now);
+std::optional<Decision> judge_host_budget(const Case& now);
+/// An alert fires that the remedy keeps out of the way of.
+std::optional<Decision> judge_unless(const Case& now);
+
+/// Whether the breaker is half-open: what runs next is its trial.
+bool is_trial(const Case& now);
+/// How long to wait after the newest attempt; zero without a reason to.
+Duration backoff_wait(const Case& now);
+
+}  // namespace chiron::remediation
