@@ -157,9 +157,17 @@ Json host_json(const Asker& ask) {
 }
 
 Json services_json(const Asker& ask) {
-  Json services{{"watched", Json::array()}, {"failed", Json::array()}, {"units", Json::object()}};
+  Json services{{"watched", Json::array()},
+                {"discovered", Json::array()},
+                {"failed", Json::array()},
+                {"units", Json::object()}};
   for (const auto& sample : ask.vector("chiron_service_up")) {
     services["watched"].push_back({{"name", sample.labels.get("name")}, {"up", sample.v == 1}});
+  }
+  for (const auto& sample : ask.vector("chiron_discovered_service_state == 1")) {
+    services["discovered"].push_back({{"name", sample.labels.get("name")},
+                                      {"unit", sample.labels.get("unit")},
+                                      {"state", sample.labels.get("state")}});
   }
   for (const auto& sample : ask.vector("node_systemd_unit_state{state=\"failed\"} == 1")) {
     services["failed"].push_back(sample.labels.get("name"));

@@ -203,6 +203,11 @@ std::string watched_html(const Json& status) {
     const bool up = flag_of(one, "up");
     table.add({{"service"}, {text_of(one, "name")}, {up ? "up" : "down", up ? "good" : "bad"}, {}});
   }
+  for (const Json& one : field(services, "discovered")) {
+    const std::string state = text_of(one, "state");
+    const char* look = state == "failed" ? "bad" : state == "running" ? "good" : "";
+    table.add({{"installed"}, {text_of(one, "name")}, {state, look}, {text_of(one, "unit")}});
+  }
   for (const Json& one : field(services, "failed")) {
     if (one.is_string()) table.add({{"unit"}, {one.get<std::string>()}, {"failed", "bad"}, {}});
   }

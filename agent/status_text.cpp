@@ -54,6 +54,10 @@ std::string services_text(const Json& status) {
   for (const Json& one : field(services, "watched")) {
     table.add({"service", text_of(one, "name"), flag_of(one, "up") ? "up" : "DOWN"});
   }
+  for (const Json& one : field(services, "discovered")) {
+    const std::string state = text_of(one, "state");
+    table.add({"installed", text_of(one, "name"), state == "failed" ? "FAILED" : state, text_of(one, "unit")});
+  }
   for (const Json& one : field(status, "probes")) {
     table.add(
         {"probe", text_of(one, "probe"), flag_of(one, "success") ? "ok" : "FAILING", text_of(one, "target")});

@@ -14,19 +14,12 @@ constexpr const char* kDefaultAddress = "unix:path=/run/dbus/system_bus_socket";
 
 constexpr int kMostBacklog = 1000;
 
-struct SlotDeleter {
-  void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
-};
-using Slot = std::unique_ptr<sd_bus_slot, SlotDeleter>;
-
-/// One call in flight.
-struct Pending {
-  Slot slot;
-  BusMessage answer;
-};
+/// dbus-daemon answers with an error what waits beyond 128 calls of one connection
+/// (max_replies_per_connection in dbus-daemon(1)).
+constexpr std::size_t kMostInFlight = 100;
 
 int keep_answer(sd_bus_message* message, void* userdata, sd_bus_error*) {
-  static_cast<Pending*>(userdata)->answer.reset(sd_bus_message_ref(message));
+  static_cast<BusMessage*>(userdata)->reset(sd_bus_message_ref(message));
   return 0;
 }
 
@@ -75,6 +68,15 @@ Result<BusMessage> unwrap(BusMessage answer) {
 }
 
 }  // namespace
+
+/// One call in flight.
+struct BusConnection::Pending {
+  struct SlotDeleter {
+    void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
+  };
+  std::unique_ptr<sd_bus_slot, SlotDeleter> slot;
+  BusMessage answer;
+};
 
 void BusMessageDeleter::operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
 
@@ -138,33 +140,48 @@ Result<BusMessage> BusConnection::call(BusMessage message, BootTime deadline) {
 Result<std::vector<Result<BusMessage>>> BusConnection::call_all(std::vector<BusMessage> messages,
                                                                 BootTime deadline) {
   std::vector<Pending> pending(messages.size());
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (!messages[i]) return broken(ENOMEM, "call");
-    sd_bus_slot* slot = nullptr;
-    // The deadline is ours; sd-bus's own would only be a second clock.
-    const int rc = sd_bus_call_async(bus_, &slot, messages[i].get(), keep_answer, &pending[i], UINT64_MAX);
-    if (rc < 0) {
-      pending.clear();
-      return broken(-rc, "call");
+  for (std::size_t sent = 0; sent < messages.size();) {
+    const std::size_t end = std::min(messages.size(), sent + kMostInFlight);
+    if (Status answered = call_some(std::span(messages).subspan(sent, end - sent),
+                                    std::span(pending).subspan(sent, end - sent), deadline);
+        !answered) {
+      return std::move(answered).error();
     }
-    pending[i].slot.reset(slot);
-  }
-  std::size_t answered = 0;
-  const Status waited = process_until(
-      [&] {
-        while (answered < pending.size() && pending[answered].answer) ++answered;
-        return answered == pending.size();
-      },
-      deadline);
-  if (!waited) {
-    pending.clear();  // the slots go before the connection
-    if (waited.error().code() == ErrorCode::timed_out) return broken(ETIMEDOUT, "call");
-    return waited.error();
+    sent = end;
   }
   std::vector<Result<BusMessage>> answers;
   answers.reserve(pending.size());
   for (Pending& one : pending) answers.push_back(unwrap(std::move(one.answer)));
   return answers;
+}
+
+Status BusConnection::call_some(std::span<BusMessage> messages, std::span<Pending> pending,
+                                BootTime deadline) {
+  // The slots go before the connection does.
+  const auto give_up = [&](int errnum) {
+    for (Pending& one : pending) one.slot.reset();
+    return broken(errnum, "call");
+  };
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!messages[i]) return give_up(ENOMEM);
+    sd_bus_slot* slot = nullptr;
+    // The deadline is ours; sd-bus's own would only be a second clock.
+    const int rc =
+        sd_bus_call_async(bus_, &slot, messages[i].get(), keep_answer, &pending[i].answer, UINT64_MAX);
+    if (rc < 0) return give_up(-rc);
+    pending[i].slot.reset(slot);
+  }
+  std::size_t answered = 0;
+  Status waited = process_until(
+      [&] {
+        while (answered < pending.size() && pending[answered].answer) ++answered;
+        return answered == pending.size();
+      },
+      deadline);
+  if (waited) return {};
+  if (waited.error().code() == ErrorCode::timed_out) return give_up(ETIMEDOUT);
+  for (Pending& one : pending) one.slot.reset();
+  return waited;
 }
 
 Status BusConnection::subscribe(const std::string& match, SignalHandler handler, BootTime deadline) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ class BusConnection {
   /// A method call to fill with arguments. Null without memory.
   BusMessage method(const char* destination, const char* path, const char* interface, const char* member);
   Result<BusMessage> call(BusMessage message, BootTime deadline);
-  /// All calls in flight at once; one answer each, in their order. The outer error is the connection's.
+  /// Many calls in flight at once; one answer each, in their order. The outer error is the connection's.
   Result<std::vector<Result<BusMessage>>> call_all(std::vector<BusMessage> messages, BootTime deadline);
   /// Hands signals that match to `handler`, for as long as the connection lives.
   Status subscribe(const std::string& match, SignalHandler handler, BootTime deadline);
@@ -51,6 +52,8 @@ class BusConnection {
                        const CancelToken* cancel = nullptr);
 
  private:
+  struct Pending;
+  Status call_some(std::span<BusMessage> messages, std::span<Pending> pending, BootTime deadline);
   Status poll_once(BootTime deadline, const CancelToken* cancel);
   /// Drops the connection and says why.
   Error broken(int errnum, const char* doing);

@@ -4,6 +4,7 @@
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd_properties.h"
+#include "exporter/base/unit_details.h"
 
 #include <cstddef>
 #include <cstdlib>
@@ -41,20 +42,6 @@ Error malformed(const char* what) {
   return {ErrorCode::corrupt, fmt::format("systemd: unexpected answer to {}", what)};
 }
 
-std::string unit_path(const std::string& name) {
-  char* encoded = nullptr;
-  if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &encoded) < 0) return {};
-  const std::unique_ptr<char, decltype(&::free)> owner(encoded, &::free);
-  return encoded;
-}
-
-/// The interface that a kind of unit has besides Unit: nginx.service -> org.freedesktop.systemd1.Service.
-std::string kind_interface(std::string_view name) {
-  std::string kind(name.substr(name.rfind('.') + 1));
-  if (!kind.empty() && kind[0] >= 'a' && kind[0] <= 'z') kind[0] = static_cast<char>(kind[0] - 'a' + 'A');
-  return "org.freedesktop.systemd1." + kind;
-}
-
 bool has_unit_suffix(std::string_view name) {
   static constexpr std::string_view kSuffixes[] = {".service",   ".socket", ".device", ".mount",
                                                    ".automount", ".swap",   ".target", ".path",
@@ -70,7 +57,6 @@ class BusSystemdManager final : public SystemdManager {
 
   Result<std::vector<UnitSummary>> list_units(Duration timeout) override;
   Result<UnitState> unit(std::string_view name, Duration timeout) override;
-  Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) override;
   Result<std::string> system_state(Duration timeout) override {
     return manager_property("SystemState", timeout);
   }
@@ -96,14 +82,6 @@ class BusSystemdManager final : public SystemdManager {
   bool expecting_job_ = false;
 };
 
-/// The value of a property into `value`, whose type is that of `signature`. False when the unit could not be
-/// asked; a property that this systemd does not have leaves `value` as it is.
-template <class T>
-bool read_value(const Result<BusMessage>& answer, const char* signature, T* value) {
-  if (!answer) return answer.error().code() == ErrorCode::not_supported;
-  return sd_bus_message_read(answer->get(), "v", signature, value) >= 0;
-}
-
 BusMessage BusSystemdManager::get(const std::string& path, const char* interface, const char* property) {
   BusMessage message = bus_.method(kService, path.c_str(), kProperties, "Get");
   if (message && sd_bus_message_append(message.get(), "ss", interface, property) < 0) return nullptr;
@@ -126,18 +104,7 @@ Result<std::vector<UnitSummary>> BusSystemdManager::list_units(Duration timeout)
   if (Status opened = bus_.open(); !opened) return std::move(opened).error();
   Result<BusMessage> answer = bus_.call(manager_method("ListUnits"), deadline_after(timeout));
   if (!answer) return std::move(answer).error().wrap("systemd ListUnits");
-  sd_bus_message* message = answer->get();
-  if (sd_bus_message_enter_container(message, 'a', "(ssssssouso)") < 0) return malformed("ListUnits");
-  std::vector<UnitSummary> units;
-  const char *name, *description, *load, *active, *sub, *following, *path, *job_type, *job_path;
-  std::uint32_t job = 0;
-  int rc = 0;
-  while ((rc = sd_bus_message_read(message, "(ssssssouso)", &name, &description, &load, &active, &sub,
-                                   &following, &path, &job, &job_type, &job_path)) > 0) {
-    units.push_back({name, description, load, active, sub});
-  }
-  if (rc < 0) return malformed("ListUnits");
-  return units;
+  return read_unit_rows(answer->get());
 }
 
 Result<UnitState> BusSystemdManager::read_unit(const std::string& name, BootTime deadline) {
@@ -174,38 +141,6 @@ Result<UnitState> BusSystemdManager::unit(std::string_view name, Duration timeou
   }
   if (Status opened = bus_.open(); !opened) return std::move(opened).error();
   return read_unit(std::string(name), deadline_after(timeout));
-}
-
-Result<std::vector<UnitState>> BusSystemdManager::units(const std::vector<std::string>& names,
-                                                        Duration timeout) {
-  if (names.empty()) return std::vector<UnitState>();
-  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
-  std::vector<BusMessage> calls;
-  for (const std::string& name : names) {
-    const std::string path = unit_path(name);
-    calls.push_back(get(path, kUnit, "ActiveEnterTimestamp"));
-    if (!name.ends_with(".service")) continue;
-    calls.push_back(get(path, "org.freedesktop.systemd1.Service", "NRestarts"));
-    calls.push_back(get(path, "org.freedesktop.systemd1.Service", "Type"));
-  }
-  auto answers = bus_.call_all(std::move(calls), deadline_after(timeout));
-  if (!answers) return std::move(answers).error().wrap("systemd units");
-  std::vector<UnitState> states;
-  states.reserve(names.size());
-  std::size_t next = 0;
-  for (const std::string& name : names) {
-    UnitState state;
-    state.id = name;
-    bool complete = read_value((*answers)[next++], "t", &state.active_enter_us);
-    if (name.ends_with(".service")) {
-      complete = read_value((*answers)[next++], "u", &state.restarts) && complete;
-      const char* type = "";
-      complete = read_value((*answers)[next++], "s", &type) && complete;
-      state.type = type;
-    }
-    if (complete) states.push_back(std::move(state));
-  }
-  return states;
 }
 
 Status BusSystemdManager::subscribe(BootTime deadline) {

@@ -83,11 +83,6 @@ class SystemdManager {
   virtual Result<std::vector<UnitSummary>> list_units(Duration timeout) = 0;
   /// ErrorCode::not_found when no such unit is loaded or loadable.
   virtual Result<UnitState> unit(std::string_view name, Duration timeout) = 0;
-  /// NRestarts and active-since of units that are loaded, in one round trip, pipelined: only id, type,
-  /// restarts and active_enter_us are filled. (GetAll makes systemd read a service's cgroup files each time.)
-  /// A unit that could not be asked, because it was unloaded meanwhile or the bus lost the answer, is left
-  /// out.
-  virtual Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration timeout) = 0;
   /// Whether the manager's own state is "running", "degraded", ...; and its version.
   virtual Result<std::string> system_state(Duration timeout) = 0;
   virtual Result<std::string> version(Duration timeout) = 0;

@@ -1,5 +1,7 @@
 #include "exporter/base/systemd_properties.h"
 
+#include "exporter/base/bus_value.h"
+
 #include <systemd/sd-bus.h>
 
 namespace chiron {
@@ -35,28 +37,6 @@ constexpr Property kProperties[] = {
     {"InactiveExitTimestampMonotonic", &UnitState::inactive_exit_mono_us},
     {"ExecMainExitTimestampMonotonic", &UnitState::main_exit_mono_us},
 };
-
-int read_member(sd_bus_message* message, UnitState& state, std::string UnitState::*member) {
-  const char* text = nullptr;
-  const int rc = sd_bus_message_read(message, "v", "s", &text);
-  if (rc >= 0) state.*member = text;
-  return rc;
-}
-int read_member(sd_bus_message* message, UnitState& state, bool UnitState::*member) {
-  int value = 0;  // D-Bus booleans are ints in C
-  const int rc = sd_bus_message_read(message, "v", "b", &value);
-  if (rc >= 0) state.*member = value != 0;
-  return rc;
-}
-int read_member(sd_bus_message* message, UnitState& state, std::int32_t UnitState::*member) {
-  return sd_bus_message_read(message, "v", "i", &(state.*member));
-}
-int read_member(sd_bus_message* message, UnitState& state, std::uint32_t UnitState::*member) {
-  return sd_bus_message_read(message, "v", "u", &(state.*member));
-}
-int read_member(sd_bus_message* message, UnitState& state, std::uint64_t UnitState::*member) {
-  return sd_bus_message_read(message, "v", "t", &(state.*member));
-}
 
 int read_invocation_id(sd_bus_message* message, UnitState& state) {
   const void* bytes = nullptr;
@@ -99,7 +79,7 @@ int read_value(sd_bus_message* message, std::string_view name, UnitState& state)
   if (name == "Job") return read_job(message, state);
   for (const Property& property : kProperties) {
     if (property.name != name) continue;
-    return std::visit([&](auto member) { return read_member(message, state, member); }, property.member);
+    return std::visit([&](auto member) { return read_variant(message, state.*member); }, property.member);
   }
   return sd_bus_message_skip(message, "v");
 }

@@ -1,10 +1,10 @@
 #include "exporter/collectors/systemd.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/collectors/known_services.h"
 #include "exporter/collectors/series_map.h"
+#include "exporter/collectors/unit_series.h"
 #include "exporter/series/labels.h"
-
-#include <array>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -12,32 +12,18 @@
 namespace chiron {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStates = {"activating", "active", "deactivating", "failed",
-                                                     "inactive"};
+constexpr std::array kPresences = {ServicePresence::running, ServicePresence::failed,
+                                   ServicePresence::stopped};
 
-/// Restarts and start times cost D-Bus calls per unit. They are read again when the unit's row in ListUnits
-/// changed, in each pass for watched services, and otherwise this often: a service that restarts between two
-/// passes shows the same row before and after.
-constexpr Duration kRefresh = std::chrono::seconds(30);
-/// Passes between two looks at systemd's version.
-constexpr int kVersionPasses = 100;
-
-struct Settings {
-  Pattern include, exclude;
-  bool restarts = true;
-  bool start_times = true;
-  std::vector<std::string> watched;
+struct Patterns {
+  Pattern include, exclude, resources;
+  bool reported(std::string_view name) const { return include.search(name) && !exclude.search(name); }
 };
 
-/// What is kept of a unit between passes.
-struct Unit {
-  std::string active_state, sub_state;
-  UnitState detail;
-  std::optional<BootTime> read;
-  bool has_series = false;
-  std::array<SeriesId, kStates.size()> state{};
-  SeriesId restarts = kNoSeries;
-  SeriesId start_time = kNoSeries;
+struct Settings {
+  std::shared_ptr<const Patterns> patterns;
+  UnitReports reports;
+  std::vector<std::string> watched;
 };
 
 /// "252.39-1~deb12u1" -> 252.39 and "v255 custom" -> 255, as node_exporter reads them; 0 without a number.
@@ -55,247 +41,214 @@ bool is_up(std::string_view active_state) { return active_state == "active" || a
 
 class SystemdCollector final : public Collector {
  public:
-  SystemdCollector(CollectorContext context, Settings settings, std::unique_ptr<SystemdManager> manager);
+  SystemdCollector(CollectorContext context, Settings settings, std::unique_ptr<UnitWatch> watch);
   bool can_hang() const override { return true; }
-
   Status collect(Frame& frame) override;
 
  private:
+  struct Reported {
+    const WatchedUnit* unit;
+    UnitSeries* series;
+  };
   Duration remaining() const { return pass_deadline_ - context_.clock.boot(); }
-  bool reported(const UnitSummary& unit) const {
-    return unit.load_state == "loaded" && settings_.include.search(unit.name) &&
-           !settings_.exclude.search(unit.name);
-  }
-  /// The handles of what is always reported. Resolved again after a pass without systemd.
+  /// After a pass without systemd: no handle is good any more.
+  Status absent(Error error);
+  /// The handles of what is always reported.
   void resolve();
-  bool wants_details() const { return settings_.restarts || settings_.start_times; }
-  void report_totals(const std::vector<UnitSummary>& units, Frame& frame);
-  Status report_manager(Frame& frame);
-  /// Reads the details of the units that are due.
-  Status refresh(const std::vector<const UnitSummary*>& units);
-  void report_unit(const UnitSummary& unit, Frame& frame);
-  void make_series(const std::string& name, Unit& unit);
-  Status report_watched(const std::vector<UnitSummary>& units, Frame& frame);
-  Result<bool> watched_is_up(const std::string& name, const std::map<std::string_view, bool>& up_by_name);
+  /// Takes over what changed: which units are reported, and how many are in which state.
+  void look_again();
+  Status find_watched();
+  void report_known(Frame& frame);
 
   const CollectorContext context_;
   const Settings settings_;
-  const std::unique_ptr<SystemdManager> manager_;
+  const std::unique_ptr<UnitWatch> watch_;
+  KnownServices known_;
+  const UnitFamilies families_;
+  DescriptorBudget descriptors_;
+  CgroupMounts mounts_;
   BootTime pass_deadline_{};
 
-  FamilyId unit_state_, restart_total_, start_time_, version_family_, running_family_, totals_family_,
-      up_family_;
+  FamilyId version_family_, running_family_, virtualization_family_, totals_family_, up_family_,
+      presence_family_;
   bool resolved_ = false;
-  SeriesId running_ = kNoSeries;
-  std::array<SeriesId, kStates.size()> totals_{};
+  SeriesId running_ = kNoSeries, version_ = kNoSeries, virtualization_ = kNoSeries;
+  std::array<SeriesId, kUnitStates.size()> totals_{};
   std::vector<SeriesId> service_up_;  // in the order of settings_.watched
-  SeriesMap<Unit> units_;
-  std::map<std::string, std::string> canonical_;  // of watched names that are aliases
-  std::string version_;
-  SeriesId version_series_ = kNoSeries;
-  int passes_ = 0;
+  SeriesMap<std::array<SeriesId, kPresences.size()>> presences_;
+
+  std::uint64_t revision_ = 0;  ///< of what stands below
+  std::array<double, kUnitStates.size()> counts_{};
+  SeriesMap<std::unique_ptr<UnitSeries>> units_;
+  std::vector<Reported> reported_;
+  std::vector<std::string> canonical_;  ///< of settings_.watched; "" when it is not loaded
 };
 
 SystemdCollector::SystemdCollector(CollectorContext context, Settings settings,
-                                   std::unique_ptr<SystemdManager> manager)
-    : context_(std::move(context)), settings_(std::move(settings)), manager_(std::move(manager)) {
-  Catalogue& catalogue = context_.catalogue;
-  unit_state_ = catalogue.declare("node_systemd_unit_state",
-                                  "State of a systemd unit: 1 for the one it is in.", MetricType::gauge);
-  restart_total_ = catalogue.declare("node_systemd_service_restart_total",
-                                     "How often systemd restarted a service by itself.", MetricType::counter);
-  start_time_ = catalogue.declare("node_systemd_unit_start_time_seconds",
-                                  "When a unit became active, in seconds since the epoch; 0 while it is not.",
-                                  MetricType::gauge);
-  version_family_ = catalogue.declare("node_systemd_version", "Version of systemd.", MetricType::gauge);
+                                   std::unique_ptr<UnitWatch> watch)
+    : context_(std::move(context)),
+      settings_(std::move(settings)),
+      watch_(std::move(watch)),
+      known_(context_.paths),
+      families_(context_.catalogue) {
+  const auto gauge = [&](const char* name, const char* help) {
+    return context_.catalogue.declare(name, help, MetricType::gauge);
+  };
+  version_family_ = gauge("node_systemd_version", "Version of systemd.");
   running_family_ =
-      catalogue.declare("node_systemd_system_running", "Whether the whole system is up with no failed unit.",
-                        MetricType::gauge);
-  totals_family_ = catalogue.declare(
-      "node_systemd_units", "Units by state, those not reported one by one included.", MetricType::gauge);
-  up_family_ = catalogue.declare("chiron_service_up",
-                                 "Whether a watched service is active; 0 also when it does not exist.",
-                                 MetricType::gauge);
+      gauge("node_systemd_system_running", "Whether the whole system is up with no failed unit.");
+  virtualization_family_ = gauge("node_systemd_virtualization_info",
+                                 "What systemd runs in: a virtual machine, a container, or none; always 1.");
+  totals_family_ = gauge("node_systemd_units", "Units by state, those not reported one by one included.");
+  up_family_ =
+      gauge("chiron_service_up", "Whether a watched service is active; 0 also when it does not exist.");
+  presence_family_ = gauge("chiron_discovered_service_state",
+                           "State of a well-known service that is installed: 1 for the one it is in.");
+}
+
+Status SystemdCollector::absent(Error error) {
+  resolved_ = false;
+  // Not run by systemd (a container, another init): nothing is amiss. systemd makes this directory
+  // (sd_booted(3)).
+  struct stat found {};
+  const bool booted = ::stat(context_.paths.root("/run/systemd/system").c_str(), &found) == 0;
+  if (!booted && context_.bus.address.empty() && settings_.watched.empty()) {
+    return Error(ErrorCode::no_data, "this host does not run systemd");
+  }
+  return error;
 }
 
 void SystemdCollector::resolve() {
   Catalogue& catalogue = context_.catalogue;
+  mounts_ = find_cgroup_mounts(context_.paths);
   running_ = catalogue.series(running_family_, {});
-  for (std::size_t i = 0; i < kStates.size(); ++i) {
-    totals_[i] = catalogue.series(totals_family_, {{"state", std::string(kStates[i])}});
+  for (std::size_t i = 0; i < kUnitStates.size(); ++i) {
+    totals_[i] = catalogue.series(totals_family_, {{"state", std::string(kUnitStates[i])}});
   }
   service_up_.clear();
   for (const std::string& name : settings_.watched)
     service_up_.push_back(catalogue.series(up_family_, {{"name", name}}));
+  const ManagerFacts& manager = watch_->manager();
+  version_ = catalogue.series(version_family_, {{"version", manager.version}});
+  virtualization_ = catalogue.series(
+      virtualization_family_,
+      {{"virtualization_type", manager.virtualization.empty() ? "none" : manager.virtualization}});
+  units_ = {};
+  presences_ = {};
+  revision_ = 0;
   resolved_ = true;
 }
 
 Status SystemdCollector::collect(Frame& frame) {
   pass_deadline_ = context_.clock.boot() + context_.deadline;
-  Result<std::vector<UnitSummary>> units = manager_->list_units(remaining());
-  if (!units) {
-    version_series_ = kNoSeries;
-    resolved_ = false;
-    units_ = {};
-    // Not run by systemd (a container, another init): nothing is amiss. systemd makes this directory
-    // (sd_booted(3)).
-    struct stat found {};
-    const bool booted = ::stat(context_.paths.root("/run/systemd/system").c_str(), &found) == 0;
-    if (!booted && context_.bus.address.empty() && settings_.watched.empty()) {
-      return Error(ErrorCode::no_data, "this host does not run systemd");
-    }
-    return std::move(units).error();
-  }
-
+  if (Status updated = watch_->update(remaining()); !updated) return absent(std::move(updated).error());
   if (!resolved_) resolve();
-  report_totals(*units, frame);
-  std::vector<const UnitSummary*> shown;
-  for (const UnitSummary& unit : *units) {
-    if (reported(unit)) shown.push_back(&unit);
+  Status watched;
+  if (revision_ != watch_->revision()) {
+    watched = find_watched();
+    look_again();
+    revision_ = watch_->revision();
   }
+  const ManagerFacts& manager = watch_->manager();
+  frame.add(running_, manager.state == "running" ? 1 : 0);
+  frame.add(version_, version_number(manager.version));
+  frame.add(virtualization_, 1);
+  for (std::size_t i = 0; i < kUnitStates.size(); ++i) frame.add(totals_[i], counts_[i]);
+  for (std::size_t i = 0; i < canonical_.size(); ++i) {
+    const auto unit = watch_->units().find(canonical_[i]);
+    frame.add(service_up_[i], unit != watch_->units().end() && is_up(unit->second.row.active_state) ? 1 : 0);
+  }
+  report_known(frame);
+  for (const Reported& one : reported_) one.series->report(*one.unit, frame);
+  if (!watched) resolved_ = false;
+  return watched;
+}
+
+void SystemdCollector::look_again() {
+  counts_ = {};
+  reported_.clear();
   units_.begin_pass();
-  const Status refreshed = refresh(shown);
-  for (const UnitSummary* unit : shown) report_unit(*unit, frame);
+  for (const auto& [name, unit] : watch_->units()) {
+    for (std::size_t i = 0; i < kUnitStates.size(); ++i) {
+      counts_[i] += unit.row.active_state == kUnitStates[i] ? 1 : 0;
+    }
+    // Never read: its service type, a label, is not known.
+    if (!unit.detailed || unit.row.load_state != "loaded") continue;
+    const auto make = [&] {
+      return std::make_unique<UnitSeries>(context_.catalogue, families_, settings_.reports, unit);
+    };
+    std::unique_ptr<UnitSeries>& series = units_.at(name, make);
+    if (!series->fits(unit)) series = make();
+    const bool ended = unit.row.active_state == "inactive" || unit.row.active_state == "failed";
+    series->use_group(mounts_, ended ? "" : unit.control_group, settings_.patterns->resources.search(name),
+                      descriptors_);
+    reported_.push_back({&unit, series.get()});
+  }
   units_.end_pass();
-  const Status watched = report_watched(*units, frame);
-  const Status manager = report_manager(frame);
-  if (!refreshed) return refreshed;
-  return watched ? manager : watched;
 }
 
-void SystemdCollector::report_totals(const std::vector<UnitSummary>& units, Frame& frame) {
-  std::array<double, kStates.size()> counts{};
-  for (const UnitSummary& unit : units) {
-    for (std::size_t i = 0; i < kStates.size(); ++i) counts[i] += unit.active_state == kStates[i] ? 1 : 0;
-  }
-  for (std::size_t i = 0; i < kStates.size(); ++i) frame.add(totals_[i], counts[i]);
-}
-
-Status SystemdCollector::report_manager(Frame& frame) {
-  Result<std::string> state = manager_->system_state(remaining());
-  if (!state) {
-    resolved_ = false;
-    return std::move(state).error();
-  }
-  frame.add(running_, *state == "running" ? 1 : 0);
-  if (version_series_ == kNoSeries || ++passes_ % kVersionPasses == 0) {
-    Result<std::string> version = manager_->version(remaining());
-    if (!version) return std::move(version).error();
-    version_ = *std::move(version);
-    version_series_ = context_.catalogue.series(version_family_, {{"version", version_}});
-  }
-  frame.add(version_series_, version_number(version_));
-  return {};
-}
-
-Status SystemdCollector::refresh(const std::vector<const UnitSummary*>& units) {
-  const BootTime now = context_.clock.boot();
-  std::vector<std::string> due;
-  for (const UnitSummary* summary : units) {
-    Unit& unit = units_.at(summary->name, [] { return Unit(); });
-    const bool changed = unit.active_state != summary->active_state || unit.sub_state != summary->sub_state;
-    const bool watched = std::find(settings_.watched.begin(), settings_.watched.end(), summary->name) !=
-                         settings_.watched.end();
-    // Without details only the service type is wanted, once.
-    const bool stale = wants_details() && (changed || watched || !unit.read || now - *unit.read >= kRefresh);
-    if (!unit.read || stale) due.push_back(summary->name);
-  }
-  Result<std::vector<UnitState>> details = manager_->units(due, remaining());
-  if (!details) return std::move(details).error();
-  for (UnitState& detail : *details) {
-    Unit& unit = units_.at(detail.id, [] { return Unit(); });
-    if (unit.has_series && unit.detail.type != detail.type) unit.has_series = false;
-    unit.detail = std::move(detail);
-    unit.read = now;
-  }
-  // One that could not be read stands as it was, and stays due.
-  for (const UnitSummary* summary : units) {
-    Unit& unit = units_.at(summary->name, [] { return Unit(); });
-    if (unit.read != now) continue;
-    unit.active_state = summary->active_state;
-    unit.sub_state = summary->sub_state;
+Status SystemdCollector::find_watched() {
+  canonical_.clear();
+  for (const std::string& name : settings_.watched) {
+    if (watch_->units().contains(name)) {
+      canonical_.push_back(name);
+      continue;
+    }
+    // The list has canonical names only.
+    Result<std::string> canonical = watch_->canonical_name(name, remaining());
+    if (!canonical && canonical.error().code() != ErrorCode::not_found) {
+      canonical_.clear();
+      return std::move(canonical).error();
+    }
+    canonical_.push_back(canonical ? *std::move(canonical) : std::string());
   }
   return {};
 }
 
-void SystemdCollector::make_series(const std::string& name, Unit& unit) {
-  Catalogue& catalogue = context_.catalogue;
-  for (std::size_t i = 0; i < kStates.size(); ++i) {
-    unit.state[i] = catalogue.series(
-        unit_state_, {{"name", name}, {"state", std::string(kStates[i])}, {"type", unit.detail.type}});
-  }
-  if (settings_.restarts && name.ends_with(".service")) {
-    unit.restarts = catalogue.series(restart_total_, {{"name", name}});
-  }
-  if (settings_.start_times) unit.start_time = catalogue.series(start_time_, {{"name", name}});
-  unit.has_series = true;
-}
-
-void SystemdCollector::report_unit(const UnitSummary& summary, Frame& frame) {
-  Unit& unit = units_.at(summary.name, [] { return Unit(); });
-  // Never read: its service type, a label, is not known.
-  if (!unit.read) return;
-  if (!unit.has_series) make_series(summary.name, unit);
-  for (std::size_t i = 0; i < kStates.size(); ++i) {
-    frame.add(unit.state[i], summary.active_state == kStates[i] ? 1 : 0);
-  }
-  if (unit.restarts != kNoSeries) frame.add(unit.restarts, unit.detail.restarts);
-  if (unit.start_time != kNoSeries) {
-    const double since = static_cast<double>(unit.detail.active_enter_us) / 1e6;
-    frame.add(unit.start_time, summary.active_state == "active" ? since : 0);
-  }
-}
-
-Result<bool> SystemdCollector::watched_is_up(const std::string& name,
-                                             const std::map<std::string_view, bool>& up_by_name) {
-  const auto alias = canonical_.find(name);
-  const auto listed = up_by_name.find(alias != canonical_.end() ? alias->second : name);
-  if (listed != up_by_name.end()) return listed->second;
-  // ListUnits has what is loaded, under canonical names only.
-  canonical_.erase(name);
-  Result<UnitState> unit = manager_->unit(name, remaining());
-  if (!unit && unit.error().code() == ErrorCode::not_found) return false;
-  if (!unit) return std::move(unit).error();
-  if (unit->id != name) canonical_[name] = unit->id;
-  return is_up(unit->active_state);
-}
-
-Status SystemdCollector::report_watched(const std::vector<UnitSummary>& units, Frame& frame) {
-  std::map<std::string_view, bool> up_by_name;
-  if (!settings_.watched.empty()) {
-    for (const UnitSummary& unit : units) up_by_name.emplace(unit.name, is_up(unit.active_state));
-  }
-  Status status;
-  for (std::size_t i = 0; i < settings_.watched.size(); ++i) {
-    Result<bool> up = watched_is_up(settings_.watched[i], up_by_name);
-    if (up) {
-      frame.add(service_up_[i], *up ? 1 : 0);
-    } else {
-      resolved_ = false;
-      status = std::move(up).error();
+void SystemdCollector::report_known(Frame& frame) {
+  presences_.begin_pass();
+  for (const FoundService& service : known_.find(watch_->units(), context_.clock.boot())) {
+    const std::string key = fmt::format("{} {}", service.name, service.unit);
+    const auto& series = presences_.at(key, [&] {
+      std::array<SeriesId, kPresences.size()> made{};
+      for (std::size_t i = 0; i < kPresences.size(); ++i) {
+        made[i] =
+            context_.catalogue.series(presence_family_, {{"name", std::string(service.name)},
+                                                         {"unit", service.unit},
+                                                         {"state", std::string(to_string(kPresences[i]))}});
+      }
+      return made;
+    });
+    for (std::size_t i = 0; i < kPresences.size(); ++i) {
+      frame.add(series[i], service.presence == kPresences[i] ? 1 : 0);
     }
   }
-  return status;
+  presences_.end_pass();
 }
 
-Result<Pattern> whole_name(std::string_view expression) {
-  return Pattern::make(fmt::format("^(?:{})$", expression));
+Result<Pattern> whole_name(const CollectorOptions& options, std::string_view option) {
+  Result<Pattern> pattern = Pattern::make(fmt::format("^(?:{})$", options.get(option)));
+  if (!pattern) return std::move(pattern).error().wrap(std::string(option));
+  return pattern;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Collector>> make_systemd_collector(CollectorContext context,
-                                                          std::unique_ptr<SystemdManager> manager) {
-  Result<Pattern> include = whole_name(context.options.get("unit-include"));
-  if (!include) return std::move(include).error().wrap("unit-include");
-  Result<Pattern> exclude = whole_name(context.options.get("unit-exclude"));
-  if (!exclude) return std::move(exclude).error().wrap("unit-exclude");
-  Settings settings{
-      .include = *std::move(include),
-      .exclude = *std::move(exclude),
-      .restarts = parse_bool(context.options.get("enable-restarts-metrics")).value_or(true),
-      .start_times = parse_bool(context.options.get("enable-start-time-metrics")).value_or(true),
-      .watched = {}};
+                                                          const MakeUnitWatch& make_watch) {
+  const CollectorOptions& options = context.options;
+  Result<Pattern> include = whole_name(options, "unit-include");
+  if (!include) return std::move(include).error();
+  Result<Pattern> exclude = whole_name(options, "unit-exclude");
+  if (!exclude) return std::move(exclude).error();
+  Result<Pattern> resources = whole_name(options, "resources");
+  if (!resources) return std::move(resources).error();
+  auto patterns = std::make_shared<const Patterns>(
+      Patterns{*std::move(include), *std::move(exclude), *std::move(resources)});
+  const UnitReports reports{.restarts = options.flag("enable-restarts-metrics"),
+                            .start_times = options.flag("enable-start-time-metrics"),
+                            .tasks = options.flag("enable-task-metrics")};
+  Settings settings{.patterns = patterns, .reports = reports, .watched = {}};
   for (const std::string& service : context.watched_services) {
     std::string name = full_unit_name(service);
     if (!is_valid_unit_name(name)) {
@@ -305,13 +258,21 @@ Result<std::unique_ptr<Collector>> make_systemd_collector(CollectorContext conte
       settings.watched.push_back(std::move(name));
     }
   }
+  const bool tasks = reports.tasks;
+  UnitInterest interest{.wanted = [patterns](std::string_view name) { return patterns->reported(name); },
+                        .control_group =
+                            [patterns, tasks](std::string_view name) {
+                              return patterns->reported(name) && (patterns->resources.search(name) ||
+                                                                  (tasks && name.ends_with(".service")));
+                            },
+                        .tasks_max = tasks};
+  auto watch = make_watch(context.bus, std::move(interest));
   return std::unique_ptr<Collector>(
-      std::make_unique<SystemdCollector>(std::move(context), std::move(settings), std::move(manager)));
+      std::make_unique<SystemdCollector>(std::move(context), std::move(settings), std::move(watch)));
 }
 
 Result<std::unique_ptr<Collector>> make_systemd_collector(CollectorContext context) {
-  auto manager = make_systemd_manager(context.bus);
-  return make_systemd_collector(std::move(context), std::move(manager));
+  return make_systemd_collector(std::move(context), make_unit_watch);
 }
 
 }  // namespace chiron

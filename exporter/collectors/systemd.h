@@ -1,7 +1,9 @@
 #pragma once
 
+#include "exporter/base/unit_watch.h"
 #include "exporter/collectors/collector.h"
 
+#include <functional>
 #include <memory>
 
 namespace chiron {
@@ -23,14 +25,26 @@ inline constexpr CollectorOption kSystemdOptions[] = {
      .default_value = "true",
      .help = "Report since when each unit is active",
      .is_flag = true},
+    {.name = "enable-task-metrics",
+     .default_value = "true",
+     .help = "Report how many tasks each service has and may have",
+     .is_flag = true},
+    {.name = "resources",
+     .default_value = R"(.+\.service)",
+     .help =
+         "Reported units whose CPU, memory and I/O are read from their control group; the whole name must "
+         "match; empty for none",
+     .is_pattern = true},
 };
 
-/// node_systemd_*: unit states, restarts and start times, as node_exporter has them, and chiron_service_up of
-/// the watched services; from the system manager over D-Bus.
+/// node_systemd_*: unit states, restarts, start times, tasks, timers and sockets, as node_exporter has them;
+/// systemd_unit_*: CPU, memory and I/O of the units' control groups; chiron_service_up of the watched
+/// services and chiron_discovered_service_state of well-known ones.
 Result<std::unique_ptr<Collector>> make_systemd_collector(CollectorContext context);
 
-/// The same, reading from `manager`.
+/// The same, reading from what `make_watch` makes for its interest.
+using MakeUnitWatch = std::function<std::unique_ptr<UnitWatch>(BusAddress, UnitInterest)>;
 Result<std::unique_ptr<Collector>> make_systemd_collector(CollectorContext context,
-                                                          std::unique_ptr<SystemdManager> manager);
+                                                          const MakeUnitWatch& make_watch);
 
 }  // namespace chiron

@@ -65,7 +65,7 @@ constexpr CollectorInfo kCollectors[] = {
     {"sockstat", "Sockets in use and the memory they take", true, {}, make_sockstat_collector},
     {"softnet", "Received packets that each CPU processed and dropped", true, {}, make_softnet_collector},
     {"stat", "Interrupts, context switches, forks, boot time", true, kStatOptions, make_stat_collector},
-    {"systemd", "States, restarts and start times of systemd units", true, kSystemdOptions,
+    {"systemd", "States, restarts, resources, timers and sockets of systemd units", true, kSystemdOptions,
      make_systemd_collector},
     {"tcpstat", "TCP sockets per state", true, {}, make_tcpstat_collector},
     {"textfile", "Metrics that other programs leave in files", true, kTextfileOptions,

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +17,6 @@ namespace chiron::testing {
 struct FakeSystemdState {
   std::map<std::string, UnitState> units;      // by canonical name
   std::map<std::string, std::string> aliases;  // to canonical names
-  std::set<std::string> unreadable;            // left out by units()
   std::string system_state = "running";
   std::string version = "252.39-1~deb12u1";
   std::optional<Error> failure;  // of every call
@@ -28,7 +26,7 @@ struct FakeSystemdState {
   std::function<void(UnitState&)> after_refusal;  // and after one was refused at a start limit
   std::map<std::string, UnitState> after_job;     // what a job makes of a unit
   std::map<std::string, UnitState> settled;       // and what it is a moment later
-  std::vector<std::string> calls;                 // "restart a.service", "units a.service,b.service"
+  std::vector<std::string> calls;                 // "restart a.service", "unit b.service"
 };
 
 /// systemd as the test has it, for what a real one cannot be brought to in a unit test.
@@ -52,24 +50,6 @@ class FakeSystemd final : public SystemdManager {
     if (found == state_->units.end())
       return Error(ErrorCode::not_found, "unit " + std::string(name) + " does not exist");
     return found->second;
-  }
-  Result<std::vector<UnitState>> units(const std::vector<std::string>& names, Duration) override {
-    std::string call = "units";
-    for (const std::string& name : names) call += " " + name;
-    state_->calls.push_back(call);
-    if (state_->failure) return *state_->failure;
-    std::vector<UnitState> states;
-    for (const std::string& name : names) {
-      if (state_->unreadable.contains(name)) continue;
-      UnitState state;
-      state.id = name;
-      const UnitState& known = state_->units[name];
-      state.type = known.type;
-      state.restarts = known.restarts;
-      state.active_enter_us = known.active_enter_us;
-      states.push_back(state);
-    }
-    return states;
   }
   Result<std::string> system_state(Duration) override { return answer(state_->system_state); }
   Result<std::string> version(Duration) override { return answer(state_->version); }

@@ -1,0 +1,171 @@
+#include "exporter/collectors/unit_cgroup.h"
+
+#include "exporter/base/parse.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace chiron {
+namespace {
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+std::optional<double> number(std::string_view text) {
+  const auto value = parse_int<std::uint64_t>(trim(text));
+  return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
+}
+
+/// user and system of cpu.stat (microseconds) or cpuacct.stat (ticks).
+void read_cpu(std::string_view text, bool unified, GroupUsage& usage) {
+  static const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  std::string_view line, key;
+  while (next_line(text, line)) {
+    if (!next_word(line, key)) continue;
+    if (key == (unified ? "user_usec" : "user")) usage.user_seconds = number(line);
+    if (key == (unified ? "system_usec" : "system")) usage.system_seconds = number(line);
+  }
+  const double scale = unified ? 1e6 : ticks;
+  if (usage.user_seconds) *usage.user_seconds /= scale;
+  if (usage.system_seconds) *usage.system_seconds /= scale;
+}
+
+/// "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0", a line a device.
+void read_unified_io(std::string_view text, GroupUsage::Io& io) {
+  std::string_view line, word, key;
+  while (next_line(text, line)) {
+    while (next_word(line, word)) {
+      if (!next_field(word, '=', key)) continue;
+      const double value = number(word).value_or(0);
+      if (key == "rbytes") io.read_bytes += value;
+      if (key == "wbytes") io.written_bytes += value;
+      if (key == "rios") io.reads += value;
+      if (key == "wios") io.writes += value;
+    }
+  }
+}
+
+/// "8:0 Read 1", a line a device and operation, and at the end a total.
+void read_v1_io(std::string_view text, double& reads, double& writes) {
+  std::string_view line, device, operation;
+  while (next_line(text, line)) {
+    if (!next_word(line, device) || !next_word(line, operation)) continue;
+    if (operation == "Read") reads += number(line).value_or(0);
+    if (operation == "Write") writes += number(line).value_or(0);
+  }
+}
+
+}  // namespace
+
+CgroupMounts find_cgroup_mounts(const HostPaths& paths) {
+  CgroupMounts mounts;
+  const std::string root = paths.sys("fs/cgroup");
+  for (const std::string& place : {root, root + "/unified"}) {
+    if (mounts.unified.empty() && exists(place + "/cgroup.controllers")) mounts.unified = place;
+  }
+  if (mounts.unified == root) return mounts;
+  // A v1 hierarchy has the name of its controllers, joined with commas.
+  const Result<std::vector<std::string>> names = list_directory(root);
+  if (!names) return mounts;
+  for (const std::string& name : *names) {
+    std::string_view rest = name, controller;
+    while (next_field(rest, ',', controller)) {
+      for (const auto& [wanted, place] :
+           {std::pair{"cpuacct", &mounts.cpuacct}, std::pair{"memory", &mounts.memory},
+            std::pair{"blkio", &mounts.blkio}, std::pair{"pids", &mounts.pids}}) {
+        if (controller == wanted && place->empty()) *place = root + "/" + name;
+      }
+    }
+  }
+  return mounts;
+}
+
+DescriptorBudget::DescriptorBudget() : left_(256) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) left_ = static_cast<std::size_t>(limit.rlim_cur / 4);
+}
+
+bool DescriptorBudget::take() {
+  if (left_ == 0) return false;
+  --left_;
+  return true;
+}
+
+/// One file, kept open as long as the budget has room.
+class UnitCgroup::Source {
+ public:
+  Source(std::string path, DescriptorBudget& budget)
+      : file_(std::move(path), KernelFile::Records::one), budget_(budget), kept_(budget.take()) {}
+  ~Source() {
+    if (kept_) budget_.give_back();
+  }
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  /// "" when it cannot be read.
+  std::string_view read() {
+    if (kept_) {
+      const Result<std::string_view> text = file_.read();
+      return text ? *text : std::string_view();
+    }
+    Result<std::string> text = read_file(file_.path(), 64 << 10);
+    text_ = text ? *std::move(text) : std::string();
+    return text_;
+  }
+
+ private:
+  KernelFile file_;
+  DescriptorBudget& budget_;
+  const bool kept_;
+  std::string text_;
+};
+
+void UnitCgroup::SourceDeleter::operator()(Source* source) const { delete source; }
+
+UnitCgroup::SourcePtr UnitCgroup::open(const std::string& mount, const std::string& group, const char* file,
+                                       DescriptorBudget& budget) {
+  if (mount.empty()) return nullptr;
+  std::string path = mount + group + "/" + file;
+  if (!exists(path)) return nullptr;
+  return SourcePtr(new Source(std::move(path), budget));
+}
+
+UnitCgroup::UnitCgroup(const CgroupMounts& mounts, std::string group, DescriptorBudget& budget)
+    : group_(std::move(group)) {
+  cpu_ = open(mounts.cpuacct, group_, "cpuacct.stat", budget);
+  if (!cpu_) {
+    cpu_ = open(mounts.unified, group_, "cpu.stat", budget);
+    cpu_unified_ = true;
+  }
+  memory_ = open(mounts.memory, group_, "memory.usage_in_bytes", budget);
+  if (!memory_) memory_ = open(mounts.unified, group_, "memory.current", budget);
+  io_ = open(mounts.blkio, group_, "blkio.throttle.io_service_bytes", budget);
+  if (io_) {
+    io_operations_ = open(mounts.blkio, group_, "blkio.throttle.io_serviced", budget);
+  } else {
+    io_ = open(mounts.unified, group_, "io.stat", budget);
+    io_unified_ = true;
+  }
+  tasks_ = open(mounts.pids, group_, "pids.current", budget);
+  if (!tasks_) tasks_ = open(mounts.unified, group_, "pids.current", budget);
+}
+
+GroupUsage UnitCgroup::read() {
+  GroupUsage usage;
+  if (cpu_) read_cpu(cpu_->read(), cpu_unified_, usage);
+  if (memory_) usage.memory_bytes = number(memory_->read());
+  if (tasks_) usage.tasks = number(tasks_->read());
+  // A group that did no I/O has an empty file, so the group's being there shows elsewhere.
+  if (io_ && usage.user_seconds) {
+    GroupUsage::Io io;
+    if (io_unified_) {
+      read_unified_io(io_->read(), io);
+    } else {
+      read_v1_io(io_->read(), io.read_bytes, io.written_bytes);
+      if (io_operations_) read_v1_io(io_operations_->read(), io.reads, io.writes);
+    }
+    usage.io = io;
+  }
+  return usage;
+}
+
+}  // namespace chiron
