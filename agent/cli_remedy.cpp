@@ -120,6 +120,13 @@ int cancel(const SettingOptions& options, const RemedyOptions& wanted, bool) {
   return kExitOk;
 }
 
+int reject(const SettingOptions& options, const RemedyOptions& wanted, bool) {
+  const auto done = ask_agent(options, {{"command", "run.reject"}, {"id", wanted.run}});
+  if (!done.ok()) return fail(done.error().to_string());
+  print("run " + wanted.run + " is rejected; its remedy does not ask again while the alert fires\n");
+  return kExitOk;
+}
+
 /// NAME=VALUE; a name given twice makes a list.
 Result<Json> parse_arguments(const std::vector<std::string>& given) {
   Json arguments = Json::object();
@@ -210,6 +217,16 @@ void add_remedy_history(Cli& cli, CLI::App& parent) {
           reset);
   forget->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
   forget->add_option("TARGET", wanted->target, "Only on this target; on any when absent.");
+  CLI::App* approve = add("approve", "Begin a run that waits for approval, and follow it to its end.",
+                          [](const SettingOptions& o, const RemedyOptions& w, bool json) {
+                            return start_run(o, {{"command", "run.approve"}, {"id", w.run}}, w.no_wait, json);
+                          });
+  approve->add_option("RUN", wanted->run, "Its id, as `chiron status` shows it.")->required();
+  approve->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
+  cli.add_json_flag(*approve);
+  CLI::App* no =
+      add("reject", "Say no to a run that waits for approval, for as long as the alert fires.", reject);
+  no->add_option("RUN", wanted->run, "Its id, as `chiron status` shows it.")->required();
   CLI::App* stop = add("cancel", "Cancel a run that is carried out or verified.", cancel);
   stop->add_option("RUN", wanted->run, "Its id, as `chiron status` and `chiron history` show it.")
       ->required();

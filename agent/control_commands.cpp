@@ -93,8 +93,9 @@ std::string ControlCommands::handle(const std::string& request, const Peer& peer
 }
 
 Result<std::string> ControlCommands::dispatch(const Call& call) {
-  static constexpr std::array<std::string_view, 7> kChanges{
-      "remedy.run", "remedy.pause", "remedy.resume", "remedy.reset", "action.run", "run.cancel", "reload"};
+  static constexpr std::array<std::string_view, 9> kChanges{"run.approve",  "run.reject",    "remedy.run",
+                                                            "remedy.pause", "remedy.resume", "remedy.reset",
+                                                            "action.run",   "run.cancel",    "reload"};
   if (std::find(kChanges.begin(), kChanges.end(), call.command) == kChanges.end()) return read(call);
   auto result = change(call);
   log_.info("control request", {{"command", call.command},
@@ -191,6 +192,11 @@ Result<std::string> ControlCommands::change(const Call& call) {
   if (command == "remedy.reset") {
     return done(remediator_.reset(call.text("remedy"), call.text("target"), call.peer->user));
   }
+  if (command == "run.approve") {
+    const auto id = remediator_.approve(call.text("id"), call.peer->user);
+    return id.ok() ? Result<std::string>(dump(Json(*id))) : id.error();
+  }
+  if (command == "run.reject") return done(remediator_.reject(call.text("id"), call.peer->user));
   if (command == "run.cancel") {
     if (remediator_.cancel(call.text("id"))) return std::string("null");
     return Error(ErrorCode::not_found, "no run '" + call.text("id") + "' is active");

@@ -62,6 +62,11 @@ Result<std::string> DeferredLedger::begin(RunRecord run) {
   return ledger && admits() ? ledger->begin(std::move(run)) : refusal();
 }
 
+Status DeferredLedger::begin_approved(const RunRecord& run) {
+  const auto ledger = opened();
+  return ledger && admits() ? ledger->begin_approved(run) : refusal();
+}
+
 Status DeferredLedger::begin_step(std::string_view run, const StepRecord& step) {
   const auto ledger = opened();
   return ledger ? ledger->begin_step(run, step) : refusal();

@@ -22,6 +22,7 @@ class DeferredLedger final : public remediation::Ledger {
   Result<std::vector<remediation::RunRecord>> recover() override;
   Result<bool> lost_records() override;
   Result<std::string> begin(remediation::RunRecord run) override;
+  Status begin_approved(const remediation::RunRecord& run) override;
   Status begin_step(std::string_view run, const remediation::StepRecord& step) override;
   Status end_step(std::string_view run, const remediation::StepRecord& step) override;
   Status set_state(std::string_view run, remediation::RunState state, std::string_view reason) override;

@@ -19,6 +19,7 @@ class NoLedger final : public Ledger {
  public:
   Result<std::vector<RunRecord>> recover() override { return std::vector<RunRecord>(); }
   Result<std::string> begin(RunRecord) override { return refusal(); }
+  Status begin_approved(const RunRecord&) override { return refusal(); }
   Status begin_step(std::string_view, const StepRecord&) override { return refusal(); }
   Status end_step(std::string_view, const StepRecord&) override { return refusal(); }
   Status set_state(std::string_view, RunState, std::string_view) override { return refusal(); }

@@ -154,7 +154,7 @@ std::string runs_html(const Json& status) {
   HtmlTable table(
       {{"Run", "c"}, {"Remedy", "k"}, {"Target", "c"}, {"Outcome", "k"}, {"Took", "n"}, {"Detail"}});
   std::vector<std::string> shown;
-  for (const char* list : {"active_runs", "recent_runs"}) {
+  for (const char* list : {"waiting_runs", "active_runs", "recent_runs"}) {
     for (const Json& run : field(status, list)) {
       const std::string id = text_of(run, "id");
       if (std::find(shown.begin(), shown.end(), id) != shown.end()) continue;

@@ -96,6 +96,10 @@ std::string status_text(const Json& status) {
                      alerts_text(field(status, "alerts")) + '\n';
   if (const std::string paused = text_of(status, "paused"); !paused.empty()) text += paused + '\n';
   text += remedies_text(field(status, "remedies"));
+  if (!field(status, "waiting_runs").empty()) {
+    text += "\nwaiting for `chiron remedy approve RUN` or `reject RUN`:\n" +
+            runs_table(field(status, "waiting_runs"));
+  }
   if (!field(status, "active_runs").empty())
     text += "\nrunning now:\n" + runs_table(field(status, "active_runs"));
   if (!field(status, "recent_runs").empty()) text += "\n" + runs_table(field(status, "recent_runs"));

@@ -101,6 +101,8 @@ std::string Views::status() const {
   }
   Json active = Json::array();
   for (const auto& run : sources_.remediator.active()) active.push_back(run_json(run));
+  Json waiting = Json::array();
+  for (const auto& run : sources_.remediator.waiting()) waiting.push_back(run_json(run));
   Json recent = Json::array();
   if (const auto history = sources_.ledger.history({.limit = 5, .suppressed = false}); history.ok()) {
     for (const auto& run : *history) recent.push_back(run_json(run));
@@ -120,6 +122,7 @@ std::string Views::status() const {
                {"remedies", remedies},
                {"paused", paused ? Json(paused->detail) : Json()},
                {"active_runs", active},
+               {"waiting_runs", waiting},
                {"recent_runs", recent},
                {"collectors", collectors},
                {"store",

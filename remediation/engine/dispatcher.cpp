@@ -93,6 +93,7 @@ void Dispatcher::pass(const Firing& firing) {
   std::vector<Labels> labels;
   for (const rules::Alert& alert : firing.alerts) labels.push_back(alert.labels);
   services_.book.set_firing(std::move(labels));
+  services_.approvals.look(firing.alerts);
   const RemedyList remedies = services_.remedies();
   notes_.begin_pass();
   for (const RemedySpec& remedy : *remedies) {
@@ -127,9 +128,11 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
 
   const bool dry_run = services_.book.mode_of(remedy.policy) == Mode::dry_run;
   const Decision decision = services_.book.decide(remedy.name, target.name, remedy.policy);
-  if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run) {
+  const bool asks = decision.reason == Suppression::approval;
+  if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run && !asks) {
     return suppress(remedy, target.name, alert, decision);
   }
+  if (asks && services_.approvals.settled(remedy, target.name, alert)) return notes_.keep(key);
   if (dry_run) {
     PolicySpec rehearsed = remedy.policy;
     rehearsed.mode = Mode::dry_run;
@@ -138,13 +141,22 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
       return notes_.keep(key);
   }
   // With every worker taken it waits for the pass that follows the end of a run.
-  if (services_.pool.full()) return notes_.keep(key);
+  if (!asks && services_.pool.full()) return notes_.keep(key);
   const Result<bool> holds = services_.still_holds(alert);
   // Its rule may just have been taken away by a reload.
   if (!holds) return no(Suppression::held, holds.error().to_string());
   // keep_firing_for leaves an alert firing that is over already.
   if (!*holds) return notes_.keep(key);
+  if (asks) return ask(remedy, target.name, alert);
   launch(remedy, target.name, alert, dry_run);
+}
+
+void Dispatcher::ask(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert) {
+  const Result<std::string> asked = services_.approvals.ask(remedy, target, alert);
+  if (!asked) return suppress(remedy, target, alert, {Suppression::ledger, asked.error().to_string()});
+  if (notes_.note({remedy.name, target, alert.fingerprint}, Suppression::approval)) {
+    services_.metrics.suppressed(remedy.name, Suppression::approval);
+  }
 }
 
 void Dispatcher::launch(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,

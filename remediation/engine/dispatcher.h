@@ -1,5 +1,6 @@
 #pragma once
 
+#include "remediation/engine/approvals.h"
 #include "remediation/engine/run_pool.h"
 #include "remediation/engine/suppression_notes.h"
 #include "remediation/engine/target.h"
@@ -19,8 +20,6 @@
 
 namespace chiron::remediation {
 
-using RemedyList = std::shared_ptr<const std::vector<RemedySpec>>;
-
 /// Looks at the firing alerts on a thread of its own and launches the runs that policy allows.
 /// Level-triggered: what fires is looked at again in every pass and after every run, so nothing needs to be
 /// remembered for later.
@@ -29,6 +28,7 @@ class Dispatcher {
   struct Services {
     Ledger& ledger;
     RunPool& pool;
+    Approvals& approvals;
     PolicyBook& book;
     OutcomeMetrics& metrics;
     const Clock& clock;
@@ -60,6 +60,7 @@ class Dispatcher {
   void look(const RemedySpec& remedy, const rules::Alert& alert, BootTime frame);
   void suppress(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,
                 const Decision& why);
+  void ask(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert);
   void launch(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert, bool dry_run);
   void update_exhausted();
 

@@ -19,7 +19,8 @@ Labels labels(std::string_view first, std::string_view value, std::string_view s
 OutcomeMetrics::OutcomeMetrics(SelfMetrics& metrics)
     : metrics_(metrics),
       paused_(metrics.gauge("chiron_remedies_paused", "Remedies that are paused now.")),
-      active_(metrics.gauge("chiron_runs_active", "Runs that are carried out or verified now.")) {}
+      active_(metrics.gauge("chiron_runs_active", "Runs that are carried out or verified now.")),
+      waiting_(metrics.gauge("chiron_runs_waiting", "Runs that wait until a person approves them.")) {}
 
 SelfMetrics::Counter& OutcomeMetrics::runs(std::string_view remedy, std::string_view outcome) {
   return metrics_.counter("chiron_remedy_runs_total", "Runs of a remedy that have ended, by how they ended.",

@@ -27,6 +27,7 @@ class OutcomeMetrics {
   /// Whether every remedy is held back for this cause.
   void set_all_paused(PauseCause cause, bool yes);
   void set_paused(std::size_t remedies) { paused_.set(static_cast<double>(remedies)); }
+  void set_waiting(std::size_t runs) { waiting_.set(static_cast<double>(runs)); }
   void set_active(std::size_t runs) { active_.set(static_cast<double>(runs)); }
 
  private:
@@ -39,6 +40,7 @@ class OutcomeMetrics {
   SelfMetrics& metrics_;
   SelfMetrics::Gauge& paused_;
   SelfMetrics::Gauge& active_;
+  SelfMetrics::Gauge& waiting_;
 };
 
 }  // namespace chiron::remediation

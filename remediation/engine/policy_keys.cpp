@@ -57,6 +57,11 @@ void read_breaker(yaml::Reader breaker, PolicyPatch& patch) {
   breaker.finish();
 }
 
+void read_approval(yaml::Reader approval, PolicyPatch& patch) {
+  add(patch, positive(approval, "expires"), [](PolicySpec& p) -> Duration& { return p.approval_expires; });
+  approval.finish();
+}
+
 std::vector<Matcher> read_list(yaml::Reader& reader, const std::vector<yaml::Node>& items) {
   std::vector<Matcher> out;
   for (const yaml::Node& item : items) {
@@ -95,12 +100,7 @@ std::vector<std::vector<Matcher>> read_matchers(yaml::Reader& reader, std::strin
 }
 
 void read_mode(yaml::Reader& reader, PolicyPatch& patch) {
-  if (const yaml::Node node = reader.node("mode"); node.is_scalar() && node.text() == "approval") {
-    reader.fail("mode", "not-supported", "not supported yet: the mode approval",
-                "automatic and dry-run are there");
-    return;
-  }
-  const std::optional<std::string> mode = reader.one_of("mode", {"automatic", "dry-run"});
+  const std::optional<std::string> mode = reader.one_of("mode", {"automatic", "dry-run", "approval"});
   if (mode) add(patch, parse_mode(*mode), [](PolicySpec& p) -> Mode& { return p.mode; });
 }
 
@@ -111,10 +111,11 @@ PolicyPatch read_policy(yaml::Reader& policy) {
   if (policy.has("budget")) read_budget(policy.mapping("budget"), patch);
   if (policy.has("backoff")) read_backoff(policy.mapping("backoff"), patch);
   if (policy.has("breaker")) read_breaker(policy.mapping("breaker"), patch);
+  if (policy.has("approval")) read_approval(policy.mapping("approval"), patch);
   if (policy.has("unless")) {
     patch.emplace_back([unless = read_matchers(policy, "unless")](PolicySpec& p) { p.unless = unless; });
   }
-  policy.not_supported({"approval", "window", "lock"});
+  policy.not_supported({"window", "lock"});
   policy.finish();
   return patch;
 }

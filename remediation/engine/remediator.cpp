@@ -1,12 +1,14 @@
 #include "remediation/engine/remediator.h"
 
 #include "exporter/base/parse.h"
+#include "remediation/engine/approvals.h"
 #include "remediation/engine/dispatcher.h"
 #include "remediation/engine/outcome_metrics.h"
 #include "remediation/engine/run_pool.h"
 #include "remediation/engine/step_runner.h"
 #include "remediation/engine/target.h"
 #include "remediation/engine/verifier.h"
+#include "remediation/policy/starts.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,9 @@ namespace chiron::remediation {
 namespace {
 
 constexpr std::string_view kPausesKey = "pauses";
+constexpr std::string_view kStartsKey = "starts";
+// More than could begin in the time that is looked back at.
+constexpr std::size_t kRunsBeforeStart = 200;
 // Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps.
 // and as many again that were only planned.
 constexpr std::size_t kRestored = 25'000;
@@ -58,8 +63,10 @@ struct Remediator::Impl {
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
-        dispatcher({services.ledger, pool, book, metrics, services.clock, services.log, services.still_holds,
-                    [this] { return list(); }, [this] { keep_house(); }}) {
+        approvals({services.ledger, pool, book, metrics, services.clock, services.log, services.still_holds,
+                   [this] { return list(); }, options.boundary}),
+        dispatcher({services.ledger, pool, approvals, book, metrics, services.clock, services.log,
+                    services.still_holds, [this] { return list(); }, [this] { keep_house(); }}) {
     book.set_gate(options.limits.gate);
     book.set_host_budget(options.limits.budget);
   }
@@ -80,6 +87,8 @@ struct Remediator::Impl {
   void count_paused();
   void keep_house();
   Status save_pauses();
+  void note_start(bool interrupted);
+  void note_end();
   Result<std::string> launch(Run::Plan plan, RunRecord record);
   Result<std::vector<StepPlan>> plan_steps(const std::vector<StepSpec>& specs, const std::string& target,
                                            bool templates);
@@ -92,7 +101,10 @@ struct Remediator::Impl {
   FrameGate frames;
   Verifier verifier;
   RunPool pool;
+  Approvals approvals;
   Dispatcher dispatcher;
+  std::mutex starts_mutex;
+  std::optional<Starts> starts;  // guarded by starts_mutex; nothing until the ledger is open
   mutable std::mutex mutex;
   RemedyList remedies = std::make_shared<const std::vector<RemedySpec>>();  // guarded by mutex
 };
@@ -116,7 +128,13 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
   }
   PolicySpec policy = remedy.policy;
   if (person) policy.mode = Mode::automatic;
-  return book.decide(remedy.name, target.name, policy);
+  Decision decision = book.decide(remedy.name, target.name, policy);
+  if (decision.reason != Suppression::approval) return decision;
+  if (const auto waits = approvals.waits(remedy, target.name)) {
+    decision.detail = fmt::format("it waits until {} for `chiron remedy approve {}`",
+                                  clock_time(services.clock.wall(), waits->second), waits->first);
+  }
+  return decision;
 }
 
 void Remediator::Impl::count_paused() {
@@ -146,6 +164,39 @@ Status Remediator::Impl::save_pauses() {
   Status saved = services.ledger.put(kPausesKey, book.save_pauses());
   if (saved) return saved;
   return std::move(saved).error().wrap("done, but not recorded: it will not survive a restart");
+}
+
+/// What comes up again and again after runs comes up paused.
+void Remediator::Impl::note_start(bool interrupted) {
+  Result<std::string> saved = services.ledger.get(kStartsKey);
+  const Result<std::vector<RunRecord>> runs =
+      services.ledger.history({.limit = kRunsBeforeStart, .suppressed = false, .steps = false});
+  const std::lock_guard lock(starts_mutex);
+  Result<Starts> known = saved ? Starts::parse(*saved) : Result<Starts>(std::move(saved).error());
+  if (!known) services.log.warning("earlier starts not known", {{"error", known.error().to_string()}});
+  starts = known ? *std::move(known) : Starts();
+  starts->begin(services.clock, interrupted);
+  if (runs && starts->is_loop(*runs, services.clock)) {
+    const std::string why = "three starts of the agent within minutes of three runs";
+    book.pause("", std::nullopt, PauseCause::boot_loop, why);
+    starts->forget();
+    services.log.error("boot loop", {{"reason", why},
+                                     {"effect", "all remedies are paused until `chiron remedy resume`"},
+                                     {"hint", "`chiron history` shows what ran before each start"}});
+  }
+  if (Status put = services.ledger.put(kStartsKey, starts->save()); !put) {
+    services.log.warning("start not recorded", {{"error", put.error().to_string()}});
+  }
+}
+
+void Remediator::Impl::note_end() {
+  const std::lock_guard lock(starts_mutex);
+  if (!starts) return;
+  starts->end();
+  if (Status put = services.ledger.put(kStartsKey, starts->save()); !put) {
+    services.log.warning("proper end not recorded", {{"error", put.error().to_string()}});
+  }
+  starts.reset();
 }
 
 Result<std::string> Remediator::Impl::launch(Run::Plan plan, RunRecord record) {
@@ -215,6 +266,7 @@ Status Remediator::take_up() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
+  self.note_start(!interrupted->empty());
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
   if (Status saved = self.save_pauses(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
@@ -246,6 +298,9 @@ Status Remediator::recall() {
       ledger.history({.limit = kRestored, .suppressed = false, .steps = false});
   if (!runs) return std::move(runs).error().wrap("reading earlier runs");
   self.book.restore(*runs);
+  if (Status waiting = self.approvals.restore(); !waiting) {
+    return std::move(waiting).error().wrap("reading runs that wait for approval");
+  }
   Result<std::string> pauses = ledger.get(kPausesKey);
   Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
   const Result<bool> lost = ledger.lost_records();
@@ -412,6 +467,16 @@ Status Remediator::reset(std::string_view remedy, std::string_view target, std::
   return {};
 }
 
+Result<std::string> Remediator::approve(std::string_view run_id, std::string_view who) {
+  return impl_->approvals.approve(run_id, who);
+}
+
+Status Remediator::reject(std::string_view run_id, std::string_view who) {
+  return impl_->approvals.reject(run_id, who);
+}
+
+std::vector<RunRecord> Remediator::waiting() const { return impl_->approvals.waiting(); }
+
 Decision Remediator::decision(std::string_view remedy, std::string_view target) const {
   Result<RemedySpec> known = impl_->find(remedy);
   if (!known) return {Suppression::target_not_allowed, known.error().to_string(), std::nullopt};
@@ -424,6 +489,9 @@ std::optional<Decision> Remediator::paused(std::string_view remedy) const {
 
 std::vector<RunRecord> Remediator::active() const { return impl_->pool.active(); }
 bool Remediator::cancel(std::string_view run_id) { return impl_->pool.cancel(run_id); }
-void Remediator::stop(Duration wait) { impl_->pool.stop(wait); }
+void Remediator::stop(Duration wait) {
+  impl_->pool.stop(wait);
+  impl_->note_end();
+}
 
 }  // namespace chiron::remediation

@@ -62,8 +62,8 @@ class Remediator {
     std::string pause_file;
     /// Beyond a step's deadline or its cancellation, before its thread is left behind.
     Duration grace = std::chrono::seconds(10);
-    /// Called on the way of a run: "after begin", "after begin_step", "after action", "after end_step",
-    /// "before finish". For tests that end the process there.
+    /// Called on the way of a run: "after planned", "after begin", "after begin_step", "after action", "after
+    /// end_step", "before finish". For tests that end the process there.
     std::function<void(std::string_view boundary)> boundary;
   };
   struct Services {
@@ -117,6 +117,11 @@ class Remediator {
   /// Forgets, on record, what earlier attempts hold against the remedy on the target, "" on any: cooldown,
   /// backoff, breaker, budget.
   Status reset(std::string_view remedy, std::string_view target, std::string_view who);
+  /// Begins a run that waits for approval, unless policy objects by now; its id. The alert must still fire.
+  Result<std::string> approve(std::string_view run_id, std::string_view who);
+  /// Ends the wait; the remedy does not ask again while the alert fires.
+  Status reject(std::string_view run_id, std::string_view who);
+  std::vector<RunRecord> waiting() const;
   Decision decision(std::string_view remedy, std::string_view target) const;
   /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
   std::optional<Decision> paused(std::string_view remedy) const;

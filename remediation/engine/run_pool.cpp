@@ -77,7 +77,13 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   }
   record.state = plan.dry_run ? RunState::planned : RunState::running;
   record.started = moment_now(services_.clock);
-  Result<std::string> id = services_.ledger.begin(record);
+  // A run that waited for approval has its row.
+  Result<std::string> id = record.id;
+  if (record.id.empty()) {
+    id = services_.ledger.begin(record);
+  } else if (Status begun = services_.ledger.begin_approved(record); !begun) {
+    id = std::move(begun).error();
+  }
   if (!id) {
     release(record.target);
     return Refusal{Suppression::ledger,

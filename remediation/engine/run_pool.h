@@ -47,7 +47,8 @@ class RunPool {
     Suppression reason;
     Error error;
   };
-  /// Records the intent and hands the run to a worker. Waits for the ledger.
+  /// Records the intent and hands the run to a worker. Waits for the ledger. A record with an id waited there
+  /// for approval.
   std::variant<std::string, Refusal> launch(Run::Plan plan, RunRecord record);
 
   /// The remedy whose run holds the target now; "" an action by hand.

@@ -61,9 +61,9 @@ struct RunRecord {
   std::string id{};  ///< sorts by start: made by Ledger::begin
   std::string remedy{};
   std::string target{};
-  std::string trigger{};       ///< alert, manual
-  std::string requested_by{};  ///< for manual: user name or uid
-  std::string mode{};          ///< automatic, dry-run
+  std::string trigger{};       ///< alert, manual, reset
+  std::string requested_by{};  ///< user name or uid: for manual; for approval, once somebody has approved
+  std::string mode{};          ///< automatic, dry-run, approval
   std::string alertname{};
   std::uint64_t alert_fingerprint = 0;
   Labels alert_labels{};
@@ -75,6 +75,9 @@ struct RunRecord {
   std::uint64_t removed_objects = 0;
   std::vector<StepRecord> steps{};
 };
+
+/// Whether the run was planned for a person to approve, and nobody has decided yet.
+bool waits_for_approval(const RunRecord& run);
 
 struct HistoryFilter {
   std::string remedy{}, target{}, state{};  ///< "" any
@@ -118,6 +121,9 @@ class Ledger {
   /// Records the intent of a run (state running, or suppressed/planned for one that will not act) and returns
   /// its id.
   virtual Result<std::string> begin(RunRecord run) = 0;
+  /// The intent of a run that waited for approval and begins now: state running, its start, who approved.
+  /// not_found when it does not wait any more.
+  virtual Status begin_approved(const RunRecord& run) = 0;
   virtual Status begin_step(std::string_view run, const StepRecord& step) = 0;
   /// This and the next two are outcomes: one that finds the file locked or the disk full is an error to the
   /// caller, and is written as soon as that is over. Until then no run begins.

@@ -195,7 +195,8 @@ Status LedgerCore::may_begin(bool acts) {
 Result<std::string> LedgerCore::insert(RunRecord run) {
   // The reserve is for the ends of what has begun: first those.
   if (Status settled = settle(); !settled && !owed_.empty()) return std::move(settled).error();
-  if (Status may = may_begin(!is_final(run.state)); !may) return std::move(may).error();
+  if (Status may = may_begin(!is_final(run.state) || waits_for_approval(run)); !may)
+    return std::move(may).error();
   run.id = next_run_id(run.started.wall, last_id_, static_cast<std::uint8_t>(random_()));
   if (Status status = write([&run](Database& database) { return insert_run(database, run); }); !status)
     return std::move(status).error();
@@ -224,6 +225,18 @@ Result<std::string> LedgerCore::begin(const RunRecord& run, const Serial::StillW
   }
   if (id) tidy();
   return id;
+}
+
+Status LedgerCore::begin_approved(const RunRecord& run, const Serial::StillWaited& waited) {
+  if (Status settled = settle(); !settled && !owed_.empty()) return settled;
+  if (Status may = may_begin(true); !may) return may;
+  Status begun = write([&](Database& database) { return update_approved(database, run); });
+  if (begun && !waited()) {
+    const RunEnd end{RunState::interrupted, std::string(kTooLate), run.started, 0, 0};
+    begun = write_outcome([id = run.id, end](Database& database) { return update_end(database, id, end); });
+  }
+  tidy();
+  return begun;
 }
 
 Status LedgerCore::begin_step(const std::string& run, StepRecord step, const Serial::StillWaited& waited) {

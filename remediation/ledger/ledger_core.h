@@ -39,6 +39,8 @@ class LedgerCore {
   /// The id of a run whose intent is on disk. One whose caller has gone meanwhile is marked as not run.
   Result<std::string> begin(const RunRecord& run, const Serial::StillWaited& waited, WallTime now,
                             EventLog& log);
+  /// The same for a run that waited for approval.
+  Status begin_approved(const RunRecord& run, const Serial::StillWaited& waited);
   Status begin_step(const std::string& run, StepRecord step, const Serial::StillWaited& waited);
   /// Outcomes are facts: one that finds the file locked, or no room at all, is written as soon as that is
   /// over.

@@ -32,6 +32,10 @@ std::optional<RunState> parse_run_state(std::string_view text) {
   return std::nullopt;
 }
 
+bool waits_for_approval(const RunRecord& run) {
+  return run.state == RunState::planned && run.mode == "approval" && !run.finished;
+}
+
 bool is_final(RunState state) { return state != RunState::running && state != RunState::verifying; }
 
 Moment moment_now(const Clock& clock) { return {clock.wall(), clock.boot(), clock.boot_id()}; }

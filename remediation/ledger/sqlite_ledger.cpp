@@ -56,7 +56,7 @@ class SqliteLedger final : public Ledger {
   Result<std::string> begin(RunRecord run) override {
     if (Status may = writing(); !may) return std::move(may).error();
     if (run.started.boot_id.empty()) run.started = moment_now(clock_);
-    if (is_final(run.state) && !run.finished) run.finished = run.started;
+    if (is_final(run.state) && !run.finished && !waits_for_approval(run)) run.finished = run.started;
     const auto id = std::make_shared<std::string>();
     Status status = serial_->call(
         [core = core_, id, record = std::move(run), &log = log_,
@@ -69,6 +69,11 @@ class SqliteLedger final : public Ledger {
         Serial::Late::drop, deadline_);
     if (!status) return std::move(status).error();
     return std::move(*id);
+  }
+  Status begin_approved(const RunRecord& run) override {
+    return change(Serial::Late::drop, [run](LedgerCore& core, const StillWaited& waited) {
+      return core.begin_approved(run, waited);
+    });
   }
   Status begin_step(std::string_view run, const StepRecord& step) override {
     return change(Serial::Late::drop,

@@ -225,6 +225,15 @@ Status update_state(Database& database, std::string_view run, RunState state, st
   return status ? expect_change(database, run) : std::move(status);
 }
 
+Status update_approved(Database& database, const RunRecord& run) {
+  Status status = database.run(
+      "UPDATE runs SET state='running', reason=?, requested_by=?, started_ms=?, started_boot_ns=?, "
+      "started_boot_id=? WHERE id=? AND state='planned' AND finished_ms IS NULL",
+      {run.reason, run.requested_by, to_ms(run.started.wall), boot_ns(run.started), run.started.boot_id,
+       run.id});
+  return status ? expect_change(database, run.id) : std::move(status);
+}
+
 Status update_end(Database& database, std::string_view run, const RunEnd& end) {
   Status status = database.run(
       "UPDATE runs SET state=?, reason=?, finished_ms=?, finished_boot_ns=?, finished_boot_id=?, "
@@ -296,7 +305,7 @@ Status prune(Database& database, std::size_t keep) {
   const auto limit = static_cast<std::int64_t>(keep);
   Status status = database.run(
       "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state IN ('suppressed', 'planned') "
-      "ORDER BY seq DESC LIMIT -1 OFFSET ?)",
+      "AND NOT (mode='approval' AND finished_ms IS NULL) ORDER BY seq DESC LIMIT -1 OFFSET ?)",
       {limit});
   if (!status) return status;
   return database.run(

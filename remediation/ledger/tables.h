@@ -31,6 +31,8 @@ struct RunEnd {
   std::uint64_t removed_objects = 0;
 };
 Status update_end(Database& database, std::string_view run, const RunEnd& end);
+/// Of a run that waits for approval only.
+Status update_approved(Database& database, const RunRecord& run);
 /// Marks unfinished runs and steps interrupted; returns them as they are then.
 Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& now);
 Result<std::vector<RunRecord>> select_runs(Database& database, const HistoryFilter& filter);

@@ -1,11 +1,11 @@
 #include "remediation/policy/pauses.h"
 
 #include "exporter/base/file.h"
+#include "remediation/policy/moment_json.h"
 
 #include <array>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 namespace chiron::remediation {
@@ -23,17 +23,6 @@ PauseCause cause_named(std::string_view name) {
     if (text == name) return cause;
   }
   return PauseCause::command;
-}
-
-nlohmann::json to_json(const Moment& moment) {
-  return {{"wall_ms", to_ms(moment.wall)},
-          {"boot_ns", moment.boot.time_since_epoch().count()},
-          {"boot_id", moment.boot_id}};
-}
-
-Moment moment_from_json(const nlohmann::json& json) {
-  return {from_ms(json.at("wall_ms").get<std::int64_t>()),
-          BootTime(Duration(json.at("boot_ns").get<std::int64_t>())), json.at("boot_id").get<std::string>()};
 }
 
 /// What a person wrote, on one line.

@@ -79,6 +79,103 @@ TEST_P(Crash, NothingIsRunTwiceNothingIsLostAndTheCooldownHolds) {
   EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::cooldown);
 }
 
+/// Killed while a run waits for approval, or right after somebody approved it.
+class CrashApproval : public testing::RemediatorTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  static RemedySpec asking() {
+    RemedySpec spec = remedy();
+    spec.policy.mode = Mode::approval;
+    return spec;
+  }
+  [[noreturn]] void run_until(std::string_view boundary) {
+    Remediator::Options options;
+    options.boundary = [boundary](std::string_view here) {
+      if (here == boundary) ::kill(::getpid(), SIGKILL);
+    };
+    start({asking()}, options);
+    pass({alert()});
+    [[maybe_unused]] const auto waits = eventually([&] { return !remediator_->waiting().empty(); });
+    [[maybe_unused]] const auto begun = remediator_->approve(remediator_->waiting().front().id, "alice");
+    [[maybe_unused]] const auto never = eventually([] { return false; });
+    ::_exit(1);
+  }
+};
+
+TEST_P(CrashApproval, ItWaitsOnOrIsInterruptedAndNeverRunsTwice) {
+  const std::string_view boundary = GetParam();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) run_until(boundary);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the boundary was never reached";
+
+  start({asking()});
+  const auto rows = history();
+  ASSERT_EQ(rows.size(), 1u);
+  pass({alert()});
+  if (boundary == "after planned") {
+    ASSERT_EQ(remediator_->waiting().size(), 1u);
+    EXPECT_EQ(remediator_->waiting()[0].id, rows[0].id);
+    ASSERT_TRUE(eventually([&] { return remediator_->approve(rows[0].id, "alice").ok(); }));
+    ASSERT_TRUE(eventually([&] { return ended("succeeded") || ended("ineffective"); }));
+    EXPECT_EQ(Stage::get().count(), 1u);
+    EXPECT_EQ(history().size(), 1u);
+  } else {
+    EXPECT_EQ(rows[0].state, RunState::interrupted);
+    EXPECT_EQ(rows[0].requested_by, "alice");
+    EXPECT_TRUE(remediator_->waiting().empty());
+    EXPECT_FALSE(remediator_->approve(rows[0].id, "alice").ok());
+    ASSERT_TRUE(eventually([&] { return suppressed("cooldown") == 1; }));
+    EXPECT_EQ(Stage::get().count(), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Boundaries, CrashApproval,
+                         ::testing::Values("after planned", "after begin", "after begin_step"),
+                         [](const auto& suite) {
+                           std::string name = suite.param;
+                           std::replace(name.begin(), name.end(), ' ', '_');
+                           return name;
+                         });
+
+/// Killed after three runs, one after another: the fourth agent does nothing until a person says so.
+class BootLoop : public testing::RemediatorTest {};
+
+TEST_F(BootLoop, ThreeStartsAfterThreeRunsComeUpPaused) {
+  RemedySpec spec = remedy();
+  spec.policy.cooldown = Duration::zero();
+  for (int i = 0; i < 3; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      Remediator::Options options;
+      options.boundary = [](std::string_view here) {
+        if (here == "after action") ::kill(::getpid(), SIGKILL);
+      };
+      start({spec}, options);
+      pass({alert()});
+      [[maybe_unused]] const auto never = eventually([] { return false; });
+      ::_exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << i;
+  }
+  start({spec});
+  EXPECT_EQ(log_.count("boot loop"), 1u);
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::paused);
+  EXPECT_EQ(metrics_->gauge("chiron_remediation_paused", "", {{"cause", "boot_loop"}}).value(), 1);
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return suppressed("paused") == 1; }));
+  restart({spec});
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::paused);
+  ASSERT_TRUE(remediator_->resume("").ok());
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::none);
+  restart({spec});
+  EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::none);
+}
+
 INSTANTIATE_TEST_SUITE_P(Boundaries, Crash,
                          ::testing::Values("after begin", "after begin_step", "after action",
                                            "after end_step", "before finish"),
