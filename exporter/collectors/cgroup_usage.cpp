@@ -1,151 +1,259 @@
 #include "exporter/collectors/cgroup_usage.h"
 
-#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 
-#include <sys/stat.h>
+#include <algorithm>
+#include <array>
 
 namespace chiron {
 namespace {
 
-bool is_directory(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+using Value = std::optional<double>;
+using Field = Value CgroupUsage::*;
+using Records = KernelFile::Records;
+
+Value number(std::string_view text) {
+  const auto value = parse_int<std::uint64_t>(text);
+  return value ? Value(static_cast<double>(*value)) : std::nullopt;
 }
 
-bool exists(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0;
+Value scaled(Value value, double by) { return value ? Value(*value * by) : std::nullopt; }
+
+/// A file of one number; "max" and nonsense are none.
+template <Field field>
+void one_number(std::string_view text, CgroupUsage& usage) {
+  usage.*field = number(trim(text));
 }
 
-/// The path up to and with the first component that holds `id`; "" when none does or when it climbs: a
-/// process outside our cgroup namespace is shown as /../.. (cgroup_namespaces(7)), which names nothing here.
-std::string_view container_group(std::string_view path, std::string_view id) {
-  if (path.find("/..") != path.npos) return {};
-  const std::size_t at = path.find(id);
-  if (id.empty() || at == path.npos) return {};
-  return path.substr(0, path.find('/', at));
-}
+struct Key {
+  std::string_view name;
+  Field field;
+  double unit = 1;
+};
 
-bool lists(std::string_view controllers, std::string_view controller) {
-  std::string_view each;
-  while (next_field(controllers, ',', each)) {
-    if (each == controller) return true;
-  }
-  return false;
-}
-
-/// Of a v1 hierarchy that may be mounted under one controller's name or under all of its controllers'.
-std::string v1_directory(const HostPaths& paths, std::string_view controller, std::string_view controllers,
-                         std::string_view group) {
-  for (const std::string_view mount : {controller, controllers}) {
-    std::string directory = paths.sys("fs/cgroup/" + std::string(mount)) + std::string(group);
-    if (is_directory(directory)) return directory;
-  }
-  return {};
-}
-
-void use_unified(const HostPaths& paths, std::string_view group, CgroupPlace& place) {
-  // Beside v1 hierarchies the unified one is mounted at "unified".
-  for (const char* mount : {"fs/cgroup", "fs/cgroup/unified"}) {
-    if (!exists(paths.sys(mount) + "/cgroup.controllers")) continue;
-    const std::string directory = paths.sys(mount) + std::string(group);
-    if (!is_directory(directory)) continue;
-    const bool has_memory = exists(directory + "/memory.current");
-    if (place.memory_directory.empty() && has_memory) place.memory_directory = directory;
-    if (place.cpu_directory.empty()) {
-      place.cpu_directory = directory;
-      place.unified = true;
-    }
-    place.path = group;
-    return;
-  }
-}
-
-/// A file of one number. Nothing when it is absent or says "max".
-std::optional<double> number_in(const std::string& directory, const char* file) {
-  const Result<std::string> text = read_file(directory + "/" + file, 4096);
-  if (!text.ok()) return std::nullopt;
-  const auto value = parse_int<std::uint64_t>(trim(*text));
-  return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
-}
-
-/// The value of "key value" in a flat-keyed file.
-std::optional<double> value_in(const std::string& directory, const char* file, std::string_view key) {
-  const Result<std::string> text = read_file(directory + "/" + file, 64 << 10);
-  if (!text.ok()) return std::nullopt;
-  std::string_view rest = *text;
+/// A file of lines "KEY NUMBER".
+template <const auto& keys>
+void keyed_numbers(std::string_view text, CgroupUsage& usage) {
+  for (const Key& key : keys) usage.*key.field = std::nullopt;
   std::string_view line;
-  std::string_view word;
-  while (next_line(rest, line)) {
-    if (!next_word(line, word) || word != key) continue;
-    const auto value = parse_int<std::uint64_t>(trim(line));
-    return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
+  while (next_line(text, line)) {
+    std::string_view word;
+    if (!next_word(line, word)) continue;
+    for (const Key& key : keys) {
+      if (key.name == word) usage.*key.field = scaled(number(trim(line)), key.unit);
+    }
   }
-  return std::nullopt;
 }
 
-void read_memory(const std::string& directory, CgroupUsage& usage) {
-  const bool unified = exists(directory + "/memory.current");
-  usage.memory_bytes = number_in(directory, unified ? "memory.current" : "memory.usage_in_bytes");
-  const auto inactive = value_in(directory, "memory.stat", unified ? "inactive_file" : "total_inactive_file");
-  if (usage.memory_bytes && inactive)
-    usage.working_set_bytes = std::max(0.0, *usage.memory_bytes - *inactive);
-  if (!exists(directory + (unified ? "/memory.max" : "/memory.limit_in_bytes"))) return;
-  const auto limit = number_in(directory, unified ? "memory.max" : "memory.limit_in_bytes");
-  // v1 says "no limit" with a number: LONG_MAX rounded down to a page.
-  constexpr double kNoLimit = 4611686018427387904.0;  // 2^62, as cAdvisor has it
-  usage.memory_limit_bytes = limit && *limit < kNoLimit ? *limit : 0;
+constexpr double kMicrosecond = 1e-6;
+constexpr double kNanosecond = 1e-9;
+constexpr double kTick = 0.01;  // USER_HZ is 100 on all architectures that are left
+
+constexpr Key kCpuacctStat[] = {{"user", &CgroupUsage::cpu_user_seconds, kTick},
+                                {"system", &CgroupUsage::cpu_system_seconds, kTick}};
+constexpr Key kCpuStatV1[] = {{"nr_periods", &CgroupUsage::periods},
+                              {"nr_throttled", &CgroupUsage::throttled_periods},
+                              {"throttled_time", &CgroupUsage::throttled_seconds, kNanosecond}};
+constexpr Key kCpuStatV2[] = {{"usage_usec", &CgroupUsage::cpu_seconds, kMicrosecond},
+                              {"user_usec", &CgroupUsage::cpu_user_seconds, kMicrosecond},
+                              {"system_usec", &CgroupUsage::cpu_system_seconds, kMicrosecond},
+                              {"nr_periods", &CgroupUsage::periods},
+                              {"nr_throttled", &CgroupUsage::throttled_periods},
+                              {"throttled_usec", &CgroupUsage::throttled_seconds, kMicrosecond}};
+constexpr Key kMemoryStatV1[] = {{"total_cache", &CgroupUsage::cache_bytes},
+                                 {"total_rss", &CgroupUsage::anonymous_bytes},
+                                 {"total_swap", &CgroupUsage::swap_bytes},
+                                 {"total_inactive_file", &CgroupUsage::inactive_file_bytes}};
+constexpr Key kMemoryStatV2[] = {{"file", &CgroupUsage::cache_bytes},
+                                 {"anon", &CgroupUsage::anonymous_bytes},
+                                 {"inactive_file", &CgroupUsage::inactive_file_bytes}};
+constexpr Key kOomControl[] = {{"oom_kill", &CgroupUsage::oom_kills}};
+constexpr Key kMemoryEvents[] = {{"max", &CgroupUsage::memory_limit_hits},
+                                 {"oom_kill", &CgroupUsage::oom_kills}};
+
+void cpuacct_usage(std::string_view text, CgroupUsage& usage) {
+  usage.cpu_seconds = scaled(number(trim(text)), kNanosecond);
+}
+
+void memory_limit(std::string_view text, CgroupUsage& usage) {
+  usage.memory_limit_bytes = number(trim(text));
+  // v1 says "no limit" with a number: LONG_MAX rounded down to a page. cAdvisor draws the line at 2^62.
+  constexpr double kNoLimit = 4611686018427387904.0;
+  if (usage.memory_limit_bytes && *usage.memory_limit_bytes >= kNoLimit) usage.memory_limit_bytes.reset();
+}
+
+void cpu_max(std::string_view text, CgroupUsage& usage) {
+  std::string_view quota;
+  text = trim(text);
+  next_word(text, quota);
+  usage.cpu_quota = number(quota);
+  usage.cpu_period = number(trim(text));
+}
+
+/// The engines turn shares into weights with the inverse of this (systemd: CPUWeight=).
+void cpu_weight(std::string_view text, CgroupUsage& usage) {
+  const Value weight = number(trim(text));
+  usage.cpu_shares.reset();
+  if (weight && *weight >= 1)
+    usage.cpu_shares = 2 + static_cast<double>(static_cast<std::int64_t>((*weight - 1) * 262142 / 9999));
+}
+
+void count_processes(std::string_view text, CgroupUsage& usage) {
+  const auto lines = static_cast<double>(std::count(text.begin(), text.end(), '\n'));
+  // None although it runs: they are in groups below.
+  usage.processes = lines > 0 ? Value(lines) : std::nullopt;
+}
+
+BlockUsage& block_device(CgroupUsage& usage, std::string_view device) {
+  const auto found = std::ranges::find(usage.devices, device, &BlockUsage::device);
+  if (found != usage.devices.end()) return *found;
+  return usage.devices.emplace_back(BlockUsage{.device = std::string(device)});
+}
+
+bool is_device(std::string_view text) {
+  std::string_view major;
+  return next_field(text, ':', major) && parse_int<std::uint32_t>(major) && parse_int<std::uint32_t>(text);
+}
+
+/// Lines "MAJOR:MINOR Read NUMBER", and of other words; at the end "Total NUMBER".
+template <double BlockUsage::*read, double BlockUsage::*written>
+void blkio(std::string_view text, CgroupUsage& usage) {
+  std::string_view line;
+  while (next_line(text, line)) {
+    std::string_view device, what;
+    if (!next_word(line, device) || !next_word(line, what) || !is_device(device)) continue;
+    const Value value = number(trim(line));
+    if (!value) continue;
+    if (what == "Read") block_device(usage, device).*read = *value;
+    if (what == "Write") block_device(usage, device).*written = *value;
+  }
+}
+
+/// Lines "MAJOR:MINOR rbytes=N wbytes=N rios=N wios=N dbytes=N dios=N".
+void io_stat(std::string_view text, CgroupUsage& usage) {
+  constexpr std::pair<std::string_view, double BlockUsage::*> kKeys[] = {
+      {"rbytes", &BlockUsage::read_bytes},
+      {"wbytes", &BlockUsage::written_bytes},
+      {"rios", &BlockUsage::reads},
+      {"wios", &BlockUsage::writes}};
+  std::string_view line;
+  while (next_line(text, line)) {
+    std::string_view device, word;
+    if (!next_word(line, device) || !is_device(device)) continue;
+    while (next_word(line, word)) {
+      std::string_view name;
+      next_field(word, '=', name);
+      for (const auto& [key, field] : kKeys) {
+        if (key == name) block_device(usage, device).*field = number(word).value_or(0);
+      }
+    }
+  }
 }
 
 }  // namespace
 
-Result<CgroupPlace> find_cgroup(const HostPaths& paths, std::int64_t pid, std::string_view id) {
-  const std::string file = paths.proc(std::to_string(pid) + "/cgroup");
-  const Result<std::string> text = read_file(file, 64 << 10);
-  if (!text.ok()) return text.error();
-  CgroupPlace place;
-  std::string_view rest = *text;
-  std::string_view line;
-  std::string_view unified;
-  while (next_line(rest, line)) {
-    // hierarchy-ID:controller-list:cgroup-path, the list empty for v2; the path may hold colons.
-    std::string_view hierarchy;
-    std::string_view controllers;
-    if (!next_field(line, ':', hierarchy) || !next_field(line, ':', controllers)) continue;
-    const std::string_view group = container_group(line, id);
-    if (group.empty()) continue;
-    if (controllers.empty()) unified = group;
-    if (lists(controllers, "memory")) {
-      place.memory_directory = v1_directory(paths, "memory", controllers, group);
-      place.path = group;
-    }
-    if (lists(controllers, "cpuacct")) {
-      place.cpu_directory = v1_directory(paths, "cpuacct", controllers, group);
-      place.path = group;
-    }
-  }
-  const bool complete = !place.cpu_directory.empty() && !place.memory_directory.empty();
-  if (!complete && !unified.empty()) use_unified(paths, unified, place);
-  if (place.cpu_directory.empty() && place.memory_directory.empty()) {
-    return Error(ErrorCode::not_found,
-                 file + ": no control group of the container that can be seen from here");
-  }
-  return place;
+/// A file, and what fills the usage from its text; an empty text empties what it fills.
+struct CgroupReader::Source {
+  std::string_view file;
+  void (*parse)(std::string_view text, CgroupUsage& usage);
+  Scope scope = Scope::usage;
+  Records records = Records::one;
+};
+
+const CgroupReader::Source CgroupReader::kCpuV1[] = {
+    {"cpu.stat", keyed_numbers<kCpuStatV1>},
+    {"cpu.cfs_quota_us", one_number<&CgroupUsage::cpu_quota>, Scope::limits},  // -1: none
+    {"cpu.cfs_period_us", one_number<&CgroupUsage::cpu_period>, Scope::limits},
+    {"cpu.shares", one_number<&CgroupUsage::cpu_shares>, Scope::limits},
+};
+const CgroupReader::Source CgroupReader::kCpuacctV1[] = {
+    {"cpuacct.usage", cpuacct_usage},
+    {"cpuacct.stat", keyed_numbers<kCpuacctStat>},
+};
+const CgroupReader::Source CgroupReader::kMemoryV1[] = {
+    {"memory.usage_in_bytes", one_number<&CgroupUsage::memory_bytes>},
+    {"memory.stat", keyed_numbers<kMemoryStatV1>},
+    {"memory.max_usage_in_bytes", one_number<&CgroupUsage::memory_max_bytes>},
+    {"memory.failcnt", one_number<&CgroupUsage::memory_limit_hits>},
+    {"memory.oom_control", keyed_numbers<kOomControl>},
+    {"memory.limit_in_bytes", memory_limit, Scope::limits},
+};
+const CgroupReader::Source CgroupReader::kBlkioV1[] = {
+    {"blkio.throttle.io_service_bytes_recursive", blkio<&BlockUsage::read_bytes, &BlockUsage::written_bytes>},
+    {"blkio.throttle.io_serviced_recursive", blkio<&BlockUsage::reads, &BlockUsage::writes>},
+};
+const CgroupReader::Source CgroupReader::kPidsV1[] = {
+    {"pids.current", one_number<&CgroupUsage::threads>},
+    {"cgroup.procs", count_processes, Scope::usage, Records::many},
+    {"pids.max", one_number<&CgroupUsage::threads_limit>, Scope::limits},
+};
+const CgroupReader::Source CgroupReader::kCpuV2[] = {
+    {"cpu.stat", keyed_numbers<kCpuStatV2>},
+    {"cpu.max", cpu_max, Scope::limits},
+    {"cpu.weight", cpu_weight, Scope::limits},
+};
+const CgroupReader::Source CgroupReader::kMemoryV2[] = {
+    {"memory.current", one_number<&CgroupUsage::memory_bytes>},
+    {"memory.stat", keyed_numbers<kMemoryStatV2>},
+    {"memory.peak", one_number<&CgroupUsage::memory_max_bytes>},
+    {"memory.swap.current", one_number<&CgroupUsage::swap_bytes>},
+    {"memory.events", keyed_numbers<kMemoryEvents>},
+    {"memory.max", memory_limit, Scope::limits},
+};
+const CgroupReader::Source CgroupReader::kIoV2[] = {{"io.stat", io_stat, Scope::usage, Records::one}};
+const CgroupReader::Source CgroupReader::kPidsV2[] = {
+    {"pids.current", one_number<&CgroupUsage::threads>},
+    {"cgroup.procs", count_processes, Scope::usage, Records::many},
+    {"pids.max", one_number<&CgroupUsage::threads_limit>, Scope::limits},
+};
+
+CgroupUsage::Value CgroupUsage::working_set_bytes() const {
+  if (!memory_bytes || !inactive_file_bytes) return std::nullopt;
+  return std::max(0.0, *memory_bytes - *inactive_file_bytes);
 }
 
-Result<CgroupUsage> read_cgroup_usage(const CgroupPlace& place) {
-  CgroupUsage usage;
-  if (!place.cpu_directory.empty()) {
-    const auto raw = place.unified ? value_in(place.cpu_directory, "cpu.stat", "usage_usec")
-                                   : number_in(place.cpu_directory, "cpuacct.usage");
-    if (raw) usage.cpu_seconds = *raw / (place.unified ? 1e6 : 1e9);
+template <std::size_t N>
+void CgroupReader::add(const std::string& directory, const Source (&sources)[N]) {
+  if (directory.empty()) return;
+  for (const Source& source : sources) {
+    entries_.push_back(
+        {&source, KernelFile(directory + "/" + std::string(source.file), source.records), false});
   }
-  if (!place.memory_directory.empty()) read_memory(place.memory_directory, usage);
-  if (!usage.cpu_seconds && !usage.memory_bytes) {
-    return Error(ErrorCode::not_found, place.path + ": the control group is gone or cannot be read");
+}
+
+CgroupReader::CgroupReader(const CgroupPlace& place) : path_(place.path) {
+  // Beside v1 hierarchies the unified one has the controllers that they have not.
+  const auto unified_unless = [&](const std::string& v1) {
+    return v1.empty() ? place.unified : std::string();
+  };
+  add(place.cpu, kCpuV1);
+  add(place.cpuacct, kCpuacctV1);
+  add(place.memory, kMemoryV1);
+  add(place.blkio, kBlkioV1);
+  add(place.pids, kPidsV1);
+  add(unified_unless(place.cpuacct), kCpuV2);
+  add(unified_unless(place.memory), kMemoryV2);
+  add(unified_unless(place.blkio), kIoV2);
+  add(unified_unless(place.pids), kPidsV2);
+}
+
+Result<const CgroupUsage*> CgroupReader::read(Scope scope, bool keep) {
+  bool any = false;
+  usage_.devices.clear();
+  for (Entry& entry : entries_) {
+    const bool is_limit = entry.source->scope == Scope::limits;
+    if (scope != Scope::limits && (is_limit || entry.absent)) continue;
+    const Result<std::string_view> text = entry.file.read();
+    entry.absent = !text && text.error().code() == ErrorCode::not_found;
+    entry.source->parse(text ? *text : std::string_view(), usage_);
+    any = any || text.ok();
+    if (is_limit || !keep) {
+      std::string path = entry.file.path();
+      entry.file = KernelFile(std::move(path), entry.source->records);
+    }
   }
-  return usage;
+  if (any) return &usage_;
+  return Error(ErrorCode::not_found, path_ + ": the control group is gone or cannot be read");
 }
 
 }  // namespace chiron

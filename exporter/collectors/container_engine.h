@@ -1,56 +1,42 @@
 #pragma once
 
-#include "exporter/base/clock.h"
-#include "exporter/base/result.h"
+#include "exporter/base/http_stream.h"
+#include "exporter/collectors/container_answers.h"
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace chiron {
 
-/// A row of GET /containers/json?all=true (Docker Engine API 1.41; Podman's compatible API answers the same).
-struct ContainerSummary {
-  std::string id;      ///< lower-case hexadecimal digits
-  std::string name;    ///< without the leading slash
-  std::string image;   ///< as it was asked for when the container was made
-  std::string state;   ///< created, running, paused, restarting, removing, exited, dead
-  std::string status;  ///< for people: "Up 3 hours (healthy)"; changes with every change of state and health
-};
-
-/// What GET /containers/ID/json adds.
-struct ContainerDetail {
-  std::int64_t pid = 0;  ///< of the main process, in the engine's namespace; 0 when not running
-  std::int64_t exit_code = 0;
-  double started_at = 0;      ///< seconds since the epoch; 0: never started
-  std::string health;         ///< starting, healthy, unhealthy; "" without a health check
-  std::int64_t restarts = 0;  ///< RestartCount: by the engine's restart policy
-  std::string cgroup_parent;  ///< "" is the engine's default
-};
-
-/// Decode what an engine answers. ErrorCode::corrupt for what is no JSON or not of this shape; a row without
-/// a valid id is refused, absent fields are empty.
-Result<std::vector<ContainerSummary>> decode_container_list(std::string_view json);
-Result<ContainerDetail> decode_container_detail(std::string_view json);
-
-/// Whether the engine makes cgroups through systemd (slices and scopes) or directly; from GET /info.
-Result<bool> decode_uses_systemd_cgroups(std::string_view json);
-
-/// The Docker Engine API over a Unix socket. Thread-safe. Errors begin with "container engine SOCKET: ".
+/// The Docker Engine API 1.41 over a Unix socket, which Podman answers too. Every call is bounded by its
+/// wait and given up at once when that is cancelled. Errors begin with "container engine SOCKET: " and keep
+/// the engine's message; not_found when what was asked about is gone, failed_precondition when it is in
+/// conflict. Thread-safe.
 class ContainerEngine {
  public:
   explicit ContainerEngine(std::string socket) : socket_(std::move(socket)) {}
   const std::string& socket() const { return socket_; }
 
-  Result<std::vector<ContainerSummary>> list(Duration timeout) const;
-  /// ErrorCode::not_found when the container is gone.
-  Result<ContainerDetail> inspect(const std::string& id, Duration timeout) const;
-  Result<bool> uses_systemd_cgroups(Duration timeout) const;
+  /// Ids of all containers, stopped ones included.
+  Result<std::vector<std::string>> list(const SocketWait& wait) const;
+  Result<ContainerDetail> inspect(const std::string& id, const SocketWait& wait) const;
+  Result<bool> uses_systemd_cgroups(const SocketWait& wait) const;
+  /// Has the engine add up what it stores, which takes it seconds.
+  Result<EngineDisk> disk_usage(const SocketWait& wait) const;
+  Status ping(const SocketWait& wait) const;
+  /// What happens to containers, from `since` (seconds since the epoch) on: one JSON object a line, for
+  /// decode_container_event().
+  Result<HttpStream> events(std::int64_t since, const SocketWait& wait) const;
+
+  /// Any request; the body of an answer that says success.
+  Result<std::string> request(const HttpStream::Request& request, const SocketWait& wait) const;
+  Error failure(Error error) const;
 
  private:
-  Result<std::string> get(const std::string& target, Duration timeout) const;
-  std::string socket_;
+  template <class T>
+  Result<T> get(const std::string& target, const SocketWait& wait,
+                Result<T> (*decode)(std::string_view)) const;
+  const std::string socket_;
 };
 
 }  // namespace chiron

@@ -1,296 +1,321 @@
 #include "exporter/collectors/containers.h"
 
-#include "exporter/base/event_log.h"
-#include "exporter/collectors/cgroup_usage.h"
-#include "exporter/collectors/container_engine.h"
-#include "exporter/collectors/series_map.h"
+#include "exporter/base/parse.h"
+#include "exporter/collectors/container_process.h"
+#include "exporter/collectors/container_series.h"
+#include "exporter/collectors/problems.h"
 
-#include <optional>
+#include <algorithm>
+#include <cstdlib>
 #include <unordered_map>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace chiron {
 namespace {
 
-constexpr const char* kSockets[] = {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"};
+/// How long what an engine said stands when it does not answer any more.
+constexpr Duration kStandsFor = std::chrono::seconds(10);
+/// Limits change by a person's hand, of which the engine tells when it went through the engine.
+constexpr Duration kLimitsInterval = std::chrono::minutes(1);
 
-/// As docker inspect names them; Podman knows a few more, which are shown when they occur.
-constexpr std::string_view kStates[] = {"created",  "running", "paused", "restarting",
-                                        "removing", "exited",  "dead"};
-constexpr std::string_view kHealths[] = {"starting", "healthy", "unhealthy"};
-
-struct Families {
-  explicit Families(Catalogue& c)
-      : last_seen(c.declare("container_last_seen", "Last time a container was seen by the exporter",
-                            MetricType::gauge)),
-        start_time(c.declare("container_start_time_seconds",
-                             "Start time of the container since unix epoch in seconds.", MetricType::gauge)),
-        cpu(c.declare("container_cpu_usage_seconds_total", "Cumulative cpu time consumed in seconds.",
-                      MetricType::counter)),
-        memory(c.declare(
-            "container_memory_usage_bytes",
-            "Current memory usage in bytes, including all memory regardless of when it was accessed",
-            MetricType::gauge)),
-        working_set(c.declare("container_memory_working_set_bytes", "Current working set in bytes.",
-                              MetricType::gauge)),
-        limit(c.declare("container_spec_memory_limit_bytes", "Memory limit for the container; 0 is no limit.",
-                        MetricType::gauge)),
-        health_state(
-            c.declare("container_health_state",
-                      "The result of the container's health check: 1 healthy, 0 starting or unhealthy, "
-                      "-1 no health check",
-                      MetricType::gauge)),
-        state(c.declare("chiron_container_state",
-                        "Whether the container is in this state (docker inspect, State.Status)",
-                        MetricType::gauge)),
-        health(
-            c.declare("chiron_container_health",
-                      "Whether the container's health check has this result; tells starting from unhealthy",
-                      MetricType::gauge)),
-        exit_code(c.declare("chiron_container_exit_code",
-                            "Exit code of the container's last run, while it is not running",
-                            MetricType::gauge)),
-        restarts(c.declare("chiron_container_restarts_total",
-                           "Restarts of the container by the engine's restart policy", MetricType::counter)) {
-  }
-
-  FamilyId last_seen, start_time, cpu, memory, working_set, limit, health_state;
-  FamilyId state, health, exit_code, restarts;
-};
-
-struct Handles {
-  SeriesId last_seen, start_time, cpu, memory, working_set, limit, health_state, exit_code, restarts;
-  std::array<SeriesId, std::size(kStates)> states;
-  std::array<SeriesId, std::size(kHealths)> healths;
-  SeriesId other_state;  // kNoSeries when the state is one of kStates
-};
-
-/// What is remembered of a container between passes.
-struct Known {
-  std::string seen;  // state and status of the row that `detail` belongs to
-  ContainerDetail detail;
-  std::optional<CgroupPlace> place;
-  std::string label;  // the id label: the path of its control group
-  std::uint64_t pass = 0;
-};
-
-bool is_socket(const std::string& path) {
+std::optional<std::pair<dev_t, ino_t>> socket_identity(const std::string& path) {
   struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 && S_ISSOCK(facts.st_mode);
+  if (::stat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return std::nullopt;
+  return std::pair(facts.st_dev, facts.st_ino);
 }
 
-bool has_process(std::string_view state) { return state == "running" || state == "paused"; }
+/// Half of the descriptors that this process may have.
+std::size_t descriptors_to_keep() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20) / 2);
+}
+
+bool has_process(const ContainerDetail& detail) {
+  return detail.pid > 0 && detail.state != "exited" && detail.state != "dead";
+}
+
+/// Host networking is node_network's, and a joined container's is that container's.
+bool has_own_network(std::string_view mode) {
+  return mode != "host" && mode != "none" && !mode.starts_with("container:");
+}
+
+/// Out-of-memory kills of all runs that were seen. The control group counts those of a run and goes with it;
+/// of a run that ended by one, the engine knows.
+class OomCount {
+ public:
+  void begin(const ContainerDetail& first) { ended_ = first.oom_killed ? 1 : 0; }
+  void saw(double in_this_run) { current_ = in_this_run; }
+  void run_ended(const ContainerDetail& after) {
+    ended_ += std::max(current_, after.oom_killed ? 1.0 : 0.0);
+    current_ = 0;
+  }
+  double total(std::uint64_t events) const {
+    return std::max(ended_ + current_, static_cast<double>(events));
+  }
+
+ private:
+  double ended_ = 0;
+  double current_ = 0;
+};
+
+/// What is kept of a container between passes.
+struct Tracked {
+  std::shared_ptr<const ContainerRecord> record;
+  std::optional<ContainerProcess> process;
+  std::optional<CgroupReader> reader;
+  std::optional<ContainerSeries> series;
+  std::string group;  ///< the id label: the path of its control group
+  OomCount ooms;
+  BootTime limits_read{};
+  bool limits_due = true;
+  bool there = false;
+
+  void drop_process() {
+    process.reset();
+    reader.reset();
+    limits_due = true;
+  }
+};
+
+struct Engine {
+  Engine(std::string path, ContainerWatch::Options options) : socket(path), watch(std::move(path), options) {}
+  const std::string socket;
+  ContainerWatch watch;
+  std::shared_ptr<const EngineView> view;
+  std::unordered_map<std::string, Tracked> containers;
+};
+
+struct EngineFamilies {
+  explicit EngineFamilies(Catalogue& c)
+      : up(c.declare("chiron_container_engine_up", "Whether the container engine answers",
+                     MetricType::gauge)),
+        bytes(
+            c.declare("chiron_container_disk_usage_bytes",
+                      "What the engine stores, by kind; cached, see chiron_container_disk_usage_age_seconds",
+                      MetricType::gauge)),
+        reclaimable(c.declare("chiron_container_disk_reclaimable_bytes",
+                              "What of it nothing uses now; of images, what surely would come free. Cached",
+                              MetricType::gauge)),
+        objects(c.declare("chiron_container_disk_objects", "How many of a kind the engine stores. Cached",
+                          MetricType::gauge)),
+        age(c.declare("chiron_container_disk_usage_age_seconds",
+                      "How long ago the engine added up what it stores", MetricType::gauge)) {}
+  FamilyId up, bytes, reclaimable, objects, age;
+};
 
 class ContainersCollector final : public Collector {
  public:
-  explicit ContainersCollector(CollectorContext context)
-      : context_(std::move(context)), families_(context_.catalogue) {}
+  ContainersCollector(CollectorContext context, ContainerWatch::Options options)
+      : context_(std::move(context)),
+        options_(options),
+        families_(context_.catalogue),
+        engine_families_(context_.catalogue),
+        devices_(context_.paths),
+        descriptors_(descriptors_to_keep()) {}
 
   bool can_hang() const override { return true; }
 
   Status collect(Frame& frame) override {
-    deadline_ = system_clock().boot() + context_.deadline;
-    if (Status found = find_engine(); !found.ok()) return found;
-    const Result<std::vector<ContainerSummary>> rows = engine_->list(left());
-    if (!rows.ok()) {
-      handles_ = {};  // not written in this pass, and who knows for how long
-      return rows.error();
-    }
-    learn_cgroup_driver();
-    ++pass_;
-    handles_.begin_pass();
-    Status status;
-    for (const ContainerSummary& row : *rows) {
-      Status one = collect_one(row, frame);
-      if (!one.ok() && status.ok()) status = std::move(one);
-    }
-    handles_.end_pass();
-    std::erase_if(known_, [this](const auto& entry) { return entry.second.pass != pass_; });
-    return status;
+    const BootTime deadline = system_clock().boot() + context_.deadline;
+    find_engines();
+    if (engines_.empty()) return Error(ErrorCode::no_data, "no container engine: " + absent_);
+    for (const auto& engine : engines_) engine->watch.look({});
+    Problems problems;
+    std::size_t count = 0;
+    for (const auto& engine : engines_) count += engine->containers.size();
+    keep_open_ = count * CgroupReader::kMostDescriptors <= descriptors_;
+    for (const auto& engine : engines_) collect_engine(*engine, deadline, frame, problems);
+    return problems.status();
   }
 
  private:
-  Duration left() const { return deadline_ - system_clock().boot(); }
+  std::vector<std::string> candidates() const {
+    std::vector<std::string> paths = context_.options.list("socket");
+    if (!paths.empty()) return paths;
+    paths = {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"};
+    if (const char* user = std::getenv("XDG_RUNTIME_DIR"); user != nullptr && *user == '/') {
+      paths.push_back(std::string(user) + "/podman/podman.sock");
+    }
+    return paths;
+  }
 
-  Status find_engine() {
-    const std::string_view chosen = context_.options.get("docker-socket");
-    std::string socket;
-    if (!chosen.empty()) {
-      socket = context_.paths.root(chosen);
-    } else {
-      for (const char* candidate : kSockets) {
-        if (!socket.empty()) break;
-        if (is_socket(context_.paths.root(candidate))) socket = context_.paths.root(candidate);
+  /// An engine that was seen stays: when its socket goes, that is worth knowing.
+  void find_engines() {
+    std::vector<std::pair<dev_t, ino_t>> seen;
+    for (const std::string& candidate : candidates()) {
+      const std::string path = context_.paths.root(candidate);
+      const auto identity = socket_identity(path);
+      if (!identity) {
+        if (absent_.empty()) absent_ = path + " is no socket";
+        continue;
       }
+      // /var/run is a link to /run on most hosts.
+      if (std::ranges::find(seen, *identity) != seen.end()) continue;
+      seen.push_back(*identity);
+      const bool known =
+          std::ranges::any_of(engines_, [&](const auto& each) { return each->socket == path; });
+      if (!known) engines_.push_back(std::make_unique<Engine>(path, options_));
     }
-    if (socket.empty() || !is_socket(socket)) {
-      engine_.reset();
-      return Error(ErrorCode::no_data,
-                   "no container engine: " + (socket.empty() ? kSockets[0] : socket) + " is no socket");
+  }
+
+  void collect_engine(Engine& engine, BootTime deadline, Frame& frame, Problems& problems) {
+    const std::shared_ptr<const EngineView> view = engine.watch.look(deadline);
+    if (view != engine.view) take_view(engine, view);
+    const bool stands = view->known && (view->up || system_clock().boot() - view->up_until <= kStandsFor);
+    const Labels labels{{"socket", engine.socket}};
+    frame.add(context_.catalogue.series(engine_families_.up, labels), view->up ? 1 : 0);
+    if (view->error) problems.add(*view->error);
+    if (!view->known && !view->error) {
+      problems.add(Error(ErrorCode::timed_out, "container engine " + engine.socket + ": no answer yet"));
     }
-    if (engine_ && engine_->socket() == socket) return {};
-    engine_.emplace(socket);
-    systemd_cgroups_.reset();
-    known_.clear();
-    return {};
+    for (auto& [id, tracked] : engine.containers) collect_container(tracked, stands, frame, problems);
+    report_disk(engine, labels, frame, problems);
   }
 
-  /// Only for the id label of containers that do not run; a failure is tried again at the next pass.
-  void learn_cgroup_driver() {
-    if (systemd_cgroups_) return;
-    const Result<bool> systemd = engine_->uses_systemd_cgroups(left());
-    if (systemd.ok()) systemd_cgroups_ = *systemd;
-  }
-
-  Status collect_one(const ContainerSummary& row, Frame& frame) {
-    Known& known = known_[row.id];
-    known.pass = pass_;
-    if (Status status = refresh(row, known); !status.ok()) {
-      // Removed since the list was made: not there, and not wrong.
-      if (status.error().code() == ErrorCode::not_found) return {};
-      if (!known.seen.empty()) report(row, known, nullptr, frame);
-      return status;
+  void take_view(Engine& engine, const std::shared_ptr<const EngineView>& view) {
+    for (auto& [id, tracked] : engine.containers) tracked.there = false;
+    for (const std::shared_ptr<const ContainerRecord>& record : view->containers) {
+      Tracked& tracked = engine.containers[record->detail.id];
+      tracked.there = true;
+      if (tracked.record != record) take_record(tracked, record, engine.socket, view->systemd_cgroups);
     }
-    const Result<CgroupUsage> used = usage(row, known);
-    report(row, known, used.ok() ? &*used : nullptr, frame);
-    if (used.ok() || used.error().code() == ErrorCode::not_found) return {};
-    return used.error();
+    std::erase_if(engine.containers, [](const auto& entry) { return !entry.second.there; });
+    engine.view = view;
   }
 
-  Status refresh(const ContainerSummary& row, Known& known) {
-    std::string seen = row.state + '\n' + row.status;
-    if (seen == known.seen) return {};
-    Result<ContainerDetail> detail = engine_->inspect(row.id, left());
-    if (!detail.ok()) return std::move(detail).error();
-    known.detail = std::move(*detail);
-    known.seen = std::move(seen);
-    known.place.reset();
-    if (known.label.empty()) known.label = usual_group(row.id, known.detail.cgroup_parent);
-    return {};
-  }
-
-  bool lives(std::int64_t pid) const {
-    struct stat facts {};
-    return pid > 0 && ::stat(context_.paths.proc(std::to_string(pid)).c_str(), &facts) == 0;
-  }
-
-  /// Reads the control group; when the process is gone, the container was restarted and its row happens to
-  /// read the same: looks once more. not_found: there is nothing to read, and that is normal.
-  Result<CgroupUsage> usage(const ContainerSummary& row, Known& known) {
-    const Error none(ErrorCode::not_found, "no process");
-    if (!has_process(row.state)) return none;
-    if (!lives(known.detail.pid)) {
-      known.seen.clear();
-      if (Status again = refresh(row, known); !again.ok()) return again.error();
-      if (!lives(known.detail.pid)) return none;
+  void take_record(Tracked& tracked, const std::shared_ptr<const ContainerRecord>& record,
+                   std::string_view socket, bool systemd) {
+    const ContainerDetail& now = record->detail;
+    if (!tracked.record) {
+      tracked.ooms.begin(now);
+      tracked.group = usual_group(now, socket, systemd);
+    } else if (tracked.record->detail.pid != now.pid || tracked.record->detail.started_at != now.started_at) {
+      tracked.drop_process();
+      if (tracked.record->detail.pid > 0) tracked.ooms.run_ended(now);
     }
-    if (!known.place) {
-      Result<CgroupPlace> place = find_cgroup(context_.paths, known.detail.pid, row.id);
-      if (!place.ok()) return unreadable(row, known, std::move(place).error());
-      known.place = std::move(*place);
-      known.label = known.place->path;
-    }
-    Result<CgroupUsage> usage = read_cgroup_usage(*known.place);
-    if (usage.ok()) return usage;
-    known.place.reset();
-    return unreadable(row, known, std::move(usage).error());
+    tracked.record = record;
+    tracked.limits_due = true;
+    name(tracked);
   }
 
-  Error unreadable(const ContainerSummary& row, const Known& known, Error error) const {
-    if (!lives(known.detail.pid)) return error;  // it ended meanwhile
-    return Error(ErrorCode::unavailable, "container " + row.name + ": " + error.to_string());
+  /// Its labels; the series are made anew when they changed.
+  void name(Tracked& tracked) {
+    const ContainerDetail& detail = tracked.record->detail;
+    Labels labels{{"id", tracked.group}, {"image", detail.image}, {"name", detail.name}};
+    if (tracked.series && tracked.series->labels() == labels) return;
+    tracked.series.emplace(context_.catalogue, families_, std::move(labels));
   }
 
   /// Where the engine puts the group of a container, for those that have none now.
-  std::string usual_group(const std::string& id, std::string parent) const {
-    const bool podman = engine_->socket().find("podman") != std::string::npos;
+  static std::string usual_group(const ContainerDetail& detail, std::string_view socket, bool systemd) {
+    const bool podman = socket.find("podman") != socket.npos;
     const std::string name = podman ? "libpod-" : "docker-";
-    if (systemd_cgroups_.value_or(false)) {
+    std::string parent = detail.cgroup_parent;
+    if (systemd) {
       if (parent.empty()) parent = podman ? "machine.slice" : "system.slice";
-      return "/" + parent + "/" + name + id + ".scope";
+      return "/" + parent + "/" + name + detail.id + ".scope";
     }
     if (parent.empty()) parent = podman ? "/libpod_parent" : "/docker";
     if (!parent.starts_with('/')) parent.insert(0, "/");
-    return parent + "/" + (podman ? name : "") + id;
+    return parent + "/" + (podman ? name : "") + detail.id;
   }
 
-  Handles make_handles(const ContainerSummary& row, const Known& known) {
-    const Labels base{{"id", known.label}, {"image", row.image}, {"name", row.name}};
-    const auto series = [&](FamilyId family) { return context_.catalogue.series(family, base); };
-    const auto with = [&](FamilyId family, std::string_view name, std::string_view value) {
-      Labels labels = base;
-      labels.set(name, value);
-      return context_.catalogue.series(family, labels);
-    };
-    Handles handles{};
-    handles.last_seen = series(families_.last_seen);
-    handles.start_time = series(families_.start_time);
-    handles.cpu = with(families_.cpu, "cpu", "total");
-    handles.memory = series(families_.memory);
-    handles.working_set = series(families_.working_set);
-    handles.limit = series(families_.limit);
-    handles.health_state = series(families_.health_state);
-    handles.exit_code = series(families_.exit_code);
-    handles.restarts = series(families_.restarts);
-    for (std::size_t i = 0; i < std::size(kStates); ++i)
-      handles.states[i] = with(families_.state, "state", kStates[i]);
-    for (std::size_t i = 0; i < std::size(kHealths); ++i) {
-      handles.healths[i] = with(families_.health, "status", kHealths[i]);
+  void collect_container(Tracked& tracked, bool stands, Frame& frame, Problems& problems) {
+    const ContainerDetail& detail = tracked.record->detail;
+    if (has_process(detail)) {
+      if (const Status read = read_process(tracked, frame); !read) {
+        tracked.drop_process();
+        // It ended: an event will say so.
+        if (read.error().code() != ErrorCode::not_found) {
+          problems.add(Error(read.error()).wrap("container " + detail.name));
+        }
+      }
     }
-    const bool usual = std::find(std::begin(kStates), std::end(kStates), row.state) != std::end(kStates);
-    handles.other_state = usual || row.state.empty() ? kNoSeries : with(families_.state, "state", row.state);
-    return handles;
+    if (!stands) return;
+    tracked.series->report_state(detail, tracked.ooms.total(tracked.record->ooms), frame);
   }
 
-  void report(const ContainerSummary& row, const Known& known, const CgroupUsage* usage, Frame& frame) {
-    // With the state in the key, handles that were not written while the state was another are resolved anew.
-    std::string key = row.id;
-    for (const std::string* part : {&row.name, &row.image, &row.state, &known.label}) {
-      key += '\n';
-      key += *part;
+  Status read_process(Tracked& tracked, Frame& frame) {
+    const ContainerDetail& detail = tracked.record->detail;
+    if (!tracked.process) {
+      Result<ContainerProcess> process = ContainerProcess::open(context_.paths, detail.pid, detail.id);
+      if (!process) return std::move(process).error();
+      tracked.group = process->group().path;
+      tracked.reader.emplace(process->group());
+      tracked.process = std::move(*process);
+      name(tracked);
     }
-    const Handles& handles = handles_.at(key, [&] { return make_handles(row, known); });
-    for (std::size_t i = 0; i < std::size(kStates); ++i)
-      frame.add(handles.states[i], row.state == kStates[i] ? 1 : 0);
-    if (handles.other_state != kNoSeries) frame.add(handles.other_state, 1);
-    report_health(known.detail.health, handles, frame);
-    frame.add(handles.restarts, static_cast<double>(known.detail.restarts));
-    if (!has_process(row.state)) {
-      if (known.detail.started_at > 0)
-        frame.add(handles.exit_code, static_cast<double>(known.detail.exit_code));
-      return;
-    }
-    frame.add(handles.last_seen, static_cast<double>(to_ms(context_.clock.wall()) / 1000));
-    if (known.detail.started_at > 0) frame.add(handles.start_time, known.detail.started_at);
-    if (usage == nullptr) return;
-    if (usage->cpu_seconds) frame.add(handles.cpu, *usage->cpu_seconds);
-    if (usage->memory_bytes) frame.add(handles.memory, *usage->memory_bytes);
-    if (usage->working_set_bytes) frame.add(handles.working_set, *usage->working_set_bytes);
-    if (usage->memory_limit_bytes) frame.add(handles.limit, *usage->memory_limit_bytes);
+    const BootTime now = context_.clock.boot();
+    const bool limits = tracked.limits_due || now - tracked.limits_read >= kLimitsInterval;
+    const Result<const CgroupUsage*> usage =
+        tracked.reader->read(limits ? CgroupReader::Scope::limits : CgroupReader::Scope::usage, keep_open_);
+    if (!usage) return usage.error();
+    if (limits) tracked.limits_read = now;
+    tracked.limits_due = false;
+    if ((*usage)->oom_kills) tracked.ooms.saw(*(*usage)->oom_kills);
+    const double seen = static_cast<double>(to_ms(context_.clock.wall()) / 1000);
+    tracked.series->report_running(seen, detail.started_at, frame);
+    tracked.series->report_usage(**usage, devices_, frame);
+    if (!has_own_network(detail.network_mode)) return {};
+    const Result<std::string_view> network = tracked.process->network();
+    if (!network) return network.error();
+    tracked.series->report_network(*network, frame);
+    return {};
   }
 
-  static void report_health(std::string_view health, const Handles& handles, Frame& frame) {
-    frame.add(handles.health_state, health.empty() ? -1 : health == "healthy" ? 1 : 0);
-    if (health.empty()) return;
-    for (std::size_t i = 0; i < std::size(kHealths); ++i)
-      frame.add(handles.healths[i], health == kHealths[i] ? 1 : 0);
+  void report_disk(Engine& engine, const Labels& labels, Frame& frame, Problems& problems) {
+    if (const std::optional<Error> error = engine.watch.disk_error()) problems.add(*error);
+    const std::shared_ptr<const EngineDiskView> view = engine.watch.disk();
+    if (!view) return;
+    const Duration age = system_clock().boot() - view->taken;
+    frame.add(context_.catalogue.series(engine_families_.age, labels),
+              std::chrono::duration<double>(age).count());
+    const std::pair<std::string_view, const EngineStore*> kinds[] = {
+        {"images", &view->disk.images},
+        {"containers", &view->disk.containers},
+        {"volumes", &view->disk.volumes},
+        {"build_cache", &view->disk.build_cache}};
+    for (const auto& [kind, store] : kinds) {
+      Labels with_kind = labels;
+      with_kind.set("kind", kind);
+      const auto add = [&](FamilyId family, double value) {
+        frame.add(context_.catalogue.series(family, with_kind), value);
+      };
+      add(engine_families_.bytes, store->bytes);
+      add(engine_families_.reclaimable, store->reclaimable_bytes);
+      add(engine_families_.objects, store->objects);
+    }
   }
 
   CollectorContext context_;
-  Families families_;
-  std::optional<ContainerEngine> engine_;
-  std::optional<bool> systemd_cgroups_;
-  std::unordered_map<std::string, Known> known_;  // by container id
-  SeriesMap<Handles> handles_;
-  std::uint64_t pass_ = 0;
-  BootTime deadline_{};
+  const ContainerWatch::Options options_;
+  const ContainerFamilies families_;
+  const EngineFamilies engine_families_;
+  BlockDeviceNames devices_;
+  const std::size_t descriptors_;
+  bool keep_open_ = true;
+  std::string absent_;
+  std::vector<std::unique_ptr<Engine>> engines_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Collector>> make_containers_collector(CollectorContext context) {
-  return std::unique_ptr<Collector>(std::make_unique<ContainersCollector>(std::move(context)));
+  return make_containers_collector(std::move(context), {});
+}
+
+Result<std::unique_ptr<Collector>> make_containers_collector(CollectorContext context,
+                                                             ContainerWatch::Options options) {
+  const std::string_view interval = context.options.get("disk-usage-interval");
+  if (!interval.empty()) {
+    const Result<Duration> parsed = parse_duration(interval);
+    if (!parsed) return Error(parsed.error()).wrap("disk-usage-interval");
+    options.disk_interval = *parsed;
+  }
+  return std::unique_ptr<Collector>(std::make_unique<ContainersCollector>(std::move(context), options));
 }
 
 }  // namespace chiron

@@ -4,6 +4,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/collectors/kernel_text.h"
 #include "exporter/collectors/name_filter.h"
+#include "exporter/collectors/net_counters.h"
 #include "exporter/collectors/series_map.h"
 
 #include <array>
@@ -15,7 +16,7 @@ struct Column {
   std::string_view family;
   std::string_view help;
 };
-/// The columns of /proc/net/dev, unchanged since Linux 2.2 (net/core/net-procfs.c).
+/// In the order of NetColumn.
 constexpr std::array kColumns = {
     Column{"node_network_receive_bytes_total", "Bytes received."},
     Column{"node_network_receive_packets_total", "Packets received."},
@@ -36,6 +37,8 @@ constexpr std::array kColumns = {
            "Packets lost because the carrier was, or the window was late."},
     Column{"node_network_transmit_compressed_total", "Compressed packets sent."},
 };
+
+static_assert(kColumns.size() == kNetColumns);
 
 class NetdevCollector final : public Collector {
  public:
@@ -76,27 +79,20 @@ class NetdevCollector final : public Collector {
   };
 
   void report(std::string_view line, KernelLines& lines, Frame& frame) {
-    const std::string_view whole = line;
-    // An alias (eth0:1) has a colon of its own; the last one ends the name.
-    const std::size_t colon = line.rfind(':');
-    const std::string_view name = colon == std::string_view::npos ? "" : trim(line.substr(0, colon));
-    if (name.empty()) {
-      lines.bad("expected 'DEVICE: COUNTERS'", whole);
+    const NetCounters counters = parse_net_counters(line);
+    if (counters.device.empty()) {
+      lines.bad("expected 'DEVICE: COUNTERS'", line);
       return;
     }
-    std::array<double, kColumns.size()> values{};
-    line.remove_prefix(colon + 1);
-    for (double& value : values) {
-      const std::optional<std::uint64_t> number = next_number(line);
-      if (!number) {
-        lines.bad("expected sixteen counters", whole);
-        return;
-      }
-      value = static_cast<double>(*number);
+    if (!counters.values) {
+      lines.bad("expected sixteen counters", line);
+      return;
     }
-    const Device& device = devices_.at(name, [&] { return make_device(name); });
+    const Device& device = devices_.at(counters.device, [&] { return make_device(counters.device); });
     if (!device.wanted) return;
-    for (std::size_t i = 0; i < values.size(); ++i) frame.add(device.series[i], values[i]);
+    for (std::size_t i = 0; i < kNetColumns; ++i) {
+      frame.add(device.series[i], static_cast<double>((*counters.values)[i]));
+    }
   }
 
   Device make_device(std::string_view name) const {

@@ -22,7 +22,7 @@ class ContainersLab : public ::testing::Test {
  protected:
   void SetUp() override {
     CollectorContext context{paths_, system_clock(), catalogue_, log_, files_, {}, {}, {}, {}, seconds(10)};
-    context.options.set("docker-socket", {variable("LAB_DOCKER_SOCKET")});
+    context.options.set("socket", {variable("LAB_DOCKER_SOCKET")});
     collector_ = std::move(*make_containers_collector(std::move(context)));
   }
   void TearDown() override { docker("rm -f subject"); }
@@ -119,13 +119,36 @@ TEST_F(ContainersLab, PausedStoppedStartedAndRemoved) {
   ASSERT_TRUE(pass_until([&] { return !value("chiron_container_state"); }));
 }
 
+TEST_F(ContainersLab, LimitsThrottlingAndThreads) {
+  ASSERT_TRUE(run("--cpus=0.05 --pids-limit=50", "work"));
+  ASSERT_TRUE(pass_until([&] { return value("container_cpu_cfs_throttled_periods_total").value_or(0) > 2; }));
+  EXPECT_GT(value("container_cpu_cfs_periods_total"), 0);
+  EXPECT_GT(value("container_cpu_cfs_throttled_seconds_total"), 0);
+  EXPECT_EQ(value("container_spec_cpu_quota"), 5000);
+  EXPECT_EQ(value("container_spec_cpu_period"), 100000);
+  EXPECT_EQ(value("container_threads_max"), 50);
+  EXPECT_EQ(value("container_threads"), 1);
+  EXPECT_EQ(value("container_processes"), 1);
+  EXPECT_GT(value("container_memory_rss"), 0);
+  // Changed through the engine: an event tells, and the limits are read again.
+  ASSERT_TRUE(docker("update --cpus=0.1 subject"));
+  EXPECT_TRUE(pass_until([&] { return value("container_spec_cpu_quota") == 10000; }));
+}
+
+TEST_F(ContainersLab, AnOutOfMemoryKillIsCountedAlthoughTheGroupGoesWithIt) {
+  ASSERT_TRUE(run("--memory=12m --memory-swap=12m", "work"));
+  ASSERT_TRUE(pass_until([&] { return value("chiron_container_state", "state", "exited") == 1; }));
+  EXPECT_TRUE(pass_until([&] { return value("container_oom_events_total").value_or(0) >= 1; }));
+  EXPECT_EQ(value("chiron_container_exit_code"), 137);
+}
+
 TEST_F(ContainersLab, AnEngineThatHangsIsAnErrorInTimeAndComesBack) {
   ASSERT_TRUE(pass().ok());
   const int engine = parse_int<int>(variable("LAB_DOCKERD_PID")).value_or(0);
   ASSERT_GT(engine, 1);
   CollectorContext context{paths_, system_clock(),   catalogue_, log_, files_, {}, {}, {},
                            {},     milliseconds(300)};
-  context.options.set("docker-socket", {variable("LAB_DOCKER_SOCKET")});
+  context.options.set("socket", {variable("LAB_DOCKER_SOCKET")});
   const auto impatient = std::move(*make_containers_collector(std::move(context)));
   ASSERT_EQ(::kill(engine, SIGSTOP), 0);
   const BootTime start = system_clock().boot();

@@ -64,7 +64,7 @@ remedies:
     return lablib.Agent(CHIRON, 'board', f'''
 sampling: {{interval: 500ms}}
 identity: {{job: node, instance: '{INSTANCE}'}}
-collectors: {{containers: {{docker-socket: '{os.environ["LAB_DOCKER_SOCKET"]}'}}}}
+collectors: {{containers: {{socket: '{os.environ["LAB_DOCKER_SOCKET"]}'}}}}
 services: [web.service, steady.service]
 probes:
   - {{name: itself, http: 'http://{INSTANCE}/-/healthy', interval: 1s}}

@@ -88,7 +88,7 @@ sampling: {{interval: 100ms}}
 rule_files: []
 remedy_files: []
 collectors:
-  containers: {{docker-socket: {docker.path}}}
+  containers: {{socket: {docker.path}}}
 ''').start()
 
     wait_for('the mount to be reported', lambda: [
