@@ -27,7 +27,7 @@ remedies:
 
 def make_agent(name, redis, remedy_files, remedy):
     directory = f'{lablib.SCRATCH}/{name}'
-    rules = lablib.shipped_rules('services', hasten=lambda length: '1s' if length == '1m' else '2s')
+    rules = lablib.shipped_rules('redis', hasten=lambda length: '1s' if length == '1m' else '2s')
     write(f'{directory}/services.rules.yml', rules['services'])
     return lablib.Agent(CHIRON, name, f'''
 sampling: {{interval: 500ms}}
