@@ -44,7 +44,7 @@ def shipped_configuration():
     expect(waits >= 4, f'{waits} waiting times to cut')
     head, receivers = text.split('\nreceivers:\n')
     names = re.findall(r'(?m)^  - name: (\w+)$', receivers)
-    expect_equal(names, ['page', 'ticket', 'nobody'], 'receivers')
+    expect_equal(names, ['page', 'ticket', 'deadman', 'nobody'], 'receivers')
     listeners = ''.join(f'  - {{name: {name}, webhook_configs: [{{url: "http://127.0.0.1:{LISTENER}/"}}]}}\n' for name in names)
     return f'{head}\nreceivers:\n{listeners}'
 

@@ -50,7 +50,7 @@ def start_services():
 
 
 def start_agent(redis):
-    for pack, text in lablib.shipped_rules('host', 'services', hasten=lambda length: '1s').items():
+    for pack, text in lablib.shipped_rules('agent', 'host', 'redis', 'services', hasten=lambda length: '1s').items():
         write(f'{DIRECTORY}/rules/{pack}.rules.yml', text)
     # At work until the agent stops.
     write(f'{DIRECTORY}/remedies/call.yml', '''

@@ -20,7 +20,7 @@ INSTANCE = '127.0.0.1:10071'
 
 
 def rule_files():
-    texts = lablib.shipped_rules('host', 'services', hasten=lambda length: '1s' if length == '1m' else '2s')
+    texts = lablib.shipped_rules('host', 'redis', 'services', hasten=lambda length: '1s' if length == '1m' else '2s')
     for pack, text in texts.items():
         write(f'{DIRECTORY}/rules/{pack}.rules.yml', text)
 

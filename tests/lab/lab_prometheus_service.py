@@ -18,7 +18,7 @@ INSTANCE = '127.0.0.1:10071'
 
 
 def start_chiron():
-    for pack, text in lablib.shipped_rules('host', 'services', hasten=lambda length: '1s').items():
+    for pack, text in lablib.shipped_rules('host', 'redis', 'services', hasten=lambda length: '1s').items():
         write(f'{DIRECTORY}/rules/{pack}.rules.yml', text)
     return lablib.Agent(CHIRON, 'service', f'''
 sampling: {{interval: 500ms}}

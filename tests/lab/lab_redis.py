@@ -27,13 +27,13 @@ remedies:
 
 def make_agent(name, redis, remedy_files, remedy):
     directory = f'{lablib.SCRATCH}/{name}'
-    rules = lablib.shipped_rules('services', hasten=lambda length: '1s' if length == '1m' else '2s')
-    write(f'{directory}/services.rules.yml', rules['services'])
+    rules = lablib.shipped_rules('redis', hasten=lambda length: '1s' if length == '1m' else '2s')
+    write(f'{directory}/redis.rules.yml', rules['redis'])
     return lablib.Agent(CHIRON, name, f'''
 sampling: {{interval: 500ms}}
 probes:
   - {{name: cache, redis: '{redis.address}', interval: 1s}}
-rule_files: ['{directory}/services.rules.yml']
+rule_files: ['{directory}/redis.rules.yml']
 remedy_files: ['{remedy_files}']
 remedies: {{{remedy}: {{mode: automatic}}}}
 ''')

@@ -19,11 +19,12 @@ for alert in HostCpuBusy HostDiskFull HostInodesFull ServiceDown ProbeDown Redis
   ChironRemedyExhausted ChironLedgerFailing; do
   route page alertname=$alert severity=critical
 done
-for alert in HostCpuBusy HostDiskFull HostDiskFullSoon UnitFailed RedisMemoryHigh ContainerUnhealthy ChironRemedyFailing \
+for alert in HostCpuBusy HostDiskFull HostDiskFullSoon HostMemoryFullSoon RedisMemoryFullSoon ChironRulesFailing UnitFailed RedisMemoryHigh ContainerUnhealthy ChironRemedyFailing \
   ChironConfigReloadFailed; do
   route ticket alertname=$alert severity=warning
 done
 route ticket alertname=YourOwn
+route deadman alertname=Watchdog severity=none
 route nobody alertname=ChironRemedyAtWork severity=none remedy=restart-unit name=web.service
 
 # What Alertmanager's configuration names, there is.
