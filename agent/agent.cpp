@@ -25,6 +25,8 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kAlertStateKey = "alert-state";
+/// Those that answer the other routes, and 503 to scrapes over the limit.
+constexpr std::size_t kFurtherWorkers = 8;
 constexpr Duration kRetryEvery = std::chrono::seconds(2);
 
 /// What may end by itself while the agent does without.
@@ -71,6 +73,7 @@ struct AgentParts {
   std::unique_ptr<StateSaver> saver;
   std::unique_ptr<Loop> loop;
   std::unique_ptr<Views> views;
+  std::unique_ptr<Scrapes> scrapes;
   std::unique_ptr<ControlCommands> commands;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<ControlServer> control;
@@ -236,10 +239,12 @@ Status AgentParts::serve() {
                                                  interval, std::string(target.get("instance")),
                                                  [this] { return last_reload_fault(); }});
   commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
+  scrapes = std::make_unique<Scrapes>(*loop, config.settings.count("web.max-requests"));
   http::Options options;
   options.listen = config.settings.list("web.listen-address");
+  options.workers = config.settings.count("web.max-requests") + kFurtherWorkers;
   options.allowed_hosts = config.settings.list("web.allowed-host");
-  auto http_server = http::Server::start(std::move(options), make_routes(*views, *loop), log);
+  auto http_server = http::Server::start(std::move(options), make_routes(*views, *scrapes), log);
   if (!http_server.ok()) return http_server.error();
   server = *std::move(http_server);
   if (Status started = start_control(); !started.ok()) {

@@ -7,10 +7,10 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kJson = "application/json";
-constexpr Duration kMaxPageAge = std::chrono::seconds(1);
-constexpr Duration kPageWait = std::chrono::seconds(2);
 
-http::Response json(std::string body, int status = 200) { return {status, kJson, std::move(body), {}}; }
+http::Response json(std::string body, int status = 200) {
+  return {.status = status, .content_type = kJson, .body = std::move(body)};
+}
 
 http::Response from(Result<std::string> body) {
   if (body.ok()) return json(*std::move(body));
@@ -18,13 +18,6 @@ http::Response from(Result<std::string> body) {
                      : body.error().code() == ErrorCode::invalid_argument ? 400
                                                                           : 503;
   return json(error_envelope(status == 503 ? "unavailable" : "bad_data", body.error().to_string()), status);
-}
-
-http::Response metrics(Loop& loop) {
-  const auto page = loop.fresh_page(kMaxPageAge, kPageWait);
-  if (!page)
-    return {503, "text/plain; charset=utf-8", "the first pass is not done yet; try again in a second\n", {}};
-  return {200, "text/plain; version=0.0.4; charset=utf-8", page->text(), {}};
 }
 
 Result<std::string> runs(const Views& views, const http::Request& request) {
@@ -47,34 +40,31 @@ Result<std::string> runs(const Views& views, const http::Request& request) {
 
 /// Nothing on the page comes from elsewhere, and nothing on it runs.
 http::Response html_page(std::string html) {
-  return {
-      200,
-      "text/html; charset=utf-8",
-      std::move(html),
-      {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
-       {"X-Content-Type-Options", "nosniff"},
-       {"Cache-Control", "no-store"}}};
+  return {.content_type = "text/html; charset=utf-8",
+          .body = std::move(html),
+          .headers = {{"Content-Security-Policy",
+                       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Cache-Control", "no-store"}}};
 }
 
 }  // namespace
 
-std::vector<http::Route> make_routes(const Views& views, Loop& loop) {
+std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
   using http::Request;
   using http::Response;
   std::vector<http::Route> routes{
-      {"GET", "/metrics", "Samples of this host in Prometheus' text format.",
-       [&loop](const Request&) { return metrics(loop); }},
+      {"GET", "/metrics", "Samples of this host: text, OpenMetrics or protobuf, as asked for.",
+       [&scrapes](const Request& request) { return scrapes.answer(request); }},
       {"GET", "/-/healthy", "200 while the sampling loop makes progress, else 503.",
        [&views](const Request&) {
-         return views.healthy()
-                    ? Response{200, "text/plain; charset=utf-8", "Chiron is healthy.\n", {}}
-                    : Response{503, "text/plain; charset=utf-8", "The sampling loop stands still.\n", {}};
+         return views.healthy() ? Response{.status = 200, .body = "Chiron is healthy.\n"}
+                                : Response{.status = 503, .body = "The sampling loop stands still.\n"};
        }},
       {"GET", "/-/ready", "200 once the first pass is done, else 503.",
        [&views](const Request&) {
-         return views.ready()
-                    ? Response{200, "text/plain; charset=utf-8", "Chiron is ready.\n", {}}
-                    : Response{503, "text/plain; charset=utf-8", "The first pass is not done yet.\n", {}};
+         return views.ready() ? Response{.status = 200, .body = "Chiron is ready.\n"}
+                              : Response{.status = 503, .body = "The first pass is not done yet.\n"};
        }},
       {"GET", "/api/v1/health", "What is wrong with the agent itself, as JSON.",
        [&views](const Request&) { return json(views.health(), views.healthy() ? 200 : 503); }},

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/loop.h"
+#include "agent/scrape.h"
 #include "agent/views.h"
 #include "exporter/http/server.h"
 
@@ -8,8 +8,8 @@
 
 namespace chiron::agent {
 
-/// The routes of the agent (design.md, section 8). TCP changes nothing: all of them read. `views` and `loop`
-/// outlive the server.
-std::vector<http::Route> make_routes(const Views& views, Loop& loop);
+/// The routes of the agent (design.md, section 8). TCP changes nothing: all of them read. `views` and
+/// `scrapes` outlive the server.
+std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes);
 
 }  // namespace chiron::agent

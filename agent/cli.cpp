@@ -123,6 +123,8 @@ std::string type_of(const Setting& setting) {
       return "DURATION";
     case SettingKind::bytes:
       return "SIZE";
+    case SettingKind::count:
+      return "NUMBER";
     case SettingKind::pattern:
       return "REGEX";
     case SettingKind::choice:

@@ -48,7 +48,8 @@ std::string single_quoted(const std::string& text) {
 
 ShownSetting shown(const Setting& setting, std::vector<std::string> values, std::string source) {
   const bool plain = setting.kind == SettingKind::flag || setting.kind == SettingKind::duration ||
-                     setting.kind == SettingKind::bytes || setting.kind == SettingKind::choice;
+                     setting.kind == SettingKind::bytes || setting.kind == SettingKind::count ||
+                     setting.kind == SettingKind::choice;
   return {setting.option, std::move(source), std::move(values), setting.is_list(),
           !plain || setting.default_value.empty()};
 }

@@ -68,6 +68,12 @@ std::vector<Setting> make_settings() {
        "",
        "Host header answered besides the listen address and localhost; '*' turns the check off. May repeat.",
        {}},
+      {"web.max-requests",
+       "http.max_requests",
+       SettingKind::count,
+       "40",
+       "Most scrapes of /metrics at a time; what is over it gets 503 at once. 0: no limit.",
+       {}},
       {"sampling.interval", "sampling.interval", SettingKind::duration, "5s", "Time between two passes.", {}},
       {"evaluation.interval",
        "evaluation.interval",
@@ -129,6 +135,9 @@ std::vector<Setting> make_settings() {
   return settings;
 }
 
+/// A thread each, at most.
+constexpr int kMostCount = 1000;
+
 bool is_choice(std::string_view choices, std::string_view value) {
   std::string_view choice;
   while (next_field(choices, '|', choice)) {
@@ -172,6 +181,12 @@ std::string fault(const Setting& setting, const std::string& text) {
     case SettingKind::bytes: {
       const auto bytes = parse_bytes(text);
       return bytes.ok() ? "" : bytes.error().to_string();
+    }
+    case SettingKind::count: {
+      const auto count = parse_int<std::uint16_t>(text);
+      return count && *count <= kMostCount
+                 ? ""
+                 : "'" + text + "' is no number from 0 to " + std::to_string(kMostCount);
     }
     case SettingKind::pattern: {
       const auto pattern = Pattern::make(text);
@@ -265,5 +280,8 @@ Duration Settings::duration(std::string_view option) const {
   return parse_duration(text(option)).value_or(Duration::zero());
 }
 std::size_t Settings::bytes(std::string_view option) const { return parse_bytes(text(option)).value_or(0); }
+std::size_t Settings::count(std::string_view option) const {
+  return parse_int<std::size_t>(text(option)).value_or(0);
+}
 
 }  // namespace chiron::agent

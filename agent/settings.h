@@ -13,7 +13,7 @@
 namespace chiron::agent {
 
 /// `path` is not empty; `addresses` are HOST:PORT or :PORT, several of them as with `list`.
-enum class SettingKind { text, flag, duration, bytes, list, pattern, choice, path, addresses };
+enum class SettingKind { text, flag, duration, bytes, list, pattern, choice, path, addresses, count };
 
 /// One scalar setting, by all the names it goes by: --OPTION, CHIRON_OPTION in the environment, and its key
 /// in the file. What is structured (probes, services, remedies, ...) is in the file only: see config.h.
@@ -57,6 +57,7 @@ class Settings {
   bool flag(std::string_view option) const;
   Duration duration(std::string_view option) const;
   std::size_t bytes(std::string_view option) const;
+  std::size_t count(std::string_view option) const;
   const SettingValue& value(std::string_view option) const;
 
  private:

@@ -4,13 +4,13 @@ set -euo pipefail
 
 build=(
   ca-certificates ccache cmake g++ git mold ninja-build pkg-config
-  libabsl-dev libboost-dev libcivetweb-dev libcli11-dev libfmt-dev libhiredis-dev libre2-dev libspdlog-dev libsqlite3-dev
+  libabsl-dev libboost-dev libcivetweb-dev libcli11-dev libdeflate-dev libfmt-dev libhiredis-dev libre2-dev libspdlog-dev libsqlite3-dev
   libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
 )
 test=(
   clang-16 libclang-rt-16-dev libbenchmark-dev libgmock-dev libgtest-dev libfuse3-dev
   busybox-static curl dbus docker.io e2fsprogs fuse3 iproute2 jq procps prometheus prometheus-alertmanager
-  prometheus-node-exporter python3 python3-yaml redis-server sqlite3 systemd tzdata util-linux
+  prometheus-node-exporter python3 python3-prometheus-client python3-yaml redis-server sqlite3 systemd tzdata util-linux
 )
 
 case "${1:-}" in

@@ -34,6 +34,14 @@ std::string Request::header(std::string_view lower_name) const {
   return it == headers.end() ? std::string() : it->second;
 }
 
+std::string Request::header_list(std::string_view lower_name) const {
+  std::string list;
+  for (const auto& [name, value] : headers) {
+    if (name == lower_name) list += (list.empty() ? "" : ",") + value;
+  }
+  return list;
+}
+
 std::vector<std::string> Request::params(std::string_view name) const {
   std::vector<std::string> values;
   collect_params(query, name, values);

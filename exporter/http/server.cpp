@@ -96,15 +96,15 @@ bool is_clean_header(std::string_view text) {
 void write_response(mg_connection* connection, const Response& response, bool head_only, bool close) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
                                 response.status, mg_get_response_code_text(connection, response.status),
-                                response.content_type, response.body.size());
+                                response.content_type, response.content().size());
   for (const auto& [name, value] : response.headers) {
     if (is_clean_header(name) && is_clean_header(value)) out += fmt::format("{}: {}\r\n", name, value);
   }
   out += close ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n";
-  const bool one_write = !head_only && response.body.size() <= kOneWrite;
-  if (one_write) out += response.body;
+  const bool one_write = !head_only && response.content().size() <= kOneWrite;
+  if (one_write) out += response.content();
   if (mg_write(connection, out.data(), out.size()) <= 0) return;
-  if (!head_only && !one_write) mg_write(connection, response.body.data(), response.body.size());
+  if (!head_only && !one_write) mg_write(connection, response.content().data(), response.content().size());
 }
 
 /// Wakes a civetweb that polls its listening sockets: it looks at its stop flag every 2 s otherwise.

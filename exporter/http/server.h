@@ -21,6 +21,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
 
   std::string header(std::string_view lower_name) const;
+  /// All values of a header whose value is a list, as one list (RFC 9110, 5.3).
+  std::string header_list(std::string_view lower_name) const;
   /// All values of a parameter from the query string and, for form bodies, the body; decoded.
   std::vector<std::string> params(std::string_view name) const;
   std::string param(std::string_view name) const;
@@ -30,7 +32,11 @@ struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body = {};
+  /// Instead of `body` when set: an answer that many get is kept once.
+  std::shared_ptr<const std::string> shared_body = nullptr;
   std::vector<std::pair<std::string, std::string>> headers = {};
+
+  const std::string& content() const { return shared_body ? *shared_body : body; }
 };
 
 using Handler = std::function<Response(const Request&)>;

@@ -165,26 +165,34 @@ void Sampler::publish(PassTime pass, Duration took) {
   ahead_.set(static_cast<double>(timeline_.ahead()) / 1000);
   const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
   framework_.clear();
+  scratch_.clear();
+  std::vector<PagePart> parts;
+  const auto append_part = [&](std::string name, std::size_t page_begin, std::size_t framework_begin) {
+    const auto own = framework_.entries().subspan(framework_begin);
+    scratch_.insert(scratch_.end(), own.begin(), own.end());
+    parts.push_back({std::move(name), scratch_.size() - page_begin});
+  };
   for (const auto& entry : entries_) {
+    const std::size_t page_begin = scratch_.size(), framework_begin = framework_.entries().size();
     framework_.add(entry->duration_id, seconds(entry->status.duration));
     framework_.add(entry->success_id, entry->status.success ? 1 : 0);
-    if (entry->is_published) framework_.add(entry->age_id, seconds(entry->status.age));
+    if (entry->is_published) {
+      framework_.add(entry->age_id, seconds(entry->status.age));
+      const auto values = entry->published.entries();
+      scratch_.insert(scratch_.end(), values.begin(), values.end());
+    }
+    append_part(entry->name, page_begin, framework_begin);
   }
+  const std::size_t framework_begin = framework_.entries().size();
   metrics_.collect(framework_);
+  append_part({}, scratch_.size(), framework_begin);
   store_.append(framework_stream_, pass.t, framework_.entries());
-
-  scratch_.clear();
-  for (const auto& entry : entries_) {
-    if (!entry->is_published) continue;
-    scratch_.insert(scratch_.end(), entry->published.entries().begin(), entry->published.entries().end());
-  }
-  scratch_.insert(scratch_.end(), framework_.entries().begin(), framework_.entries().end());
   const std::uint64_t families = catalogue_.family_generation();
   if (!layout_ || families != layout_families_ || !layout_->fits(scratch_)) {
     layout_ = std::make_shared<const ExpositionLayout>(catalogue_, scratch_);
     layout_families_ = families;
   }
-  auto page = std::make_shared<const Page>(layout_, scratch_);
+  auto page = std::make_shared<const Page>(layout_, scratch_, std::move(parts));
 
   const std::array<FrameEntry, 3> scrape{FrameEntry{up_, 1}, FrameEntry{scrape_duration_, seconds(took)},
                                          FrameEntry{scrape_samples_, static_cast<double>(layout_->size())}};

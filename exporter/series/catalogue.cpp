@@ -1,6 +1,7 @@
 #include "exporter/series/catalogue.h"
 
 #include "exporter/base/utf8.h"
+#include "exporter/series/exposed_series.h"
 
 #include <cassert>
 
@@ -29,22 +30,6 @@ std::string make_header(std::string_view name, std::string_view help, MetricType
   header += to_string(type);
   header += '\n';
   return header;
-}
-
-std::string make_prefix(std::string_view name, const Labels& labels) {
-  std::string prefix(name);
-  char separator = '{';
-  for (const Label& label : labels) {
-    prefix += separator;
-    prefix += label.name;
-    prefix += "=\"";
-    prefix += escape_label_value(label.value);
-    prefix += '"';
-    separator = ',';
-  }
-  if (separator == ',') prefix += '}';
-  prefix += ' ';
-  return prefix;
 }
 
 std::size_t bytes_of(const Labels& labels, std::string_view prefix) {
@@ -169,7 +154,7 @@ SeriesId Catalogue::series(FamilyId family_id, const Labels& own_labels, std::st
   name += suffix;
   Labels full = with_target(labels);
   full.set(kMetricName, name);
-  return intern(std::move(full), family_id, make_prefix(name, labels));
+  return intern(std::move(full), family_id, make_prefix(name, {labels.begin(), labels.end()}));
 }
 
 SeriesId Catalogue::unpublished(const Labels& labels) { return intern(labels, kUnpublished, {}); }

@@ -1,57 +1,65 @@
 #include "exporter/series/exposition.h"
 
+#include "exporter/base/gzip.h"
+
+#include <unordered_map>
 #include <unordered_set>
 
 namespace chiron {
 namespace {
 
-// Longest text of a double by to_chars: -1.7976931348623157e+308.
-constexpr std::size_t kValueSize = 32;
+/// Selections of collectors that are kept: as many as scrape jobs of one host may have.
+constexpr std::size_t kNarrowedKept = 4;
 
-char* write_value(char* at, double value) {
-  if (std::isnan(value)) return std::copy_n("NaN", 3, at);
-  if (std::isinf(value)) return std::copy_n(value > 0 ? "+Inf" : "-Inf", 4, at);
-  // Most values are integers, and integers are several times cheaper to print than doubles.
-  if (std::abs(value) < 1e15) {
-    const auto integer = static_cast<std::int64_t>(value);
-    if (static_cast<double>(integer) == value && (integer != 0 || !std::signbit(value))) {
-      return std::to_chars(at, at + kValueSize, integer).ptr;
-    }
+template <class T>
+void keep(std::deque<T>& kept, T one) {
+  if (kept.size() >= kNarrowedKept) kept.pop_front();
+  kept.push_back(std::move(one));
+}
+
+/// What the parts of one histogram or summary have in common.
+std::string composite_key(const Catalogue& catalogue, const ExposedSeries& one) {
+  const std::string_view part = part_label(catalogue.family(one.family).type);
+  std::vector<Label> labels = parse_prefix(catalogue.prefix(one.id)).labels;
+  std::erase_if(labels, [part](const Label& label) { return label.name == part; });
+  return make_prefix("", labels);
+}
+
+/// The parts of one histogram or summary stand together, as every format wants it; else the order stays.
+void group_parts(const Catalogue& catalogue, std::span<ExposedSeries> family) {
+  if (part_label(catalogue.family(family.front().family).type).empty()) return;
+  std::unordered_map<std::string, std::size_t> turns;
+  std::unordered_map<std::uint32_t, std::size_t> turn_of;
+  for (const ExposedSeries& one : family) {
+    turn_of[one.entry] = turns.try_emplace(composite_key(catalogue, one), turns.size()).first->second;
   }
-  return std::to_chars(at, at + kValueSize, value).ptr;
+  std::stable_sort(family.begin(), family.end(), [&](const ExposedSeries& a, const ExposedSeries& b) {
+    return turn_of[a.entry] < turn_of[b.entry];
+  });
 }
 
 }  // namespace
 
-void append_value(std::string& out, double value) {
-  std::array<char, kValueSize> buffer;
-  out.append(buffer.data(), write_value(buffer.data(), value));
-}
-
-ExpositionLayout::ExpositionLayout(const Catalogue& catalogue, std::span<const FrameEntry> entries) {
-  struct Item {
-    std::uint32_t entry;
-    FamilyId family;
-  };
-  std::vector<Item> items;
+ExpositionLayout::ExpositionLayout(const Catalogue& catalogue, std::span<const FrameEntry> entries)
+    : catalogue_(catalogue) {
   std::unordered_set<std::uint32_t> seen;
   ids_.reserve(entries.size());
+  series_.reserve(entries.size());
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
     ids_.push_back(entries[i].id);
     const FamilyId family = catalogue.family_of(entries[i].id);
     if (family != kUnpublished && seen.insert(static_cast<std::uint32_t>(entries[i].id)).second) {
-      items.push_back({i, family});
+      series_.push_back({i, entries[i].id, family});
     }
   }
-  std::stable_sort(items.begin(), items.end(), [&catalogue](const Item& a, const Item& b) {
+  std::stable_sort(series_.begin(), series_.end(), [&](const ExposedSeries& a, const ExposedSeries& b) {
     return a.family != b.family && catalogue.family(a.family).name < catalogue.family(b.family).name;
   });
-  places_.reserve(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto begin = static_cast<std::uint32_t>(text_.size());
-    if (i == 0 || items[i].family != items[i - 1].family) text_ += catalogue.family(items[i].family).header;
-    text_ += catalogue.prefix(ids_[items[i].entry]);
-    places_.push_back({items[i].entry, begin, static_cast<std::uint32_t>(text_.size()) - begin});
+  for (auto begin = series_.begin(); begin != series_.end();) {
+    const auto end = std::find_if(begin, series_.end(),
+                                  [&](const ExposedSeries& one) { return one.family != begin->family; });
+    group_parts(catalogue, {begin, end});
+    begin = end;
   }
 }
 
@@ -61,21 +69,68 @@ bool ExpositionLayout::fits(std::span<const FrameEntry> entries) const {
                     [](const FrameEntry& entry, SeriesId id) { return entry.id == id; });
 }
 
-void ExpositionLayout::render(std::span<const FrameEntry> entries, std::string& out) const {
-  const std::size_t start = out.size();
-  out.resize(start + text_.size() + places_.size() * (kValueSize + 1));
-  char* at = out.data() + start;
-  for (const Place& place : places_) {
-    std::memcpy(at, text_.data() + place.text_begin, place.text_size);
-    at = write_value(at + place.text_size, entries[place.entry].value);
-    *at++ = '\n';
+void ExpositionLayout::render(PageFormat format, std::span<const FrameEntry> entries,
+                              std::string& out) const {
+  const auto once = [&](auto make) { std::call_once(made_[static_cast<std::size_t>(format)], make); };
+  switch (format) {
+    case PageFormat::text:
+      once([this] { text_.emplace(catalogue_, series_, TextLayout::Dialect::prometheus); });
+      return text_->render(entries, out);
+    case PageFormat::openmetrics:
+      once([this] { openmetrics_.emplace(catalogue_, series_, TextLayout::Dialect::openmetrics); });
+      return openmetrics_->render(entries, out);
+    case PageFormat::protobuf:
+      once([this] { protobuf_.emplace(catalogue_, series_); });
+      return protobuf_->render(entries, out);
   }
-  out.resize(static_cast<std::size_t>(at - out.data()));
 }
 
-const std::string& Page::text() const {
-  std::call_once(rendered_, [this] { layout_->render(entries_, text_); });
-  return text_;
+std::shared_ptr<const ExpositionLayout> ExpositionLayout::narrowed(
+    std::span<const FrameEntry> entries) const {
+  const MutexLock lock(mutex_);
+  for (const auto& layout : narrowed_) {
+    if (layout->fits(entries)) return layout;
+  }
+  keep(narrowed_, std::make_shared<const ExpositionLayout>(catalogue_, entries));
+  return narrowed_.back();
+}
+
+const std::string& Page::body(PageFormat format) const {
+  Body& body = bodies_[static_cast<std::size_t>(format)];
+  std::call_once(body.made, [&] { layout_->render(format, entries_, body.bytes); });
+  return body.bytes;
+}
+
+const std::string& Page::gzipped(PageFormat format) const {
+  Body& zipped = gzipped_[static_cast<std::size_t>(format)];
+  std::call_once(zipped.made, [&] { zipped.bytes = gzip(body(format)); });
+  return zipped.bytes;
+}
+
+std::shared_ptr<const Page> Page::only(const std::vector<std::string>& collectors) const {
+  const MutexLock lock(mutex_);
+  for (const Narrowed& one : narrowed_) {
+    if (one.collectors == collectors) return one.page;
+  }
+  keep(narrowed_, Narrowed{collectors, make_narrowed(collectors)});
+  return narrowed_.back().page;
+}
+
+std::shared_ptr<const Page> Page::make_narrowed(const std::vector<std::string>& collectors) const {
+  std::vector<FrameEntry> entries;
+  std::vector<PagePart> parts;
+  auto begin = entries_.begin();
+  for (const PagePart& part : parts_) {
+    const auto end = begin + static_cast<std::ptrdiff_t>(part.size);
+    const bool wanted = part.collector.empty() ||
+                        std::find(collectors.begin(), collectors.end(), part.collector) != collectors.end();
+    if (wanted) {
+      entries.insert(entries.end(), begin, end);
+      parts.push_back(part);
+    }
+    begin = end;
+  }
+  return std::make_shared<const Page>(layout_->narrowed(entries), std::move(entries), std::move(parts));
 }
 
 }  // namespace chiron

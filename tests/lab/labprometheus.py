@@ -11,7 +11,7 @@ SCRAPE_INTERVAL = 1
 class Prometheus:
     """Scrapes `instance` as job "node", and loads the rule files that `rules` match."""
 
-    def __init__(self, directory, instance, *rules, port=9190):
+    def __init__(self, directory, instance, *rules, port=9190, features=()):
         self.base = f'http://127.0.0.1:{port}'
         config = write(f'{directory}/prometheus.yml', f'''
 global: {{scrape_interval: {SCRAPE_INTERVAL}s, scrape_timeout: 1s, evaluation_interval: 1s}}
@@ -23,7 +23,8 @@ scrape_configs:
         with open(f'{directory}/prometheus.log', 'wb') as log:
             self.process = subprocess.Popen(
                 ['prometheus', f'--config.file={config}', f'--storage.tsdb.path={directory}/tsdb',
-                 f'--web.listen-address=127.0.0.1:{port}'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 f'--web.listen-address=127.0.0.1:{port}',
+                 *[f'--enable-feature={feature}' for feature in features]], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for('Prometheus to be ready', lambda: lablib.http_get(self.base + '/-/ready'))
         wait_for('Prometheus to have scraped', lambda: lablib.value(self.base, 'up == 1'))
 

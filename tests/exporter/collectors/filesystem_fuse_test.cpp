@@ -87,11 +87,13 @@ class FilesystemFuse : public HostFixture {
     server.reset();
     // The directory answers with an error now, which ends the wait of the thread that this object owns.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!(sampler.page()->text().find("node_textfile_scrape_error 1\n") != std::string::npos) &&
+    while (!(sampler.page()->body(PageFormat::text).find("node_textfile_scrape_error 1\n") !=
+             std::string::npos) &&
            std::chrono::steady_clock::now() < deadline) {
       sampler.sample();
     }
-    EXPECT_TRUE((sampler.page()->text().find("node_textfile_scrape_error 1\n") != std::string::npos));
+    EXPECT_TRUE(
+        (sampler.page()->body(PageFormat::text).find("node_textfile_scrape_error 1\n") != std::string::npos));
     ::umount2(paths_.root("/dead").c_str(), MNT_DETACH);
   }
 

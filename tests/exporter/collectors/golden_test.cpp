@@ -46,7 +46,7 @@ class Golden : public ::testing::Test, protected testing::CollectorWorld {
 
   std::string page() const {
     std::string all;
-    ExpositionLayout(catalogue_, frame_.entries()).render(frame_.entries(), all);
+    ExpositionLayout(catalogue_, frame_.entries()).render(PageFormat::text, frame_.entries(), all);
     std::istringstream in(all);
     std::string out, line;
     while (std::getline(in, line)) {

@@ -32,7 +32,9 @@ class SamplerTest : public ::testing::Test {
   void add(std::string name, CollectFunction function, bool can_hang = false) {
     sampler_.add(std::move(name), std::make_unique<FunctionCollector>(std::move(function), can_hang));
   }
-  bool shows(std::string_view line) const { return sampler_.page()->text().find(line) != std::string::npos; }
+  bool shows(std::string_view line) const {
+    return sampler_.page()->body(PageFormat::text).find(line) != std::string::npos;
+  }
   PassTime pass_after(Duration time) {
     clock_.advance(time);
     return sampler_.sample();
