@@ -5,7 +5,7 @@ set -euo pipefail
 build=(
   ca-certificates ccache cmake g++ git mold ninja-build pkg-config
   libabsl-dev libboost-dev libcivetweb-dev libcli11-dev libdeflate-dev libfmt-dev libhiredis-dev libre2-dev libspdlog-dev libsqlite3-dev
-  libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+  libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
 )
 test=(
   clang-16 libclang-rt-16-dev libbenchmark-dev libgmock-dev libgtest-dev libfuse3-dev

@@ -3,6 +3,7 @@
 #include "remediation/actions/command_run.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
+#include "remediation/actions/logs_rotate.h"
 #include "remediation/actions/service.h"
 
 #include <algorithm>
@@ -26,6 +27,8 @@ const ActionInfo kActions[] = {
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
+    {"logs.rotate", "remove, compress and rotate logs by age, number and size", minutes(10), make<LogsRotate>,
+     true},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},

@@ -96,7 +96,9 @@ std::string_view subject_of(const ActionInfo& info) {
   const std::unique_ptr<Action> action = info.make();
   Arguments arguments;
   action->declare(arguments);
-  const auto found = std::ranges::find(arguments.declared(), Need::required, &Arguments::Declared::need);
+  const auto found = std::ranges::find_if(arguments.declared(), [](const Arguments::Declared& declared) {
+    return declared.need == Need::required && !declared.patterns;
+  });
   return found != arguments.declared().end() ? found->name : std::string_view();
 }
 

@@ -29,7 +29,7 @@ struct PreparedStep {
 };
 /// `data` nothing: the arguments hold no templates and are taken as they are.
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
-/// What a step is about: the name of the first argument that its action requires.
+/// What a step is about: the name of the first argument that its action requires, patterns apart.
 std::string_view subject_of(const ActionInfo& action);
 /// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "remediation/actions/action.h"
+#include "remediation/actions/deletion/candidate.h"
+#include "remediation/actions/logs/logrotate_config.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chiron::remediation {
+
+/// What logs.rotate is asked for.
+struct LogsRequest {
+  enum class Writer {
+    leave,         ///< a log that is open for writing stays as it is
+    signal,        ///< it is renamed, and the unit's main process told to open it again
+    copytruncate,  ///< it is copied and then cut: what is written in between is lost
+  };
+  std::vector<std::string> globs;  ///< of the logs themselves; older parts are told by their names
+  std::uint64_t max_size = 0;
+  std::size_t keep = 0;
+  Duration delete_after{}, compress_after{};
+  Writer writer = Writer::leave;
+  std::string unit;
+  int signal = 0;
+};
+
+/// The work of one logs.rotate: old parts go first, then what is left of them is compressed, the smallest
+/// first, then large logs are rotated: on a nearly full disk each makes room for the next. Every step is one
+/// rename or unlink, so that a crash leaves each byte under some name, and the next run goes on from there.
+/// Used once, on one thread.
+class LogsWork {
+ public:
+  enum class Mode { change, only_look };
+  enum class Deed { removed, compressed, rotated, finished };
+  using OnDeed = std::function<void(Deed deed, const std::string& path, std::uint64_t bytes)>;
+  struct Left {
+    std::uint64_t logrotate = 0;  ///< owned by logrotate
+    std::uint64_t written = 0;    ///< large, but open for writing and nobody to tell
+    std::uint64_t failed = 0;
+  };
+
+  using MakeManager = std::function<std::unique_ptr<SystemdManager>(BusAddress)>;
+  LogsWork(ActionContext& context, Mode mode, const MakeManager& make_manager, OnDeed on_deed);
+  ~LogsWork();
+
+  Status perform(const LogsRequest& request);
+
+  const Kept& kept() const { return kept_; }
+  const Left& left() const { return left_; }
+  /// The first file that was left alone because something failed, and why.
+  const std::optional<Error>& first_error() const { return first_error_; }
+  const std::string& first_written() const { return first_written_; }
+
+ private:
+  struct Hunt;
+  struct Part {
+    const Hunt* hunt;
+    const Candidate* file;
+    bool compressed;
+  };
+  struct Log {
+    std::optional<Part> live;
+    std::vector<Part> parts;  // the newest first
+  };
+
+  Status gather();
+  void sort_in(const Hunt& hunt, const LogrotatePatterns& owned);
+  bool is_log(std::string_view path) const;
+  Status remove_old(Log& log);
+  Status compress(const Part& part);
+  Status finish_interrupted(const std::string& path, const Log& log);
+  Status rotate(const std::string& path, const Log& log);
+  Status rename_away(int directory, const Part& live, int opened, const std::string& path, bool written);
+  Status copy_and_cut(int directory, const Log& log, int opened);
+  Status let_go(const std::string& name, int old_part);
+  Status tell_writer();
+  void note_failure(const std::string& path, Error error);
+  Status stopped() const;
+
+  ActionContext& context_;
+  const Mode mode_;
+  const MakeManager& make_manager_;
+  const OnDeed on_deed_;
+  LogsRequest request_;
+  std::vector<PathGlob> globs_;
+  WalkBudget budget_;
+  std::vector<Hunt> hunts_;
+  std::map<std::string, Log> logs_;
+  Kept kept_;
+  Left left_;
+  std::optional<Error> first_error_;
+  std::string first_written_;
+};
+
+}  // namespace chiron::remediation

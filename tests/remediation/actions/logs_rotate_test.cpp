@@ -1,0 +1,463 @@
+#include "remediation/actions/logs_rotate.h"
+
+#include "remediation/actions/logs/gzip_copy.h"
+#include "remediation/actions/logs/rotated_name.h"
+#include "tests/support/action_fixture.h"
+#include "tests/support/fake_systemd.h"
+#include "tests/support/private_mounts.h"
+#include "tests/support/shifted_clock.h"
+#include "tests/support/temp_dir.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+namespace chiron::remediation {
+namespace {
+
+namespace fs = std::filesystem;
+using chiron::testing::ActionFixture;
+using chiron::testing::ArgumentBuilder;
+using chiron::testing::FakeSystemd;
+using chiron::testing::FakeSystemdState;
+using chiron::testing::ShiftedClock;
+using chiron::testing::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string unpack(const std::string& path) {
+  const gzFile file = ::gzopen(path.c_str(), "rb");
+  std::string text, piece(1 << 16, '\0');
+  int count = 0;
+  while (file != nullptr && (count = ::gzread(file, piece.data(), static_cast<unsigned>(piece.size()))) > 0)
+    text.append(piece, 0, static_cast<std::size_t>(count));
+  if (file != nullptr) ::gzclose(file);
+  return text;
+}
+
+/// A host in a temporary directory, thirty days after its files were made.
+struct LogsRotateTest : ::testing::Test {
+  LogsRotateTest() {
+    fixture.paths = HostPaths({.procfs = "/proc", .sysfs = "/sys", .rootfs = host.path().string()});
+  }
+  static ArgumentBuilder logs() {
+    return ArgumentBuilder()
+        .list("globs", {"/var/log/**/*.log"})
+        .text("max_size", "1KB")
+        .text("delete_after", "60d");
+  }
+  Status run(const ArgumentBuilder& arguments) {
+    LogsRotate action;
+    if (Status status = arguments.fill(action); !status) return status;
+    ActionContext context = fixture.context();
+    report = {};
+    return action.run(context, report);
+  }
+  std::vector<std::string> names(std::string_view directory = "var/log") const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(host / directory))
+      found.push_back(entry.path().filename());
+    std::ranges::sort(found);
+    return found;
+  }
+  void age(std::string_view path, int days) const {
+    const auto then = clock.wall().time_since_epoch() - std::chrono::hours(24 * days);
+    const timespec times[2] = {{std::chrono::duration_cast<std::chrono::seconds>(then).count(), 0},
+                               {std::chrono::duration_cast<std::chrono::seconds>(then).count(), 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, (host / path).c_str(), times, 0), 0);
+  }
+  bool exists(std::string_view path) const { return fs::exists(host / path); }
+  std::string fact(std::string_view key) const {
+    for (const auto& [name, value] : report.facts) {
+      if (name == key) return value;
+    }
+    return "";
+  }
+
+  TempDir host;
+  ShiftedClock clock{std::chrono::hours(24 * 30)};
+  ActionFixture fixture{clock};
+  Report report;
+};
+
+TEST(RotatedName, KnowsTheWaysOfRotating) {
+  const auto log = [](std::string_view name) {
+    const std::optional<RotatedName> rotated = parse_rotated_name(name);
+    return rotated ? rotated->log + (rotated->compressed ? " gz" : "") : "-";
+  };
+  EXPECT_EQ(log("x.log.1"), "x.log");
+  EXPECT_EQ(log("x.log.12.gz"), "x.log gz");
+  EXPECT_EQ(log("x.log.old"), "x.log");
+  EXPECT_EQ(log("x.log-20260131"), "x.log");
+  EXPECT_EQ(log("x.log-20260131.xz"), "x.log gz");
+  EXPECT_EQ(log("x.log-20260131-1769817600"), "x.log");
+  EXPECT_EQ(log("x-2026-01-31.log"), "x.log");
+  EXPECT_EQ(log("x_20260131.log.gz"), "x.log gz");
+  EXPECT_EQ(log(rotated_as("x.log", WallTime(std::chrono::seconds(1'769'817'600)))), "x.log");
+  EXPECT_EQ(rotated_as("x.log", WallTime(std::chrono::seconds(1'769'817'600))), "x.log-20260131T000000Z");
+  for (const char* name :
+       {"x.log", "x-1.log", "x-20261331.log", "x-202601310.log", "syslog", ".1", "x.2024", ".gz"})
+    EXPECT_EQ(log(name), "-") << name;
+}
+
+TEST_F(LogsRotateTest, RotatesLargeLogsAndGivesTheNewOneTheSameOwnerAndMode) {
+  const std::string large = host.write("var/log/app/a.log", std::string(2000, 'a'));
+  host.write("var/log/app/small.log", "small");
+  host.write("var/log/app/other.txt", std::string(2000, 'a'));
+  ASSERT_EQ(::chmod(large.c_str(), 0640), 0);
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(large.c_str(), 1, 4), 0);
+  }
+  const Status status = run(logs());
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  const std::string old = rotated_as("a.log", clock.wall()).substr(0, 14);
+  ASSERT_EQ(names("var/log/app").size(), 4U);
+  EXPECT_THAT(names("var/log/app")[1], HasSubstr(old));
+  EXPECT_EQ(read(host / ("var/log/app/" + names("var/log/app")[1])), std::string(2000, 'a'));
+  struct stat info {};
+  ASSERT_EQ(::stat(large.c_str(), &info), 0);
+  EXPECT_EQ(info.st_size, 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0640U);
+  if (::geteuid() == 0) {
+    EXPECT_EQ(info.st_uid, 1U);
+    EXPECT_EQ(info.st_gid, 4U);
+  }
+}
+
+TEST_F(LogsRotateTest, CompressesYesterdaysAndKeepsWhoseTheyAre) {
+  const std::string content = "line\n" + std::string(100'000, 'x');
+  const std::string old = host.write("var/log/a.log.1", content);
+  host.write("var/log/a.log.2", "of today");
+  ASSERT_EQ(::chmod(old.c_str(), 0604), 0);
+  age("var/log/a.log.1", 2);
+  age("var/log/a.log.2", 0);
+  struct stat before {
+  }, after{};
+  ASSERT_EQ(::stat(old.c_str(), &before), 0);
+  const Status status = run(logs());
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  EXPECT_THAT(names(), ElementsAre("a.log.1.gz", "a.log.2"));
+  EXPECT_EQ(unpack(host / "var/log/a.log.1.gz"), content);
+  ASSERT_EQ(::stat((host / "var/log/a.log.1.gz").c_str(), &after), 0);
+  EXPECT_EQ(after.st_mtim.tv_sec, before.st_mtim.tv_sec);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+  EXPECT_GT(report.freed_bytes, 90'000U);
+}
+
+TEST_F(LogsRotateTest, RemovesByAgeAndByNumber) {
+  for (int i = 1; i <= 5; ++i) {
+    host.write("var/log/a.log." + std::to_string(i) + ".gz", "x");
+    age("var/log/a.log." + std::to_string(i) + ".gz", i * 10);
+  }
+  host.write("var/log/a.log", "x");
+  age("var/log/a.log", 100);
+  ASSERT_TRUE(run(logs().text("keep", "4").text("compress_after", "100d")).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log", "a.log.1.gz", "a.log.2.gz", "a.log.3.gz", "a.log.4.gz"));
+  ASSERT_TRUE(run(ArgumentBuilder().list("globs", {"/var/log/*.log"}).text("delete_after", "25d")).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log", "a.log.1.gz", "a.log.2.gz"));
+  EXPECT_EQ(report.removed_objects, 2U);
+}
+
+TEST_F(LogsRotateTest, LeavesAloneWhatOthersLookAfter) {
+  host.write("etc/logrotate.d/app", "/var/log/app/*.log {\n weekly\n}\n");
+  host.write("etc/logrotate.d/damaged", "/var/log/damaged.log {\n");
+  fixture.deletion.protect = {"/var/log/secret"};
+  for (const char* path :
+       {"var/log/app/a.log", "var/log/app/a.log.1", "var/log/damaged.log", "var/log/secret/a.log",
+        "var/log/audit/audit.log", "var/log/audit/audit.log.1", "var/log/journal/x/a.log"})
+    host.write(path, std::string(2000, 'x'));
+  fs::create_symlink("app/a.log", host / "var/log/link.log");
+  ASSERT_TRUE(run(logs().text("delete_after", "0s")).ok());
+  EXPECT_THAT(names("var/log/app"), ElementsAre("a.log", "a.log.1"));
+  EXPECT_THAT(names("var/log/audit"), ElementsAre("audit.log", "audit.log.1"));
+  EXPECT_THAT(names("var/log/secret"), ElementsAre("a.log"));
+  EXPECT_THAT(names(), ElementsAre("app", "audit", "damaged.log", "journal", "link.log", "secret"));
+  EXPECT_EQ(fact("logrotate_owns"), "3");
+}
+
+TEST_F(LogsRotateTest, ALogThatIsWrittenStaysUnlessItsWriterCanBeTold) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const int writer = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_TRUE(run(logs()).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log"));
+  EXPECT_EQ(fact("open_for_writing"), "1");
+  EXPECT_THAT(report.summary, HasSubstr("/var/log/a.log first: set writer to signal or copytruncate"));
+  ::close(writer);
+  ASSERT_TRUE(run(logs()).ok());
+  EXPECT_EQ(names().size(), 2U);
+}
+
+TEST_F(LogsRotateTest, CopiesAndCutsUnderAWriterThatAppends) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const int writer = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const Status status = run(logs().text("writer", "copytruncate"));
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  ASSERT_EQ(::write(writer, "next\n", 5), 5);
+  ::close(writer);
+  ASSERT_EQ(names().size(), 2U);
+  EXPECT_EQ(read(path), "next\n");
+  EXPECT_EQ(unpack(host / ("var/log/" + names()[1])), std::string(2000, 'x'));
+}
+
+/// A daemon that appends to a log, and opens it anew on SIGUSR1; each time it has it open, it says so.
+class Daemon {
+ public:
+  explicit Daemon(const std::string& log) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      for (;;) {
+        const int fd = ::open(log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        int signal = 0;
+        if (::write(fd, "up\n", 3) != 3 || ::write(ends[1], "y", 1) != 1 || ::sigwait(&set, &signal) != 0)
+          ::_exit(1);
+        ::close(fd);
+      }
+    }
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    ready_ = ends[0];
+    ::close(ends[1]);
+    wait_until_open();
+  }
+  ~Daemon() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::close(ready_);
+  }
+  void wait_until_open() const {
+    char byte = 0;
+    if (::read(ready_, &byte, 1) != 1) std::abort();
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int ready_ = -1;
+};
+
+struct LogsRotateSignalTest : LogsRotateTest {
+  Status run_with_unit(pid_t pid) {
+    systemd->units["app.service"].id = "app.service";
+    systemd->units["app.service"].names = {"app.service"};
+    systemd->units["app.service"].main_pid = static_cast<std::uint32_t>(pid);
+    LogsRotate action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd); });
+    const auto arguments = logs().text("writer", "signal").text("unit", "app").text("signal", "USR1");
+    if (Status status = arguments.fill(action); !status) return status;
+    ActionContext context = fixture.context();
+    report = {};
+    return action.run(context, report);
+  }
+  std::shared_ptr<FakeSystemdState> systemd = std::make_shared<FakeSystemdState>();
+};
+
+TEST_F(LogsRotateSignalTest, RenamesAndTellsTheWriter) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const Daemon daemon(path);
+  const Status status = run_with_unit(daemon.pid());
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  daemon.wait_until_open();
+  ASSERT_EQ(names().size(), 2U);
+  EXPECT_EQ(read(path), "up\n");
+  EXPECT_EQ(read(host / ("var/log/" + names()[1])), std::string(2000, 'x') + "up\n");
+}
+
+// A kill after the rename: the log has its new name, no new one is there, and the writer goes on in the old
+// one.
+TEST_F(LogsRotateSignalTest, TellsAWriterThatAnEarlierRunDidNotTell) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const Daemon daemon(path);
+  fs::rename(path, host / ("var/log/" + rotated_as("a.log", clock.wall())));
+  const Status status = run_with_unit(daemon.pid());
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  daemon.wait_until_open();
+  EXPECT_EQ(read(path), "up\n");
+  EXPECT_EQ(names().size(), 2U);
+}
+
+TEST_F(LogsRotateSignalTest, SaysThatAWriterCouldNotBeTold) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const Daemon daemon(path);
+  systemd->failure = Error(ErrorCode::unavailable, "no bus");
+  const Status status = run_with_unit(daemon.pid());
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().to_string(), HasSubstr("a.log is rotated, its writer not told: no bus"));
+  ASSERT_EQ(names().size(), 2U) << "nothing is lost";
+}
+
+// As a crash between the copy and the cut leaves it; the writer has gone on.
+TEST_F(LogsRotateTest, GoesOnAfterACopyThatWasNotFollowedByTheCut) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const int writer = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const std::string copy = "var/log/" + rotated_as("a.log", clock.wall() - std::chrono::hours(1)) + ".gz";
+  {
+    host.write(copy, "");
+    const int in = ::open(path.c_str(), O_RDONLY | O_CLOEXEC),
+              out = ::open((host / copy).c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_TRUE(append_gzip(in, 0, 2000, out, [] { return false; }).ok());
+    ::close(in);
+    ::close(out);
+  }
+  ASSERT_EQ(::write(writer, "more\n", 5), 5);
+  const Status status = run(logs().text("writer", "copytruncate").text("compress_after", "100d"));
+  ::close(writer);
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  EXPECT_EQ(names().size(), 2U);
+  EXPECT_EQ(unpack(host / copy), std::string(2000, 'x') + "more\n");
+  EXPECT_EQ(read(path), "");
+}
+
+// Each state that a kill between two steps of a compression leaves, and the left-over of a third.
+TEST_F(LogsRotateTest, GoesOnAfterACompressionThatWasInterrupted) {
+  host.write("var/log/a.log.1", "content");
+  host.write("var/log/.a.log.1.gz.chiron-new", "half a co");
+  age("var/log/a.log.1", 3);
+  ASSERT_TRUE(run(logs()).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log.1.gz"));
+
+  host.write("var/log/a.log.1", "content");
+  age("var/log/a.log.1", 3);
+  ASSERT_TRUE(run(logs()).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log.1.gz"));
+  EXPECT_EQ(unpack(host / "var/log/a.log.1.gz"), "content");
+
+  host.write("var/log/a.log.1", "something else");
+  age("var/log/a.log.1", 3);
+  const Status status = run(logs());
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::failed_precondition);
+  EXPECT_THAT(status.error().to_string(), HasSubstr("a.log.1.gz is there and holds something else"));
+  EXPECT_THAT(names(), ElementsAre("a.log.1", "a.log.1.gz"));
+}
+
+/// All that stands in files under their own names, unpacked.
+std::vector<std::string> contents(const std::string& directory) {
+  std::vector<std::string> all;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string path = entry.path();
+    if (!path.ends_with(".chiron-new")) all.push_back(path.ends_with(".gz") ? unpack(path) : read(path));
+  }
+  return all;
+}
+
+// Killed at any moment, nothing is lost, and the next run ends what was begun.
+TEST_F(LogsRotateTest, SurvivesAKillAtAnyMoment) {
+  const auto blob = [](char kind) {
+    std::string text;
+    for (int i = 0; i < 40'000; ++i) text += std::to_string(i * 7919 % 104'729) + kind + "\n";
+    return text;
+  };
+  const std::string renamed = blob('r'), cut = blob('c'), packed = blob('p');
+  const auto in_a_child = [this](Duration kill_after) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::_exit(run(logs().text("writer", "copytruncate").text("compress_after", "1d")).ok() ? 0 : 1);
+    }
+    const BootTime limit = system_clock().boot() + kill_after;
+    int status = 0;
+    while (::waitpid(child, &status, WNOHANG) == 0) {
+      if (system_clock().boot() >= limit) ::kill(child, SIGKILL);
+    }
+    return status;
+  };
+  for (int i = 0; i < 25; ++i) {
+    fs::remove_all(host / "var");
+    host.write("var/log/r.log", renamed);
+    const std::string cut_path = host.write("var/log/c.log", cut);
+    host.write("var/log/p.log.1", packed);
+    age("var/log/p.log.1", 3);
+    age("var/log/r.log", 0);
+    age("var/log/c.log", 0);
+    const int writer = ::open(cut_path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    in_a_child(std::chrono::milliseconds(2) * i);
+    const std::vector<std::string> after = contents(host / "var/log");
+    for (const std::string& text : {renamed, cut, packed})
+      EXPECT_GE(std::ranges::count(after, text), 1) << "killed after " << 2 * i << " ms";
+    ASSERT_EQ(in_a_child(std::chrono::minutes(2)), 0) << "killed after " << 2 * i << " ms";
+    ::close(writer);
+    std::vector<std::string> ended = contents(host / "var/log");
+    std::erase(ended, "");
+    EXPECT_EQ(ended.size(), 3U) << "each once";
+    for (const std::string& text : {renamed, cut, packed}) EXPECT_EQ(std::ranges::count(ended, text), 1);
+    EXPECT_TRUE(exists("var/log/p.log.1.gz"));
+    EXPECT_EQ(fs::file_size(host / "var/log/c.log"), 0U);
+  }
+}
+
+TEST_F(LogsRotateTest, OnANearlyFullDiskTheSmallMakeRoomAndWhatDoesNotFitStaysWhole) {
+  if (!chiron::testing::is_root()) GTEST_SKIP() << "mounts a small file system";
+  fs::create_directories(host / "var/log");
+  chiron::testing::in_private_mounts([this] {
+    ASSERT_EQ(::mount("none", (host / "var/log").c_str(), "tmpfs", 0, "size=6m"), 0);
+    std::string noise(2 << 20, '\0');
+    std::uint32_t state = 1;
+    for (char& c : noise) c = static_cast<char>((state = state * 1'664'525U + 1'013'904'223U) >> 24U);
+    host.write("var/log/small.log.1", std::string(1 << 20, 'x'));
+    host.write("var/log/noise.log.1", noise);
+    host.write("var/log/filler", std::string(3 << 19, 'x'));
+    age("var/log/small.log.1", 3);
+    age("var/log/noise.log.1", 3);
+    const Status status = run(logs());
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code(), ErrorCode::exhausted);
+    EXPECT_THAT(status.error().to_string(), HasSubstr("/var/log/noise.log.1: too little space"));
+    EXPECT_THAT(names(), ElementsAre("filler", "noise.log.1", "small.log.1.gz"));
+    EXPECT_EQ(read(host / "var/log/noise.log.1"), noise);
+  });
+}
+
+TEST_F(LogsRotateTest, PlanChangesNothing) {
+  host.write("var/log/a.log", std::string(2000, 'x'));
+  host.write("var/log/a.log.1", std::string(5000, 'x'));
+  age("var/log/a.log.1", 3);
+  LogsRotate action;
+  ASSERT_TRUE(logs().fill(action).ok());
+  ActionContext context = fixture.context();
+  const Result<Plan> plan = action.plan(context);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->summary, "remove 0, compress 1, rotate 1");
+  ASSERT_EQ(plan->items.size(), 2U);
+  EXPECT_EQ(plan->items[0].what, "/var/log/a.log.1");
+  EXPECT_EQ(plan->items[0].note, "compress");
+  EXPECT_THAT(names(), ElementsAre("a.log", "a.log.1"));
+}
+
+TEST_F(LogsRotateTest, BadArgumentsAreRefused) {
+  const auto refused = [&](const ArgumentBuilder& arguments, std::string_view message) {
+    const Status status = run(arguments);
+    ASSERT_FALSE(status.ok()) << message;
+    EXPECT_THAT(status.error().to_string(), HasSubstr(message));
+  };
+  refused(ArgumentBuilder(), "globs");
+  refused(ArgumentBuilder().list("globs", {"/etc/*.log"}), "below none of deletion.roots");
+  refused(ArgumentBuilder().list("globs", {"/var/log/**"}), "must end in the name of logs");
+  refused(logs().text("max_size", "large"), "max_size");
+  refused(logs().text("keep", "-1"), "keep");
+  refused(logs().text("writer", "kill"), "not one of leave, signal, copytruncate");
+  refused(logs().text("writer", "signal"), "needs the argument unit");
+  refused(logs().text("unit", "nginx"), "writer is not signal");
+}
+
+}  // namespace
+}  // namespace chiron::remediation
