@@ -12,6 +12,8 @@
 #include "agent/state_saver.h"
 #include "agent/version.h"
 #include "agent/views.h"
+#include "alerting/alertmanager_client.h"
+#include "alerting/due_alerts.h"
 #include "exporter/base/systemd.h"
 #include "exporter/base/thread_annotations.h"
 #include "exporter/collectors/collector.h"
@@ -68,6 +70,9 @@ struct AgentParts {
   std::unique_ptr<DeferredLedger> ledger;
   std::unique_ptr<Sampler> sampler;
   std::unique_ptr<rules::Engine> rules;
+  std::unique_ptr<alerting::AlertmanagerClient> alertmanagers;
+  std::unique_ptr<alerting::DueAlerts> due_alerts;  // loop thread only
+  std::atomic<bool> tell_again{false};              // a reload may have brought new Alertmanagers
   std::unique_ptr<remediation::Remediator> remediator;
   std::unique_ptr<RuleMetrics> rule_metrics;
   std::unique_ptr<StateSaver> saver;
@@ -170,6 +175,11 @@ Status AgentParts::make_rules() {
       log.warning("alert progress not restored", {{"error", restored.error().to_string()}});
     }
   }
+  alertmanagers = std::make_unique<alerting::AlertmanagerClient>(metrics, log);
+  due_alerts = std::make_unique<alerting::DueAlerts>(alerting::DueAlerts::Options{
+      .interval = own ? config.settings.duration("evaluation.interval") : sampling,
+      .external_labels = config.external_labels,
+      .base_url = "http://" + std::string(target.get("instance"))});
   rule_metrics = std::make_unique<RuleMetrics>(metrics, log);
   saver = std::make_unique<StateSaver>(
       [this](const std::string& text) { return ledger->put(kAlertStateKey, text); }, log);
@@ -224,6 +234,8 @@ void AgentParts::apply(const Config& fresh, Policies policies) {
   remediator->set_limits(limits_of(fresh));
   rule_metrics->announce(policies.groups);
   rules->load(std::move(policies.groups));
+  alertmanagers->configure(fresh.alertmanagers);
+  tell_again = true;
   remediator->load(std::move(policies.remedies));
   reload_successful->set(1);
   reload_time->set(static_cast<double>(to_ms(clock.wall())) / 1000);
@@ -291,6 +303,8 @@ void AgentParts::after_pass(PassTime pass) {
   for (rules::Alert& alert : alerts) {
     if (alert.state == rules::AlertState::firing) firing.push_back(std::move(alert));
   }
+  if (tell_again.exchange(false)) due_alerts->tell_all_again();
+  alertmanagers->send(due_alerts->next(firing, changes, from_ms(pass.t), pass.boot));
   remediator->frame_done(pass.boot);
   remediator->consider(firing);
   for (const rules::AlertChange& change : changes) {
@@ -380,6 +394,7 @@ void Agent::stop(Duration wait) {
   parts_->server->stop();
   parts_->loop->stop();
   parts_->remediator->stop(std::max(Duration::zero(), deadline - parts_->clock.boot()));
+  parts_->alertmanagers->stop(std::max(Duration::zero(), deadline - parts_->clock.boot()) / 2);
   parts_->saver->save(parts_->rules->save_state());
   parts_->saver.reset();
 }

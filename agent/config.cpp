@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/alertmanagers.h"
 #include "agent/findings.h"
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
@@ -269,7 +270,7 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_files(root, "remedy_files", config.remedy_files);
   read_host_budget(settings.reader_of("remediation"), config);
   read_external_labels(settings.reader_of("identity"), config);
-  root.not_supported({"alertmanagers"});
+  config.alertmanagers = read_alertmanagers(root);
   settings.read_all();
   root.finish();
 }

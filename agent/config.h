@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/settings.h"
+#include "alerting/alertmanager_peer.h"
 #include "exporter/base/diagnostics.h"
 #include "exporter/base/event_log.h"
 #include "exporter/base/host_paths.h"
@@ -45,6 +46,7 @@ struct Config {
   std::map<std::string, RemedyOverride> remedies;
   remediation::DeletionPolicy deletion;
   remediation::HostBudget host_budget;
+  std::vector<alerting::AlertmanagerSpec> alertmanagers;
 
   HostPaths paths() const;
   LogOptions log_options() const;

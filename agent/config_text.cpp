@@ -35,6 +35,16 @@ constexpr std::string_view kStructured = R"(
 #deletion:
 #  roots: [/var/cache/apt/archives, /var/log, /var/tmp, /tmp]
 #  protect: ['/var/log/audit/**']
+
+# Alertmanagers that are told of this host's alerts, as Prometheus tells them. Secrets stand in files of their own.
+#alertmanagers:
+#  - {url: 'http://127.0.0.1:9093'}
+#  - scheme: https
+#    static_configs: [{targets: ['alerts-1.example:9093', 'alerts-2.example:9093']}]
+#    path_prefix: /alertmanager
+#    timeout: 10s
+#    basic_auth: {username: chiron, password_file: /etc/chiron/alertmanager-password}
+#    tls_config: {ca_file: /etc/chiron/ca.pem}
 )";
 
 constexpr std::string_view kHostBudget =
@@ -134,6 +144,9 @@ std::vector<ShownSetting> shown_settings(const Config& config) {
   summary("remedies", counted(config.remedies.size(), "remedy") + " tuned");
   list("deletion.roots", config.deletion.roots);
   list("deletion.protect", config.deletion.protect);
+  std::vector<std::string> urls;
+  for (const alerting::AlertmanagerSpec& one : config.alertmanagers) urls.push_back(one.url);
+  list("alertmanagers", std::move(urls));
   return all;
 }
 

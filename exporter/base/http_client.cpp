@@ -198,7 +198,16 @@ Result<HttpResponse> exchange_tls(Loop& loop, asio::ip::tcp::socket& socket, con
                                   const beast::http::request<beast::http::string_body>& message) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
-  context.set_default_verify_paths();
+  error_code unreadable;
+  if (request.ca_file.empty()) {
+    context.set_default_verify_paths(unreadable);
+  } else {
+    context.load_verify_file(request.ca_file, unreadable);
+  }
+  if (unreadable && request.verify_tls) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("TLS authorities {}: {}", request.ca_file, unreadable.message()));
+  }
   TlsStream stream(socket, context);
   stream.set_verify_mode(request.verify_tls ? asio::ssl::verify_peer : asio::ssl::verify_none);
   if (request.verify_tls) stream.set_verify_callback(asio::ssl::host_name_verification(url.host));

@@ -21,6 +21,7 @@ struct HttpRequest {
   Duration timeout = std::chrono::seconds(5);  ///< for all of it: resolve, connect, TLS, write, read
   std::size_t body_limit = 8 << 20;            ///< a longer body is ErrorCode::exhausted
   bool verify_tls = true;
+  std::string ca_file = {};  ///< authorities in PEM, instead of the system's; "": the system's
   int max_redirects = 0;  ///< followed only for GET and HEAD
 };
 

@@ -75,12 +75,12 @@ TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
       "  - {name: web, http: 'http://x', tcp: 'y:1'}\n"
       "deletion: {roots: [/]}\n"
       "remedies: {rescue-disk: {mode: approval}}\n"
-      "alertmanagers: []\n"
+      "alertmanagers: [{url: 'http://user:secret@x:9093'}]\n"
       "frobnicate: 1\n");
   EXPECT_EQ(sink_.errors(), 10u) << findings();
   const std::string all = findings();
   for (const char* place :
-       {":1:12:", ":2:24:", ":3:14:", ":4:14:", ":5:", ":7:5:", ":8:", ":9:32:", ":10:1:", ":11:1:"}) {
+       {":1:12:", ":2:24:", ":3:14:", ":4:14:", ":5:", ":7:5:", ":8:", ":9:32:", ":10:17:", ":11:1:"}) {
     EXPECT_THAT(all, ::testing::HasSubstr(place));
   }
   EXPECT_THAT(all, ::testing::HasSubstr("interval"));
