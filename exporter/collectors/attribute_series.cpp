@@ -19,6 +19,8 @@ std::string_view label_text(std::string_view text) { return trim(text.substr(0, 
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
+double in_unit(double value, double unit) { return unit < 0 ? value / -unit : value * unit; }
+
 /// The driver has no value, now or ever, or this user may not have it.
 bool has_no_value(ErrorCode code) {
   return code == ErrorCode::not_found || code == ErrorCode::permission_denied ||
@@ -33,6 +35,7 @@ std::optional<double> parse_attribute(std::string_view text) {
     const std::optional<std::uint64_t> hex = parse_int<std::uint64_t>(text.substr(2), 16);
     return hex ? std::optional(static_cast<double>(*hex)) : std::nullopt;
   }
+  if (text.ends_with(')')) text = text.substr(0, text.find(" ("));
   if (const std::optional<std::int64_t> value = parse_int<std::int64_t>(text))
     return static_cast<double>(*value);
   const std::optional<std::uint64_t> large = parse_int<std::uint64_t>(text);
@@ -61,6 +64,7 @@ Result<std::string_view> AttributeFile::read() {
 
 void AttributeSeries::clear() {
   numbers_.clear();
+  fields_.clear();
   infos_.clear();
   states_.clear();
   constants_.clear();
@@ -74,8 +78,10 @@ void AttributeSeries::add_number(const std::string& directory, const NumberAttri
   path += number.file;
   if (!exists(path)) return;
   const FamilyId family = catalogue_.declare(number.family, number.help, number.type);
-  numbers_.push_back(
-      {AttributeFile(std::move(path), keep_one()), number.unit, {family, std::move(labels), {}}});
+  numbers_.push_back({AttributeFile(std::move(path), keep_one()),
+                      number.unit,
+                      number.not_negative,
+                      {family, std::move(labels), {}}});
 }
 
 void AttributeSeries::add_info(FamilyId family, const std::string& directory,
@@ -84,9 +90,21 @@ void AttributeSeries::add_info(FamilyId family, const std::string& directory,
   for (const TextAttribute& text : texts) {
     std::string path = directory + '/';
     path += text.file;
-    if (exists(path)) info.texts.push_back({AttributeFile(std::move(path), keep_one()), text.label, {}});
+    if (exists(path))
+      info.texts.push_back({AttributeFile(std::move(path), keep_one()), text.label, text.meaning, {}});
   }
   infos_.push_back(std::move(info));
+}
+
+void AttributeSeries::add_fields(const std::string& path, std::span<const FieldAttribute> fields,
+                                 const Labels& labels) {
+  if (!exists(path)) return;
+  Fields added{AttributeFile(path, keep_one()), fields, {}};
+  for (const FieldAttribute& field : fields) {
+    const NumberAttribute& number = field.number;
+    added.handles.push_back({catalogue_.declare(number.family, number.help, number.type), labels, {}});
+  }
+  fields_.push_back(std::move(added));
 }
 
 void AttributeSeries::add_states(FamilyId family, const std::string& path, std::string_view label,
@@ -94,7 +112,7 @@ void AttributeSeries::add_states(FamilyId family, const std::string& path, std::
   States added{AttributeFile(path, keep_one()), {states.begin(), states.end()}, {}};
   for (const std::string& state : states) {
     Labels with_state = labels;
-    with_state.set(label, state);
+    if (!label.empty()) with_state.set(label, state);
     added.handles.push_back({family, std::move(with_state), {}});
   }
   states_.push_back(std::move(added));
@@ -108,6 +126,7 @@ void AttributeSeries::add_constant(FamilyId family, const Labels& labels, double
 void AttributeSeries::collect(Frame& frame, Problems& problems) {
   lost_ = false;
   for (Number& number : numbers_) collect_number(number, frame, problems);
+  for (Fields& fields : fields_) collect_fields(fields, frame, problems);
   for (Info& info : infos_) collect_info(info, frame, problems);
   for (States& states : states_) collect_states(states, frame, problems);
   for (std::size_t i = 0; i < constants_.size(); ++i) add(constants_[i], constant_values_[i], frame);
@@ -130,18 +149,45 @@ void AttributeSeries::collect_number(Number& number, Frame& frame, Problems& pro
   const std::optional<double> value = text ? parse_attribute(*text) : std::nullopt;
   if (text && !value && unreadable_ == Unreadable::problem)
     problems.corrupt(number.file.path(), 1, "expected a number", *text);
-  if (!value) {
+  if (!value || (number.not_negative && *value < 0)) {
     number.handle.id.reset();
     return;
   }
-  add(number.handle, number.unit < 0 ? *value / -number.unit : *value * number.unit, frame);
+  add(number.handle, in_unit(*value, number.unit), frame);
+}
+
+void AttributeSeries::collect_fields(Fields& fields, Frame& frame, Problems& problems) {
+  const std::size_t before = frame.entries().size();
+  if (const std::optional<std::string_view> text = read(fields.file, fields.seen, problems)) {
+    std::string_view rest = *text;
+    std::string_view line;
+    while (next_line(rest, line)) collect_line(fields, line, frame, problems);
+  }
+  if (frame.entries().size() - before == fields.handles.size()) return;
+  for (Handle& handle : fields.handles) handle.id.reset();
+}
+
+void AttributeSeries::collect_line(Fields& fields, std::string_view line, Frame& frame, Problems& problems) {
+  const std::string_view whole = line;
+  std::string_view key, word;
+  if (!next_word(line, key)) return;
+  std::size_t row = 0;
+  while (row < fields.table.size() && fields.table[row].key != key) ++row;
+  for (std::size_t taken = 0; row < fields.table.size() && fields.table[row].key == key; ++row) {
+    bool found = true;
+    for (; found && taken <= fields.table[row].word; ++taken) found = next_word(line, word);
+    const auto value = found ? parse_int<std::uint64_t>(word) : std::nullopt;
+    if (!value) return problems.corrupt(fields.file.path(), 0, "expected a name and numbers", whole);
+    add(fields.handles[row], in_unit(static_cast<double>(*value), fields.table[row].number.unit), frame);
+  }
 }
 
 void AttributeSeries::collect_info(Info& info, Frame& frame, Problems& problems) {
   bool same = info.handle.id.has_value();
   for (Text& text : info.texts) {
     const std::optional<std::string_view> read_text = read(text.file, text.seen, problems);
-    const std::string_view now = read_text ? label_text(*read_text) : std::string_view();
+    std::string_view now = read_text ? label_text(*read_text) : std::string_view();
+    if (text.meaning != nullptr) now = text.meaning(now);
     if (now == text.last) continue;
     text.last = now;
     same = false;

@@ -27,8 +27,12 @@ class FakeProc {
   FakeProc() {
     std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
-    for (const char* directory : {"net/stat", "pressure", "sys/fs", "1", "sys/class/thermal/thermal_zone0",
-                                  "sys/class/power_supply/BAT0", "sys/devices/system/cpu/cpu0/cpufreq"})
+    for (const char* directory :
+         {"net/stat", "pressure", "sys/fs", "1", "sys/class/thermal/thermal_zone0",
+          "sys/class/power_supply/BAT0", "sys/devices/system/cpu/cpu0/cpufreq", "sys/class/hwmon/hwmon0",
+          "sys/class/net/eth0", "sys/fs/xfs/sda/stats", "sys/class/powercap/intel-rapl:0",
+          "sys/class/net/bond0/bonding", "sys/class/dmi/id", "sys/devices/system/edac/mc/mc0/csrow0",
+          "sys/fs/btrfs/a-b/devices/sda"})
       std::filesystem::create_directories(root_ / directory);
   }
   ~FakeProc() {
@@ -131,6 +135,16 @@ constexpr KernelText kKernelTexts[] = {
     {'b', "powersupplyclass", "sys/class/power_supply/BAT0/status"},
     {'g', "cpufreq", "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"},
     {'o', "cpufreq", "sys/devices/system/cpu/offline"},
+    {'h', "hwmon", "sys/class/hwmon/hwmon0/temp1_input"},
+    {'H', "hwmon", "sys/class/hwmon/hwmon0/name"},
+    {'e', "netclass", "sys/class/net/eth0/flags"},
+    {'x', "xfs", "sys/fs/xfs/sda/stats/stats"},
+    {'r', "rapl", "sys/class/powercap/intel-rapl:0/name"},
+    {'B', "bonding", "sys/class/net/bonding_masters"},
+    {'D', "dmi", "sys/class/dmi/id/product_name"},
+    {'E', "edac", "sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count"},
+    {'F', "btrfs", "sys/fs/btrfs/a-b/commit_stats"},
+    {'M', "mdadm", "mdstat"},
 };
 
 }  // namespace

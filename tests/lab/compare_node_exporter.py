@@ -6,6 +6,11 @@ and untyped values must agree within 1 %. Counters are read at slightly differen
 
     compare_node_exporter.py --chiron http://127.0.0.1:10071/metrics
 
+With --tree both read a captured host instead, for hardware that this one lacks; Chiron is started so:
+
+    chiron run --path.procfs TREE/proc --path.sysfs TREE/sys ...
+    compare_node_exporter.py --tree tests/fixtures/bare_metal --chiron http://127.0.0.1:10071/metrics
+
 Exit status 0: no difference but the known ones.
 """
 import argparse
@@ -20,6 +25,9 @@ import urllib.request
 COLLECTORS = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netdev",
               "netstat", "os", "pressure", "processes", "schedstat", "sockstat", "softnet", "stat", "tcpstat", "textfile",
               "time", "timex", "udp_queues", "uname", "vmstat"]
+# Those that sysfs and a few files of procfs are enough for; Debian's node_exporter has no watchdog collector yet.
+HARDWARE = ["bonding", "btrfs", "cpufreq", "dmi", "edac", "hwmon", "mdadm", "netclass", "nvme", "powersupplyclass", "rapl",
+            "selinux", "thermal_zone", "xfs"]
 # Defaults of a current node_exporter; the Debian package changes some, and 1.5 is older than others.
 FLAGS = [
     r"--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$",
@@ -30,6 +38,7 @@ FLAGS = [
     "|tracefs)$",
     "--collector.netdev.device-exclude=^$",
     "--no-collector.netdev.netlink",
+    "--collector.netclass.ignored-devices=^$",
     r"--collector.netstat.fields=^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)"
     r"|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)"
     r"|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
@@ -43,7 +52,7 @@ NOT_COMPARED = re.compile(r"^node_(exporter_build_info|scrape_collector_.*|textf
 MOVING = re.compile(r"^(process_.*|node_(procs_.*|load\d+|disk_io_now|time_seconds|processes_(threads_)?state"
                     r"|processes_pids|tcp_connection_states|sockstat_TCP_tw))$")
 # Labels that node_exporter got after 1.5.
-NEWER_LABELS = {"node_disk_info": {"rotational"}}
+NEWER_LABELS = {"node_disk_info": {"rotational"}, "node_network_info": {"adminstate"}, "node_nvme_info": {"cntlid"}}
 
 SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
@@ -83,14 +92,20 @@ def read(place):
 
 
 class NodeExporter:
-    def __init__(self, binary):
+    def __init__(self, binary, tree):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/metrics"
+        if tree:
+            # SELinux is asked for on this host whatever the roots.
+            names = [name for name in HARDWARE if name != "selinux"]
+            flags = [f"--path.procfs={tree}/proc", f"--path.sysfs={tree}/sys", "--collector.netclass.ignored-devices=^$"]
+        else:
+            names, flags = sorted(COLLECTORS + HARDWARE), FLAGS
         self.process = subprocess.Popen(
-            [binary, f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults", *FLAGS,
-             *[f"--collector.{name}" for name in COLLECTORS]], stderr=subprocess.DEVNULL)
+            [binary, f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults", *flags,
+             *[f"--collector.{name}" for name in names]], stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         for _ in range(100):
@@ -137,10 +152,11 @@ def compare(theirs, ours):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chiron", required=True, help="URL of the page, a file that holds it, or exec:COMMAND")
+    parser.add_argument("--tree", help="a captured host, with proc/ and sys/, that Chiron reads too")
     parser.add_argument("--node-exporter", default="prometheus-node-exporter")
     parser.add_argument("--attempts", type=int, default=5, help="a gauge may move between the two scrapes")
     arguments = parser.parse_args()
-    with NodeExporter(arguments.node_exporter) as peer:
+    with NodeExporter(arguments.node_exporter, arguments.tree) as peer:
         differences = None
         for _ in range(arguments.attempts):
             time.sleep(1.1)  # Chiron's page may be a second old
