@@ -1,6 +1,10 @@
 #include "exporter/collectors/container_engine.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace chiron {
 namespace {
@@ -17,6 +21,28 @@ ErrorCode code_of(int status) {
 }
 
 }  // namespace
+
+std::vector<std::string> find_engine_sockets(const HostPaths& paths, std::vector<std::string> given) {
+  if (given.empty()) {
+    given = {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"};
+    if (const char* user = std::getenv("XDG_RUNTIME_DIR"); user != nullptr && *user == '/') {
+      given.push_back(std::string(user) + "/podman/podman.sock");
+    }
+  }
+  std::vector<std::string> sockets;
+  std::vector<std::pair<dev_t, ino_t>> seen;
+  for (const std::string& each : given) {
+    std::string path = paths.root(each);
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) continue;
+    // /var/run is a link to /run on most hosts.
+    const std::pair identity(facts.st_dev, facts.st_ino);
+    if (std::ranges::find(seen, identity) != seen.end()) continue;
+    seen.push_back(identity);
+    sockets.push_back(std::move(path));
+  }
+  return sockets;
+}
 
 Error ContainerEngine::failure(Error error) const {
   return std::move(error).wrap("container engine " + socket_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/host_paths.h"
 #include "exporter/base/http_stream.h"
 #include "exporter/collectors/container_answers.h"
 
@@ -7,6 +8,10 @@
 #include <vector>
 
 namespace chiron {
+
+/// The engines' sockets that are there, each once: of those that are given, or of the usual places of Docker
+/// and Podman. As this process reaches them.
+std::vector<std::string> find_engine_sockets(const HostPaths& paths, std::vector<std::string> given);
 
 /// The Docker Engine API 1.41 over a Unix socket, which Podman answers too. Every call is bounded by its
 /// wait and given up at once when that is cancelled. Errors begin with "container engine SOCKET: " and keep

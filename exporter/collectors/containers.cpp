@@ -1,16 +1,15 @@
 #include "exporter/collectors/containers.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/collectors/container_engine.h"
 #include "exporter/collectors/container_process.h"
 #include "exporter/collectors/container_series.h"
 #include "exporter/collectors/problems.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <unordered_map>
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 namespace chiron {
 namespace {
@@ -19,12 +18,6 @@ namespace {
 constexpr Duration kStandsFor = std::chrono::seconds(10);
 /// Limits change by a person's hand, of which the engine tells when it went through the engine.
 constexpr Duration kLimitsInterval = std::chrono::minutes(1);
-
-std::optional<std::pair<dev_t, ino_t>> socket_identity(const std::string& path) {
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return std::nullopt;
-  return std::pair(facts.st_dev, facts.st_ino);
-}
 
 /// Half of the descriptors that this process may have.
 std::size_t descriptors_to_keep() {
@@ -121,7 +114,9 @@ class ContainersCollector final : public Collector {
   Status collect(Frame& frame) override {
     const BootTime deadline = system_clock().boot() + context_.deadline;
     find_engines();
-    if (engines_.empty()) return Error(ErrorCode::no_data, "no container engine: " + absent_);
+    if (engines_.empty()) {
+      return Error(ErrorCode::no_data, "no container engine: none of its sockets is there");
+    }
     for (const auto& engine : engines_) engine->watch.look({});
     Problems problems;
     std::size_t count = 0;
@@ -132,29 +127,9 @@ class ContainersCollector final : public Collector {
   }
 
  private:
-  std::vector<std::string> candidates() const {
-    std::vector<std::string> paths = context_.options.list("socket");
-    if (!paths.empty()) return paths;
-    paths = {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"};
-    if (const char* user = std::getenv("XDG_RUNTIME_DIR"); user != nullptr && *user == '/') {
-      paths.push_back(std::string(user) + "/podman/podman.sock");
-    }
-    return paths;
-  }
-
   /// An engine that was seen stays: when its socket goes, that is worth knowing.
   void find_engines() {
-    std::vector<std::pair<dev_t, ino_t>> seen;
-    for (const std::string& candidate : candidates()) {
-      const std::string path = context_.paths.root(candidate);
-      const auto identity = socket_identity(path);
-      if (!identity) {
-        if (absent_.empty()) absent_ = path + " is no socket";
-        continue;
-      }
-      // /var/run is a link to /run on most hosts.
-      if (std::ranges::find(seen, *identity) != seen.end()) continue;
-      seen.push_back(*identity);
+    for (const std::string& path : find_engine_sockets(context_.paths, context_.options.list("socket"))) {
       const bool known =
           std::ranges::any_of(engines_, [&](const auto& each) { return each->socket == path; });
       if (!known) engines_.push_back(std::make_unique<Engine>(path, options_));
@@ -297,7 +272,6 @@ class ContainersCollector final : public Collector {
   BlockDeviceNames devices_;
   const std::size_t descriptors_;
   bool keep_open_ = true;
-  std::string absent_;
   std::vector<std::unique_ptr<Engine>> engines_;
 };
 

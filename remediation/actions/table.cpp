@@ -1,6 +1,7 @@
 #include "remediation/actions/action.h"
 #include "remediation/actions/cache_prune.h"
 #include "remediation/actions/command_run.h"
+#include "remediation/actions/container.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
 #include "remediation/actions/logs_rotate.h"
@@ -24,6 +25,13 @@ const ActionInfo kActions[] = {
     {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
      make<CachePrune>, true},
     {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
+    {"container.kill", "send a signal to a container and see what it did", seconds(30), make<ContainerKill>},
+    {"container.restart", "restart a container and see that it is up and healthy", seconds(90),
+     make<ContainerRestart>},
+    {"container.rolling_restart", "restart containers one by one while each comes back healthy", minutes(10),
+     make<ContainerRollingRestart>, true},
+    {"container.start", "start a container that crashed", seconds(90), make<ContainerStart>},
+    {"container.stop", "stop a container", seconds(30), make<ContainerStop>},
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},

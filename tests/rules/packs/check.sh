@@ -15,7 +15,7 @@ route() {
   amtool config routes test --config.file="$root/alerting/alertmanager.yml" --verify.receivers="$receiver" "$@" ||
     { echo "$* does not go to $receiver"; exit 1; }
 }
-for alert in HostCpuBusy HostDiskFull HostInodesFull ServiceDown ProbeDown RedisDown RedisMemoryHigh ChironDown \
+for alert in ContainerEngineDown HostCpuBusy HostDiskFull HostInodesFull ServiceDown ProbeDown RedisDown RedisMemoryHigh ChironDown \
   ChironRemedyExhausted ChironLedgerFailing; do
   route page alertname=$alert severity=critical
 done

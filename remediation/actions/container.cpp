@@ -1,0 +1,202 @@
+#include "remediation/actions/container.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace chiron::remediation {
+namespace {
+
+using Verdict = ContainerJudgement::Verdict;
+
+constexpr Duration kLongestGrace = std::chrono::minutes(10);
+
+std::string_view past_of(ContainerVerb verb) {
+  switch (verb) {
+    case ContainerVerb::start:
+      return "started";
+    case ContainerVerb::stop:
+      return "stopped";
+    case ContainerVerb::restart:
+      return "restarted";
+    case ContainerVerb::kill:
+      return "killed";
+  }
+  return "";
+}
+
+void declare_socket(Arguments& arguments, std::string* socket) {
+  arguments.add("socket", socket, Need::optional,
+                "Unix socket of the engine; by default Docker's or Podman's, whichever has the container");
+}
+
+void declare_grace(Arguments& arguments, Duration* grace) {
+  arguments.add("grace", grace, Need::optional, "time between the stop signal and SIGKILL");
+}
+
+Status check_common(const std::string& socket, Duration grace) {
+  if (!socket.empty() && !socket.starts_with('/')) {
+    return Error(ErrorCode::invalid_argument, "socket: not an absolute path");
+  }
+  if (grace < Duration::zero() || grace > kLongestGrace) {
+    return Error(ErrorCode::invalid_argument, "grace: from 0s to 10m");
+  }
+  return {};
+}
+
+PlanItem item_of(const ContainerDetail& container) {
+  return {.what = "container " + container.name, .note = describe(container)};
+}
+
+}  // namespace
+
+void ContainerAction::declare(Arguments& arguments) {
+  arguments.add("container", &container_, Need::required, "name or id of the container");
+  declare_socket(arguments, &socket_);
+  if (verb_ == ContainerVerb::kill) {
+    arguments.add("signal", &signal_, Need::optional, "the signal to send",
+                  {"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGHUP", "SIGUSR1", "SIGUSR2"});
+  } else if (verb_ != ContainerVerb::start) {
+    declare_grace(arguments, &grace_);
+  }
+}
+
+Status ContainerAction::validate() const {
+  if (Status good = check_container_name(container_); !good) return good;
+  return check_common(socket_, grace_);
+}
+
+Result<Plan> ContainerAction::plan(ActionContext& context) {
+  const Result<std::string> socket = find_engine_of(context, socket_, container_);
+  if (!socket) return socket.error();
+  const Result<ContainerDetail> container = ContainerWork(context, *socket).find(container_);
+  if (!container) return container.error();
+  const ContainerJudgement judgement = judge(verb_, *container, context.manual);
+  Plan plan;
+  plan.objects = judgement.verdict == Verdict::act ? 1 : 0;
+  plan.items.push_back(item_of(*container));
+  plan.items.back().objects = plan.objects;
+  const std::string what = judgement.verdict == Verdict::act ? fmt::format("{} container", to_string(verb_))
+                           : judgement.verdict == Verdict::nothing_to_do ? "nothing to do for container"
+                                                                         : "leave alone container";
+  plan.summary = fmt::format("{} {}: it {}", what, container->name, judgement.reason);
+  return plan;
+}
+
+Status ContainerAction::run(ActionContext& context, Report& report) {
+  const Result<std::string> socket = find_engine_of(context, socket_, container_);
+  if (!socket) return socket.error();
+  const ContainerWork work(context, *socket);
+  const Result<ContainerDetail> container = work.find(container_);
+  if (!container) return container.error();
+  const ContainerJudgement judgement = judge(verb_, *container, context.manual);
+  if (judgement.verdict == Verdict::nothing_to_do) {
+    report.summary = fmt::format("nothing to do for container {}: it {}", container->name, judgement.reason);
+    return {};
+  }
+  if (judgement.verdict == Verdict::leave_alone) {
+    return Error(ErrorCode::failed_precondition,
+                 fmt::format("container {} is left alone: it {}", container->name, judgement.reason));
+  }
+  Status done =
+      work.act({.verb = verb_, .name = container_, .grace = grace_, .signal = signal_}, *container, report);
+  if (!done) return done;
+  report.summary = fmt::format("{} container {}", past_of(verb_), container->name);
+  return {};
+}
+
+void ContainerRollingRestart::declare(Arguments& arguments) {
+  arguments.add("labels", &labels_, Need::required,
+                "labels that the containers have, all of them: {com.docker.compose.project: shop}");
+  declare_socket(arguments, &socket_);
+  declare_grace(arguments, &grace_);
+  arguments.add("pause", &pause_, Need::optional,
+                "time between one container's return and the next one's restart");
+}
+
+Status ContainerRollingRestart::validate() const {
+  if (labels_.empty()) return Error(ErrorCode::invalid_argument, "labels: name at least one");
+  for (const auto& [name, value] : labels_) {
+    if (name.empty()) return Error(ErrorCode::invalid_argument, "labels: a label has no name");
+  }
+  if (pause_ < Duration::zero()) return Error(ErrorCode::invalid_argument, "pause: a negative time");
+  return check_common(socket_, grace_);
+}
+
+Result<std::string> ContainerRollingRestart::socket(const ActionContext& context) const {
+  if (!socket_.empty()) return context.paths.root(socket_);
+  const std::vector<std::string> sockets = find_engine_sockets(context.paths, {});
+  if (sockets.size() == 1) return sockets.front();
+  if (sockets.empty()) return Error(ErrorCode::unavailable, "no container engine on this host");
+  return Error(ErrorCode::failed_precondition, "several container engines are here; say which with `socket`");
+}
+
+Result<std::vector<ContainerDetail>> ContainerRollingRestart::select(const ContainerWork& work,
+                                                                     const ActionContext& context) const {
+  const Result<std::vector<std::string>> ids = work.engine().list(work.wait());
+  if (!ids) return ids.error();
+  std::vector<ContainerDetail> selected;
+  for (const std::string& id : *ids) {
+    Result<ContainerDetail> container = work.engine().inspect(id, work.wait());
+    if (!container && container.error().code() == ErrorCode::not_found) continue;
+    if (!container) return std::move(container).error();
+    const bool has_all = std::ranges::all_of(labels_, [&](const auto& label) {
+      return std::ranges::find(container->labels, label) != container->labels.end();
+    });
+    if (!has_all || container->state != "running") continue;
+    if (Status allowed = check_container_not_denied(context.paths, *container); !allowed) {
+      return std::move(allowed).error();
+    }
+    selected.push_back(*std::move(container));
+  }
+  std::ranges::sort(selected, {}, &ContainerDetail::name);
+  return selected;
+}
+
+Result<Plan> ContainerRollingRestart::plan(ActionContext& context) {
+  const Result<std::string> path = socket(context);
+  if (!path) return path.error();
+  const Result<std::vector<ContainerDetail>> selected = select(ContainerWork(context, *path), context);
+  if (!selected) return selected.error();
+  Plan plan;
+  plan.objects = selected->size();
+  for (const ContainerDetail& container : *selected) {
+    if (plan.items.size() < 200) plan.items.push_back(item_of(container));
+  }
+  plan.summary = fmt::format("restart {} containers one after the other", selected->size());
+  return plan;
+}
+
+Status ContainerRollingRestart::run(ActionContext& context, Report& report) {
+  const Result<std::string> path = socket(context);
+  if (!path) return path.error();
+  const ContainerWork work(context, *path);
+  const Result<std::vector<ContainerDetail>> selected = select(work, context);
+  if (!selected) return selected.error();
+  std::size_t done = 0;
+  for (const ContainerDetail& container : *selected) {
+    if (done > 0 && pause_ > Duration::zero()) {
+      context.cancel.wait_for(std::min(pause_, std::max(context.remaining(), Duration::zero())));
+    }
+    Report one;
+    Status status = context.cancel.cancelled()
+                        ? Status(Error(ErrorCode::cancelled, "cancelled"))
+                        : work.act({.verb = ContainerVerb::restart, .name = container.id, .grace = grace_},
+                                   container, one);
+    for (const auto& [name, value] : one.facts) {
+      if (name == "state_after") report.facts.emplace_back("after_" + container.name, value);
+    }
+    if (!status) {
+      report.summary = fmt::format("restarted {} of {} containers, then {} failed", done, selected->size(),
+                                   container.name);
+      return std::move(status).error().wrap(
+          fmt::format("stopped after {} of {} containers", done, selected->size()));
+    }
+    ++done;
+    report.summary = fmt::format("restarted {} of {} containers", done, selected->size());
+  }
+  if (selected->empty()) report.summary = "nothing to do: no running container has these labels";
+  return {};
+}
+
+}  // namespace chiron::remediation
