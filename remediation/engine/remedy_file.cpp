@@ -6,6 +6,9 @@
 #include "remediation/engine/step_runner.h"
 #include "remediation/engine/trigger_keys.h"
 
+#include <algorithm>
+#include <span>
+
 #include <fmt/format.h>
 
 namespace chiron::remediation {
@@ -64,16 +67,19 @@ bool tells_of_run(const std::string& text) {
   return compiled && compiled->uses_run();
 }
 
-/// Whether an argument says what is acted on, or which program is run: no place for the reason of a failure,
-/// which may hold what a stranger wrote, and which no allow-list is held against.
-bool names_things(const ArgumentValue& value, std::string_view name, std::string_view subject,
-                  const Arguments& arguments) {
+/// The texts of an argument that say what is acted on, or which program is run: no place for the reason of a
+/// failure, which may hold what a stranger wrote, and which no allow-list is held against.
+std::span<const std::string> naming_texts(const ArgumentValue& value, std::string_view name,
+                                          std::string_view subject, const Arguments& arguments) {
   static constexpr std::string_view kThings[] = {"unit", "container", "path", "server"};
   const bool pattern = std::ranges::any_of(arguments.declared(), [name](const Arguments::Declared& one) {
     return one.patterns && one.name == name;
   });
-  if (pattern || name != subject) return pattern;
-  return value.shape == ArgumentValue::Shape::list || std::ranges::count(kThings, subject) > 0;
+  const std::span<const std::string> all(value.texts);
+  if (pattern) return all;
+  if (name != subject) return {};
+  if (value.shape == ArgumentValue::Shape::list) return all.first(std::min<std::size_t>(1, all.size()));
+  return std::ranges::count(kThings, subject) > 0 ? all : std::span<const std::string>();
 }
 
 /// Whether a shell or another interpreter is given a template's text as its script (sh -c, perl -e, php -r):
@@ -126,6 +132,7 @@ class RemedyReader {
 
   void read_triggers() {
     yaml::Reader on = reader_.mapping("on");
+    has_schedule_ = on.has("schedule");
     out_.schedule = read_schedule(on);
     const std::vector<yaml::Node> items = on.list("alerts");
     if (on.self().is_mapping() && !on.self()["schedule"] && items.empty())
@@ -135,7 +142,7 @@ class RemedyReader {
     on.finish();
   }
 
-  bool only_scheduled() const { return out_.schedule && out_.alerts.empty(); }
+  bool only_scheduled() const { return has_schedule_ && out_.alerts.empty(); }
 
   /// A run that no alert asked for has no labels and no value.
   void check_needs_no_alert(yaml::Reader& reader, std::string_view key, const rules::Template& text) {
@@ -209,8 +216,9 @@ class RemedyReader {
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
       for (const auto& [key, text] : value.pairs)
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
-      if (names_things(value, argument.key.text(), subject_of(*step.action), declared) &&
-          std::ranges::any_of(value.texts, tells_of_run)) {
+      const std::span<const std::string> naming =
+          naming_texts(value, argument.key.text(), subject_of(*step.action), declared);
+      if (std::ranges::any_of(naming, tells_of_run)) {
         arguments.fail(argument.key.text(), "bad-argument",
                        "what is acted on must not come from how a run failed",
                        "write it out; $remedy, $run, $state and $reason may fill in messages");
@@ -353,6 +361,7 @@ class RemedyReader {
   const std::string file_;
   yaml::Reader& reader_;
   RemedySpec out_;
+  bool has_schedule_ = false;   // a faulty one too
   bool after_failure_ = false;  // the steps that are read
 };
 

@@ -34,8 +34,10 @@ Progress used_at(WallTime wall) { return {{wall, {}, {}}, true}; }
 Turn turn_of_cron(const ScheduleSpec& schedule, const Progress& progress, Duration jitter,
                   const Clock& clock) {
   const WallTime now = later(clock.wall(), -jitter);
-  WallTime used = progress.used.wall;
-  if (used > later(now, kSetRight)) used = now;
+  const WallTime used = progress.used.wall;
+  if (used > later(now, kSetRight)) {
+    return {Kind::anew, later(schedule.cron->next(now, schedule.zone), jitter), used_at(now)};
+  }
   WallTime next = schedule.cron->next(used, schedule.zone);
   const WallTime first = next;
   if (next > now) return {Kind::wait, later(next, jitter), progress};

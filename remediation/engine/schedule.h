@@ -41,7 +41,7 @@ struct Turn {
     wait,
     run,
     missed,  ///< a time of cron passed unseen, longer ago than kStillOnTime, and is not made up for
-    anew,    ///< the same for an interval: it begins again
+    anew,    ///< the same for an interval, or the wall clock was put right: it begins again, and waits
   };
   Kind kind = Kind::wait;
   WallTime at{};     ///< when it is, or was, due; of several that were missed the first
