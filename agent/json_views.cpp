@@ -1,6 +1,9 @@
 #include "agent/json_views.h"
 
+#include "agent/table.h"
 #include "rules/promql/promql.h"
+
+#include <fmt/format.h>
 
 namespace chiron::agent {
 namespace {
@@ -25,6 +28,32 @@ std::string matchers_text(const std::vector<std::vector<Matcher>>& any_of) {
     text += '{' + inner + '}';
   }
   return text;
+}
+
+std::string triggers_text(const remediation::RemedySpec& remedy) {
+  std::string text = matchers_text(remedy.alerts);
+  if (remedy.schedule) text += (text.empty() ? "" : " or ") + remediation::to_string(*remedy.schedule);
+  return text;
+}
+
+std::string limits_text(const remediation::PolicySpec& policy) {
+  std::string text;
+  if (policy.budget_runs != remediation::kNoBudget) {
+    text = fmt::format("{} per {}", policy.budget_runs, human_duration(seconds(policy.budget_per)));
+  }
+  if (policy.cooldown > Duration::zero()) {
+    text += fmt::format("{}{} apart", text.empty() ? "" : ", ", human_duration(seconds(policy.cooldown)));
+  }
+  return text.empty() ? "as scheduled" : text;
+}
+
+Json schedule_json(const remediation::RemedySpec& remedy, const remediation::Remediator& remediator) {
+  if (!remedy.schedule) return nullptr;
+  const std::optional<WallTime> next = remediator.next_run(remedy.name);
+  return {{"when", remediation::to_string(*remedy.schedule)},
+          {"jitter_seconds", seconds(remedy.schedule->jitter)},
+          {"catch_up", remedy.schedule->catch_up},
+          {"next", next ? Json(to_rfc3339(*next)) : Json()}};
 }
 
 }  // namespace
@@ -92,10 +121,13 @@ Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remed
       {"mode", remediation::to_string(remedy.policy.mode)},
       {"paused", paused.has_value()},
       {"paused_detail", paused ? Json(paused->detail) : Json()},
+      {"on", triggers_text(remedy)},
       {"alerts", matchers_text(remedy.alerts)},
+      {"schedule", schedule_json(remedy, remediator)},
       {"target", remedy.target.text()},
       {"targets", nullptr},
       {"steps", Json::array()},
+      {"limits", limits_text(remedy.policy)},
       {"cooldown_seconds", seconds(remedy.policy.cooldown)},
       {"budget", {{"runs", remedy.policy.budget_runs}, {"per_seconds", seconds(remedy.policy.budget_per)}}},
       {"file", remedy.file}};

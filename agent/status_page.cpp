@@ -137,11 +137,9 @@ std::string remedies_html(const Json& status) {
                {mode + (paused ? " (paused)" : ""), paused                ? "warn"
                                                     : mode == "automatic" ? "good"
                                                                           : "dim"},
-               {text_of(one, "alerts")},
+               {text_of(one, "on")},
                {join(field(one, "steps"))},
-               {fmt::format("{} per {}, {} apart", number_of(field(one, "budget"), "runs"),
-                            human_duration(number_of(field(one, "budget"), "per_seconds")),
-                            human_duration(number_of(one, "cooldown_seconds")))}});
+               {text_of(one, "limits")}});
   }
   std::string html = table.section("Remedies", "None.");
   if (const std::string paused = text_of(status, "paused"); !paused.empty()) {

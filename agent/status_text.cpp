@@ -83,6 +83,12 @@ std::string alerts_text(const Json& alerts) {
   return '\n' + table.to_string();
 }
 
+/// 2026-01-31T23:59:59.123Z as people read it, to the minute; "-" for nothing.
+std::string minute_text(const std::string& rfc3339) {
+  if (rfc3339.size() < 16) return "-";
+  return rfc3339.substr(0, 10) + ' ' + rfc3339.substr(11, 5) + " UTC";
+}
+
 std::string decision_text(const Json& decision) {
   if (flag_of(decision, "would_act")) return "would act now";
   const std::string detail = text_of(decision, "detail");
@@ -107,13 +113,11 @@ std::string status_text(const Json& status) {
 }
 
 std::string remedies_text(const Json& remedies) {
-  Table table({"REMEDY", "MODE", "ON", "DOES", "BUDGET"});
+  Table table({"REMEDY", "MODE", "ON", "DOES", "AT MOST", "NEXT"});
   for (const Json& one : remedies) {
     table.add({text_of(one, "name"), text_of(one, "mode") + (flag_of(one, "paused") ? " (paused)" : ""),
-               text_of(one, "alerts"), join(field(one, "steps")),
-               fmt::format("{} per {}, {} apart", number_of(field(one, "budget"), "runs"),
-                           human_duration(number_of(field(one, "budget"), "per_seconds")),
-                           human_duration(number_of(one, "cooldown_seconds")))});
+               text_of(one, "on"), join(field(one, "steps")), text_of(one, "limits"),
+               minute_text(text_of(field(one, "schedule"), "next"))});
   }
   return table.empty() ? "no remedies\n" : table.to_string();
 }
@@ -137,11 +141,17 @@ std::string why_text(const Json& why) {
   }
   for (const Json& remedy : field(why, "remedies")) {
     text += fmt::format("remedy {} ({}) on {}\n", text_of(remedy, "name"), text_of(remedy, "mode"),
-                        text_of(remedy, "alerts"));
+                        text_of(remedy, "on"));
     if (const std::string paused = text_of(remedy, "paused_detail"); !paused.empty()) {
       text += "  " + paused + '\n';
     }
-    if (field(remedy, "decisions").empty()) text += "  no firing or pending alert matches it now\n";
+    if (field(remedy, "schedule").is_object()) {
+      text += fmt::format("  next by its schedule at {}: {}\n",
+                          minute_text(text_of(field(remedy, "schedule"), "next")),
+                          decision_text(field(remedy, "decision")));
+    }
+    if (field(remedy, "decisions").empty() && !text_of(remedy, "alerts").empty())
+      text += "  no firing or pending alert matches it now\n";
     for (const Json& decision : field(remedy, "decisions")) {
       const bool firing = text_of(field(decision, "alert"), "state") == "firing";
       text += fmt::format(

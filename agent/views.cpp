@@ -212,6 +212,7 @@ Result<std::string> Views::why(std::string_view name) const {
   for (const auto& remedy : remedies) {
     Json entry = remedy_json(remedy, sources_.remediator);
     entry["decisions"] = Json::array();
+    if (remedy.schedule) entry["decision"] = decision_json(sources_.remediator.decision(remedy.name, ""));
     bool concerned =
         remedy.name == name || std::any_of(concerned_rules.begin(), concerned_rules.end(),
                                            [&remedy](const auto& rule) { return can_trigger(remedy, rule); });

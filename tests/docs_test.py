@@ -89,7 +89,7 @@ def examples():
 
 
 def outcomes():
-    text = page("remedies.md")
+    text = page("remedies.md").split("## The life of a run\n")[1].split("\n## ")[0]
     states = set(re.findall(r"[a-z_]+", subprocess.run([CHIRON, "history", "--outcome", "?"], capture_output=True, text=True,
                                                        timeout=60).stderr.split("none of")[1].split("`")[0].strip()))
     documented = {name for name, _ in rows(text)} | {"planned", "suppressed", "running", "verifying"}

@@ -24,6 +24,7 @@ Run::Plan run_plan(const RemedySpec& remedy, const std::string& target, std::opt
                    bool dry_run) {
   Run::Plan plan;
   plan.steps = remedy.steps;
+  plan.on_failure = remedy.on_failure;
   plan.cure = {remedy.verify, std::move(alert), target};
   plan.dry_run = dry_run;
   plan.policy = remedy.policy;
@@ -103,6 +104,7 @@ void Dispatcher::pass(const Firing& firing) {
   }
   notes_.end_pass();
   update_exhausted();
+  look_at_schedules(*remedies);
 }
 
 void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootTime frame) {
@@ -115,6 +117,8 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   };
   if (!target.ok()) return no(target.reason, target.detail);
   const SuppressionNotes::Key key{remedy.name, target.name, alert.fingerprint};
+  if (std::optional<std::string> absent = absence_of(remedy, services_.paths))
+    return no(Suppression::absent, *std::move(absent));
   if (alert.held) return no(Suppression::held, "the source of the rule's series is failing");
   if (services_.pool.stopping()) return no(Suppression::stopping, "the agent is stopping");
   if (const std::optional<std::string> occupant = services_.pool.occupant(target.name)) {
@@ -179,16 +183,24 @@ void Dispatcher::launch(const RemedySpec& remedy, const std::string& target, con
 
 void Dispatcher::suppress(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert,
                           const Decision& why) {
-  if (!notes_.note({remedy.name, target, alert.fingerprint}, why.reason)) return;
+  if (notes_.note({remedy.name, target, alert.fingerprint}, why.reason)) {
+    record_suppressed(remedy, target, &alert, why);
+  }
+}
+
+void Dispatcher::record_suppressed(const RemedySpec& remedy, const std::string& target,
+                                   const rules::Alert* alert, const Decision& why) {
   services_.metrics.suppressed(remedy.name, why.reason);
-  services_.log.info("remedy suppressed", {{"remedy", remedy.name},
-                                           {"alert", alert.name},
-                                           {"target", target},
-                                           {"reason", to_string(why.reason)},
-                                           {"detail", why.detail}});
+  services_.log.info("remedy suppressed",
+                     {{"remedy", remedy.name},
+                      {"alert", alert != nullptr ? std::string_view(alert->name) : std::string_view()},
+                      {"target", target},
+                      {"reason", to_string(why.reason)},
+                      {"detail", why.detail}});
   // A ledger that has just failed would only be waited for once more.
   if (why.reason == Suppression::ledger || why.reason == Suppression::stopping) return;
-  RunRecord record = intent_of(remedy.name, target, &alert, remedy.policy.mode == Mode::dry_run);
+  RunRecord record = intent_of(remedy.name, target, alert, remedy.policy.mode == Mode::dry_run);
+  if (alert == nullptr) record.trigger = kScheduleTrigger;
   record.state = RunState::suppressed;
   record.reason = fmt::format("{}: {}", to_string(why.reason), why.detail);
   record.started = moment_now(services_.clock);

@@ -2,6 +2,7 @@
 
 #include "remediation/engine/approvals.h"
 #include "remediation/engine/run_pool.h"
+#include "remediation/engine/scheduler.h"
 #include "remediation/engine/suppression_notes.h"
 #include "remediation/engine/target.h"
 #include "rules/engine/engine.h"
@@ -20,7 +21,11 @@
 
 namespace chiron::remediation {
 
-/// Looks at the firing alerts on a thread of its own and launches the runs that policy allows.
+/// RunRecord::trigger of what a schedule asked for.
+inline constexpr std::string_view kScheduleTrigger = "schedule";
+
+/// Looks at the firing alerts and the schedules on a thread of its own and launches the runs that policy
+/// allows.
 /// Level-triggered: what fires is looked at again in every pass and after every run, so nothing needs to be
 /// remembered for later.
 class Dispatcher {
@@ -31,6 +36,8 @@ class Dispatcher {
     Approvals& approvals;
     PolicyBook& book;
     OutcomeMetrics& metrics;
+    Scheduler& schedules;
+    const HostPaths& paths;
     const Clock& clock;
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;
@@ -62,6 +69,14 @@ class Dispatcher {
                 const Decision& why);
   void ask(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert);
   void launch(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert, bool dry_run);
+  /// `alert` nothing: a schedule asked.
+  void record_suppressed(const RemedySpec& remedy, const std::string& target, const rules::Alert* alert,
+                         const Decision& why);
+  void look_at_schedules(const std::vector<RemedySpec>& remedies);
+  void look(const RemedySpec& remedy, const Turn& turn);
+  std::optional<Decision> hindrance(const RemedySpec& remedy, const Turn& turn, const Target& target);
+  bool rehearsed_lately(const RemedySpec& remedy, const std::string& target);
+  bool take(const RemedySpec& remedy, const Turn& turn);
   void update_exhausted();
 
   Services services_;
@@ -69,6 +84,8 @@ class Dispatcher {
   SuppressionNotes notes_;
   PolicyBook rehearsals_;  ///< attempts in dry-run: they do not hold up real ones
   std::set<std::pair<std::string, std::string>> exhausted_;
+  std::set<std::string> absent_;     ///< scheduled remedies of which it was told that something is absent
+  std::set<std::string> not_taken_;  ///< of which it was told that the ledger does not take their turn
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -78,7 +95,7 @@ class Dispatcher {
   std::thread thread_;
 };
 
-/// The record of a run before it begins.
+/// The record of a run before it begins. Without an alert the trigger is the caller's to name.
 RunRecord intent_of(std::string_view remedy, std::string_view target, const rules::Alert* alert,
                     bool dry_run);
 /// What a remedy's run does.

@@ -53,7 +53,7 @@ void OutcomeMetrics::declare(const std::vector<RemedySpec>& remedies) {
     for (const Suppression reason : all_suppressions()) {
       metrics_.counter(
           "chiron_remedy_suppressed_total",
-          "Times that an alert asked for a remedy and it did not act, by reason; once per alert and reason.",
+          "Times that a remedy was asked for and did not act, by reason; once per alert and reason.",
           labels("remedy", remedy.name, "reason", to_string(reason)));
     }
     metrics_.gauge(
@@ -62,9 +62,11 @@ void OutcomeMetrics::declare(const std::vector<RemedySpec>& remedies) {
         labels("remedy", remedy.name));
     freed(remedy.name);
     removed(remedy.name);
-    for (const StepSpec& step : remedy.steps) {
-      for (const std::string_view end : kStepEnds) actions(step.action->name, end);
-      durations(step.action->name);
+    for (const auto* steps : {&remedy.steps, &remedy.on_failure}) {
+      for (const StepSpec& step : *steps) {
+        for (const std::string_view end : kStepEnds) actions(step.action->name, end);
+        durations(step.action->name);
+      }
     }
   }
 }
@@ -89,10 +91,9 @@ void OutcomeMetrics::step_ended(std::string_view action, std::string_view outcom
 
 void OutcomeMetrics::suppressed(std::string_view remedy, Suppression reason) {
   metrics_
-      .counter(
-          "chiron_remedy_suppressed_total",
-          "Times that an alert asked for a remedy and it did not act, by reason; once per alert and reason.",
-          labels("remedy", remedy, "reason", to_string(reason)))
+      .counter("chiron_remedy_suppressed_total",
+               "Times that a remedy was asked for and did not act, by reason; once per alert and reason.",
+               labels("remedy", remedy, "reason", to_string(reason)))
       .increment();
 }
 
@@ -122,6 +123,16 @@ void OutcomeMetrics::exhausted(std::string_view remedy, std::string_view target,
              "or the host's budget is used up, else 0.",
              labels("remedy", remedy, "target", target))
       .set(yes ? 1 : 0);
+}
+
+void OutcomeMetrics::next_run(std::string_view remedy, std::optional<WallTime> at) {
+  metrics_
+      .gauge("chiron_remedy_next_run_timestamp_seconds",
+             "When the schedule of a remedy is due next, in seconds since the Unix epoch; 0 when it has none "
+             "any "
+             "more.",
+             labels("remedy", remedy))
+      .set(at ? static_cast<double>(to_ms(*at)) / 1000 : 0);
 }
 
 }  // namespace chiron::remediation

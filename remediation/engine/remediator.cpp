@@ -65,8 +65,10 @@ struct Remediator::Impl {
              {services.ledger, steps, book, metrics, services.clock, services.log}),
         approvals({services.ledger, pool, book, metrics, services.clock, services.log, services.still_holds,
                    [this] { return list(); }, options.boundary}),
-        dispatcher({services.ledger, pool, approvals, book, metrics, services.clock, services.log,
-                    services.still_holds, [this] { return list(); }, [this] { keep_house(); }}) {
+        schedules({services.ledger, services.paths, services.clock, services.log, metrics}),
+        dispatcher({services.ledger, pool, approvals, book, metrics, schedules, services.paths,
+                    services.clock, services.log, services.still_holds, [this] { return list(); },
+                    [this] { keep_house(); }}) {
     book.set_gate(options.limits.gate);
     book.set_host_budget(options.limits.budget);
   }
@@ -102,6 +104,7 @@ struct Remediator::Impl {
   Verifier verifier;
   RunPool pool;
   Approvals approvals;
+  Scheduler schedules;
   Dispatcher dispatcher;
   std::mutex starts_mutex;
   std::optional<Starts> starts;  // guarded by starts_mutex; nothing until the ledger is open
@@ -126,6 +129,8 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
     return {Suppression::in_progress, fmt::format("a run of {} on {} is in progress", *occupant, target.name),
             std::nullopt};
   }
+  if (std::optional<std::string> absent = absence_of(remedy, services.paths))
+    return {Suppression::absent, *std::move(absent), std::nullopt};
   PolicySpec policy = remedy.policy;
   if (person) policy.mode = Mode::automatic;
   Decision decision = book.decide(remedy.name, target.name, policy);
@@ -476,6 +481,10 @@ Status Remediator::reject(std::string_view run_id, std::string_view who) {
 }
 
 std::vector<RunRecord> Remediator::waiting() const { return impl_->approvals.waiting(); }
+
+std::optional<WallTime> Remediator::next_run(std::string_view remedy) const {
+  return impl_->schedules.next(remedy);
+}
 
 Decision Remediator::decision(std::string_view remedy, std::string_view target) const {
   Result<RemedySpec> known = impl_->find(remedy);

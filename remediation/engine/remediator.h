@@ -24,7 +24,7 @@ namespace chiron::remediation {
 struct RunRequest {
   std::string remedy;
   std::string target;
-  std::string trigger = "alert";  ///< alert, manual
+  std::string trigger = "alert";  ///< alert, schedule, manual
   std::string requested_by;
   std::optional<rules::Alert> alert;
   bool dry_run = false;
@@ -43,8 +43,8 @@ struct RemedyPlan {
   std::vector<StepPlan> steps;
 };
 
-/// Turns firing alerts into runs, and carries them out: policy, ledger, steps, verification, metrics, log.
-/// consider() and frame_done() on the sampling thread, never blocking; the rest on any thread.
+/// Turns firing alerts and schedules into runs, and carries them out: policy, ledger, steps, verification,
+/// metrics, log. consider() and frame_done() on the sampling thread, never blocking; the rest on any thread.
 class Remediator {
  public:
   /// What a reload may change of the options.
@@ -95,8 +95,8 @@ class Remediator {
   /// Holds for runs and steps from now on.
   void set_limits(Limits limits);
 
-  /// Looks at every firing alert; starts what policy allows. What is suppressed is counted and recorded once
-  /// per alert and reason, not once per evaluation.
+  /// Looks at every firing alert and at what is due by its schedule; starts what policy allows. What is
+  /// suppressed is counted and recorded once per alert and reason, not once per evaluation.
   void consider(std::span<const rules::Alert> firing);
   /// A frame whose collection began at `boot` is in the store: verifications look again. Before consider() of
   /// the same pass, so that an alert that was computed before a run ended does not start another.
@@ -123,6 +123,8 @@ class Remediator {
   Status reject(std::string_view run_id, std::string_view who);
   std::vector<RunRecord> waiting() const;
   Decision decision(std::string_view remedy, std::string_view target) const;
+  /// When the remedy's schedule is due next; nothing without one, and before the first pass.
+  std::optional<WallTime> next_run(std::string_view remedy) const;
   /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
   std::optional<Decision> paused(std::string_view remedy) const;
   std::vector<RunRecord> active() const;

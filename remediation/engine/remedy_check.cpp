@@ -63,15 +63,19 @@ std::vector<std::pair<std::string, std::string>> labels_read(const RemedySpec& r
     for (const std::string& name : names) out.emplace_back(name, place);
   };
   add(remedy.target.label_names(), "target");
-  for (std::size_t i = 0; i < remedy.steps.size(); ++i) {
-    for (const auto& [key, value] : remedy.steps[i].arguments) {
+  const auto add_step = [&add](const StepSpec& step, const std::string& place) {
+    for (const auto& [key, value] : step.arguments) {
       std::vector<std::string> texts = value.texts;
       for (const auto& [name, text] : value.pairs) texts.push_back(text);
       for (const std::string& text : texts)
         if (const Result<rules::Template> compiled = rules::Template::compile(text))
-          add(compiled->label_names(), fmt::format("step {}", i + 1));
+          add(compiled->label_names(), place);
     }
-  }
+  };
+  for (std::size_t i = 0; i < remedy.steps.size(); ++i)
+    add_step(remedy.steps[i], fmt::format("step {}", i + 1));
+  for (std::size_t i = 0; i < remedy.on_failure.size(); ++i)
+    add_step(remedy.on_failure[i], fmt::format("step {} of on_failure", i + 1));
   if (remedy.verify.expr) add(remedy.verify.expr->label_names(), "verify");
   return out;
 }

@@ -4,6 +4,10 @@
 #include "exporter/base/yaml_reader.h"
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_runner.h"
+#include "remediation/engine/trigger_keys.h"
+
+#include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -36,7 +40,7 @@ constexpr std::string_view kPlannedActions[] = {"service.start",
                                                 "notify"};
 
 std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view key, const std::string& text,
-                                       bool target_is_there) {
+                                       bool target_is_there, bool run_is_there = false) {
   rules::TemplateFault fault;
   std::optional<rules::Template> out = rules::Template::compile(text, fault);
   if (!out) {
@@ -45,6 +49,10 @@ std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view ke
     reader.fail(key, "template", "undefined variable \"$target\"", "$target is what this template makes",
                 text.find("target"));
     return std::nullopt;
+  } else if (out->uses_run() && !run_is_there) {
+    reader.fail(key, "template", "$remedy, $run, $state and $reason are there in on_failure only",
+                "before the run has ended there are $labels, $value and $target", text.find('$'));
+    return std::nullopt;
   }
   return out;
 }
@@ -52,6 +60,26 @@ std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view ke
 bool reads_labels(const std::string& text) {
   const Result<rules::Template> compiled = rules::Template::compile(text);
   return compiled && !compiled->label_names().empty();
+}
+
+bool tells_of_run(const std::string& text) {
+  const Result<rules::Template> compiled = rules::Template::compile(text);
+  return compiled && compiled->uses_run();
+}
+
+/// The texts of an argument that say what is acted on, or which program is run: no place for the reason of a
+/// failure, which may hold what a stranger wrote, and which no allow-list is held against.
+std::span<const std::string> naming_texts(const ArgumentValue& value, std::string_view name,
+                                          std::string_view subject, const Arguments& arguments) {
+  static constexpr std::string_view kThings[] = {"unit", "container", "path", "server"};
+  const bool pattern = std::ranges::any_of(arguments.declared(), [name](const Arguments::Declared& one) {
+    return one.patterns && one.name == name;
+  });
+  const std::span<const std::string> all(value.texts);
+  if (pattern) return all;
+  if (name != subject) return {};
+  if (value.shape == ArgumentValue::Shape::list) return all.first(std::min<std::size_t>(1, all.size()));
+  return std::ranges::count(kThings, subject) > 0 ? all : std::span<const std::string>();
 }
 
 /// Whether a shell or another interpreter is given a template's text as its script (sh -c, perl -e, php -r):
@@ -78,7 +106,7 @@ class RemedyReader {
   RemedySpec read() {
     out_.file = file_;
     out_.where = reader_.self().where();
-    reader_.require({"name", "on", "target", "steps"});
+    reader_.require({"name", "on", "steps"});
     out_.name = reader_.string("name").value_or("");
     if (reader_.has("name") && !is_name(out_.name))
       reader_.fail("name", "invalid-name", fmt::format("\"{}\" is no name of a remedy", out_.name),
@@ -86,10 +114,11 @@ class RemedyReader {
     out_.description = reader_.string("description").value_or("");
     read_triggers();
     read_target();
-    read_steps();
+    read_needs();
+    read_steps("steps", "step", out_.steps);
+    read_steps("on_failure", "on_failure, step", out_.on_failure);
     read_verify();
     read_policy();
-    reader_.not_supported({"on_failure"});
     reader_.finish();
     return std::move(out_);
   }
@@ -103,19 +132,44 @@ class RemedyReader {
 
   void read_triggers() {
     yaml::Reader on = reader_.mapping("on");
-    on.not_supported({"schedule"});
+    has_schedule_ = on.has("schedule");
+    out_.schedule = read_schedule(on);
     const std::vector<yaml::Node> items = on.list("alerts");
     if (on.self().is_mapping() && !on.self()["schedule"] && items.empty())
-      on.fail_at(on.self(), "missing-key", "no alert triggers this remedy",
-                 "give matchers: alerts: ['alertname=\"DiskFull\"']");
+      on.fail_at(on.self(), "missing-key", "no alert and no schedule triggers this remedy",
+                 "give matchers: alerts: ['alertname=\"DiskFull\"'], or schedule: {every: 6h}");
     out_.alerts = remediation::read_matchers(on, "alerts");
     on.finish();
   }
 
+  bool only_scheduled() const { return has_schedule_ && out_.alerts.empty(); }
+
+  /// A run that no alert asked for has no labels and no value.
+  void check_needs_no_alert(yaml::Reader& reader, std::string_view key, const rules::Template& text) {
+    if (!out_.schedule || (text.label_names().empty() && !text.uses_value())) return;
+    reader.fail(key, "schedule-labels", "a run by schedule has no alert to read labels or a value from",
+                "write it out; or give alerts and schedule to two remedies");
+  }
+
+  void read_needs() {
+    out_.needs = reader_.strings("needs").value_or(std::vector<std::string>());
+    for (const std::string& path : out_.needs) {
+      if (!path.starts_with('/'))
+        reader_.fail("needs", "bad-path", fmt::format("\"{}\" is no path from the root", path),
+                     "write it like /usr/bin/redis-server");
+    }
+  }
+
   void read_target() {
+    if (!only_scheduled()) {
+      reader_.require({"target"});
+    } else if (!reader_.has("target")) {
+      out_.target = rules::Template::compile(out_.name).value_or(rules::Template());
+    }
     if (const std::optional<std::string> text = reader_.string("target")) {
       if (trim(*text).empty()) reader_.fail("target", "missing-value", "the target must not be empty");
       out_.target = compile(reader_, "target", *text, false).value_or(rules::Template());
+      check_needs_no_alert(reader_, "target", out_.target);
     }
     out_.targets = reader_.strings("targets");
     if (!out_.targets) return;
@@ -123,12 +177,13 @@ class RemedyReader {
       if (glob.empty()) reader_.fail("targets", "missing-value", "an empty pattern allows nothing");
   }
 
-  void read_steps() {
-    const std::vector<yaml::Node> items = reader_.list("steps");
-    if (items.empty() && reader_.has("steps"))
-      reader_.fail("steps", "missing-value", "a remedy needs a step");
+  void read_steps(std::string_view key, std::string_view what, std::vector<StepSpec>& out) {
+    const std::vector<yaml::Node> items = reader_.list(key);
+    if (items.empty() && reader_.has(key))
+      reader_.fail(key, "missing-value", fmt::format("{} needs a step", key == "steps" ? "a remedy" : key));
+    after_failure_ = &out == &out_.on_failure;
     for (const yaml::Node& item : items) {
-      const std::string place = fmt::format("step {}", out_.steps.size() + 1);
+      const std::string place = fmt::format("{} {}", what, out.size() + 1);
       StepSpec step;
       step.where = item.where();
       if (item.is_mapping() && item.entries().size() == 1) {
@@ -138,7 +193,7 @@ class RemedyReader {
         reader_.fail_at(item, "wrong-type", "a step is one action with its arguments",
                         "write it like - service.restart: {unit: nginx.service}");
       }
-      out_.steps.push_back(std::move(step));
+      out.push_back(std::move(step));
     }
   }
 
@@ -150,6 +205,9 @@ class RemedyReader {
       return;
     }
     yaml::Reader arguments = reader.mapping(name);
+    const std::unique_ptr<Action> action = step.action->make();
+    Arguments declared;
+    action->declare(declared);
     bool good = true, expanded = true;
     for (const yaml::Node::Entry& argument : arguments.self().entries()) {
       ArgumentValue value;
@@ -158,6 +216,13 @@ class RemedyReader {
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
       for (const auto& [key, text] : value.pairs)
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
+      const std::span<const std::string> naming =
+          naming_texts(value, argument.key.text(), subject_of(*step.action), declared);
+      if (std::ranges::any_of(naming, tells_of_run)) {
+        arguments.fail(argument.key.text(), "bad-argument",
+                       "what is acted on must not come from how a run failed",
+                       "write it out; $remedy, $run, $state and $reason may fill in messages");
+      }
       if (value.shape == ArgumentValue::Shape::list && !value.texts.empty() &&
           reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
         arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
@@ -220,7 +285,8 @@ class RemedyReader {
 
   /// Whether the text is the same for every alert.
   bool check_text(yaml::Reader& arguments, const std::string& key, const std::string& text) {
-    const std::optional<rules::Template> compiled = compile(arguments, key, text, true);
+    const std::optional<rules::Template> compiled = compile(arguments, key, text, true, after_failure_);
+    if (compiled) check_needs_no_alert(arguments, key, *compiled);
     return compiled && compiled->is_literal();
   }
 
@@ -250,7 +316,10 @@ class RemedyReader {
     yaml::Reader verify = reader_.mapping("verify");
     if (const std::optional<std::string> text = verify.string("expr")) {
       out_.verify.expr = compile(verify, "expr", *text, true);
-      if (out_.verify.expr) check_expression(verify, *text);
+      if (out_.verify.expr) {
+        check_needs_no_alert(verify, "expr", *out_.verify.expr);
+        check_expression(verify, *text);
+      }
     }
     out_.verify.within = verify.duration("within").value_or(out_.verify.within);
     if (out_.verify.within <= Duration::zero())
@@ -277,15 +346,27 @@ class RemedyReader {
   }
 
   void read_policy() {
+    // Its schedule says how often it runs; a cooldown as long as the schedule's interval would skip every
+    // other time.
+    if (only_scheduled()) {
+      out_.policy.cooldown = Duration::zero();
+      out_.policy.budget_runs = kNoBudget;
+    }
     if (!reader_.has("policy")) return;
     yaml::Reader policy = reader_.mapping("policy");
     const std::optional<Contradiction> fault = apply_policy(remediation::read_policy(policy), out_.policy);
     if (fault) policy.fail(fault->key, "contradiction", fault->message, fault->hint);
+    if (has_schedule_ && out_.policy.mode == Mode::approval) {
+      policy.fail("mode", "contradiction", "what runs by a schedule does not wait for a person",
+                  "approval is for alerts; of a schedule take automatic or dry-run");
+    }
   }
 
   const std::string file_;
   yaml::Reader& reader_;
   RemedySpec out_;
+  bool has_schedule_ = false;   // a faulty one too
+  bool after_failure_ = false;  // the steps that are read
 };
 
 }  // namespace

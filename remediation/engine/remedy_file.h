@@ -3,6 +3,7 @@
 #include "exporter/base/diagnostics.h"
 #include "exporter/series/labels.h"
 #include "remediation/actions/action.h"
+#include "remediation/engine/schedule.h"
 #include "remediation/policy/policy.h"
 #include "rules/engine/template.h"
 #include "rules/promql/promql.h"
@@ -30,9 +31,12 @@ struct RemedySpec {
   std::string name;
   std::string description;
   std::vector<std::vector<Matcher>> alerts;  ///< any of the lists, of a list all
-  rules::Template target;
+  std::optional<ScheduleSpec> schedule;  ///< then nothing in it reads labels, and the target is written out
+  rules::Template target;                ///< of a remedy that only a schedule triggers by default its name
   std::optional<std::vector<std::string>> targets;  ///< globs; nothing: no target from labels is acted on
+  std::vector<std::string> needs;  ///< paths of the host; while one is absent there is nothing to do here
   std::vector<StepSpec> steps;
+  std::vector<StepSpec> on_failure;  ///< after a run that failed, timed out or did not help
   VerifySpec verify;
   PolicySpec policy;
   std::string file;

@@ -1,9 +1,16 @@
 #include "remediation/engine/run.h"
 
+#include "exporter/base/parse.h"
+
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace chiron::remediation {
 namespace {
+
+// For all steps of on_failure together: what they tell of should be told before anybody has given up on it.
+constexpr Duration kAfterFailure = std::chrono::minutes(2);
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -11,15 +18,19 @@ StepOwner owner_of(const Run& run, const RunRecord& record) {
   return {record.id, record.target, run.cancel(), run.plan().manual};
 }
 
-}  // namespace
-
-Result<std::vector<PreparedStep>> RunExecutor::prepare(const Run& run) const {
+rules::TemplateData data_of(const Cure& cure) {
   static const Labels kNone;
-  const Cure& cure = run.plan().cure;
   rules::TemplateData data;
   data.labels = cure.alert ? &cure.alert->labels : &kNone;
   data.value = cure.alert ? cure.alert->value : 0;
   data.target = cure.target;
+  return data;
+}
+
+}  // namespace
+
+Result<std::vector<PreparedStep>> RunExecutor::prepare(const Run& run) const {
+  const rules::TemplateData data = data_of(run.plan().cure);
   std::vector<PreparedStep> prepared;
   for (const StepSpec& step : run.plan().steps) {
     Result<PreparedStep> ready = prepare_step(step, run.plan().templates ? &data : nullptr);
@@ -34,7 +45,8 @@ RunExecutor::End RunExecutor::when_cancelled(std::string reason) const {
   return {RunState::cancelled, std::move(reason)};
 }
 
-RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index) const {
+RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index,
+                                      std::string_view part) const {
   const RunRecord record = run.record();
   StepRecord step;
   step.index = index;
@@ -51,7 +63,7 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   StepResult result = services_.steps.run(std::move(prepared), owner_of(run, record));
   boundary("after action");
   step.outcome = result.outcome;
-  step.detail = result.detail;
+  step.detail = part.empty() ? result.detail : fmt::format("{}: {}", part, result.detail);
   step.took = result.took;
   step.freed_bytes = result.report.freed_bytes;
   step.removed_objects = result.report.removed_objects;
@@ -111,6 +123,45 @@ RunExecutor::End RunExecutor::act(Run& run) const {
     if (end.state != RunState::succeeded) return end;
   }
   return verify(run);
+}
+
+/// Whatever becomes of these steps, the run ends as it ended.
+void RunExecutor::after_failure(Run& run, const End& end) const {
+  const RunRecord record = run.record();
+  // The reason may hold what a program wrote.
+  std::string reason = end.reason;
+  std::ranges::replace_if(
+      reason, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  const Labels facts{{"remedy", record.remedy},
+                     {"run", record.id},
+                     {"state", std::string(to_string(end.state))},
+                     {"reason", std::move(reason)}};
+  rules::TemplateData data = data_of(run.plan().cure);
+  data.run = &facts;
+  const BootTime deadline = services_.clock.boot() + kAfterFailure;
+  int index = static_cast<int>(record.steps.size());
+  for (const StepSpec& spec : run.plan().on_failure) {
+    const auto skip = [&](std::string_view why) {
+      services_.log.warning("step of on_failure not started", {{"run", record.id},
+                                                               {"remedy", record.remedy},
+                                                               {"target", record.target},
+                                                               {"action", spec.action->name},
+                                                               {"error", why}});
+    };
+    Result<PreparedStep> step = prepare_step(spec, &data);
+    const Duration left = deadline - services_.clock.boot();
+    if (!step) {
+      skip(step.error().to_string());
+    } else if (left <= Duration::zero()) {
+      skip(fmt::format("the steps before it took {}", format_duration(kAfterFailure)));
+    } else if (run.cancel().cancelled() || !run.enter_step(step->info->stops_cleanly)) {
+      skip("the run was cancelled, or its remedy paused");
+    } else {
+      step->timeout = std::min(step->timeout, left);
+      do_step(run, *std::move(step), index++, "on_failure");
+      run.leave_step();
+    }
+  }
 }
 
 RunExecutor::End RunExecutor::rehearse(Run& run) const {
@@ -178,6 +229,9 @@ void RunExecutor::carry_out(Run& run) const {
   End end;
   try {
     end = run.plan().dry_run ? rehearse(run) : act(run);
+    const bool failed = end.state == RunState::failed || end.state == RunState::timed_out ||
+                        end.state == RunState::ineffective;
+    if (failed && !run.plan().dry_run) after_failure(run, end);
   } catch (const std::exception& fault) {
     end = {RunState::failed, fmt::format("a fault of Chiron's own: {}", fault.what())};
   }

@@ -20,6 +20,7 @@ class Run {
  public:
   struct Plan {
     std::vector<StepSpec> steps;
+    std::vector<StepSpec> on_failure{};
     bool templates = true;  ///< the steps' arguments are templates; else they are taken as they are
     Cure cure;
     bool dry_run = false;
@@ -101,7 +102,8 @@ class RunExecutor {
   };
   End act(Run& run) const;
   End rehearse(Run& run) const;
-  End do_step(Run& run, PreparedStep step, int index) const;
+  End do_step(Run& run, PreparedStep step, int index, std::string_view part = {}) const;
+  void after_failure(Run& run, const End& end) const;
   End verify(Run& run) const;
   End when_cancelled(std::string reason) const;
   Result<std::vector<PreparedStep>> prepare(const Run& run) const;

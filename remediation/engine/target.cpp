@@ -79,7 +79,11 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
 }
 
 std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::TemplateData& data) {
-  for (const StepSpec& step : remedy.steps) {
+  std::vector<const StepSpec*> steps;
+  for (const StepSpec& step : remedy.steps) steps.push_back(&step);
+  for (const StepSpec& step : remedy.on_failure) steps.push_back(&step);
+  for (const StepSpec* one_step : steps) {
+    const StepSpec& step = *one_step;
     const std::unique_ptr<Action> action = step.action->make();
     Arguments arguments;
     action->declare(arguments);
@@ -145,6 +149,18 @@ Target check(const RemedySpec& remedy, std::string name, const rules::TemplateDa
 }
 
 }  // namespace
+
+std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths) {
+  for (const std::string& path : remedy.needs) {
+    // A link that leads nowhere, like a socket that nobody may see, is there: its fault is the run's to tell.
+    std::error_code fault;
+    if (std::filesystem::symlink_status(paths.root(path), fault).type() ==
+        std::filesystem::file_type::not_found)
+      return fmt::format("there is no {} on this host, and {} has nothing to do without it", path,
+                         remedy.name);
+  }
+  return std::nullopt;
+}
 
 std::optional<std::string> unfit_target(std::string_view name) {
   if (name.empty()) return "is empty";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/host_paths.h"
 #include "remediation/engine/remedy_file.h"
 #include "remediation/policy/policy.h"
 #include "rules/engine/template.h"
@@ -25,6 +26,9 @@ Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert);
 /// where labels that the steps read come from, if from anywhere.
 Target target_named(const RemedySpec& remedy, std::string_view name,
                     const rules::TemplateData* alert = nullptr);
+
+/// What of the paths that the remedy needs is not on this host; nothing when all are there.
+std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths);
 
 /// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.
 std::optional<std::string> unfit_target(std::string_view name);

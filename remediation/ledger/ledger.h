@@ -61,7 +61,7 @@ struct RunRecord {
   std::string id{};  ///< sorts by start: made by Ledger::begin
   std::string remedy{};
   std::string target{};
-  std::string trigger{};       ///< alert, manual, reset
+  std::string trigger{};       ///< alert, schedule, manual, reset
   std::string requested_by{};  ///< user name or uid: for manual; for approval, once somebody has approved
   std::string mode{};          ///< automatic, dry-run, approval
   std::string alertname{};

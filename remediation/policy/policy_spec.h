@@ -3,6 +3,7 @@
 #include "exporter/base/clock.h"
 #include "exporter/series/labels.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct BreakerSpec {
   int failures = 3;
   Duration reopen_after = std::chrono::hours(6);
 };
+
+/// As many runs as there may be.
+inline constexpr int kNoBudget = std::numeric_limits<int>::max();
 
 struct PolicySpec {
   Mode mode = Mode::dry_run;

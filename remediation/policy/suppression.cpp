@@ -8,7 +8,7 @@
 namespace chiron::remediation {
 namespace {
 
-constexpr std::array<std::pair<Suppression, std::string_view>, 17> kReasons{{
+constexpr std::array<std::pair<Suppression, std::string_view>, 19> kReasons{{
     {Suppression::none, "none"},
     {Suppression::dry_run, "dry_run"},
     {Suppression::approval, "approval"},
@@ -26,6 +26,8 @@ constexpr std::array<std::pair<Suppression, std::string_view>, 17> kReasons{{
     {Suppression::held, "held"},
     {Suppression::ledger, "ledger"},
     {Suppression::stopping, "stopping"},
+    {Suppression::absent, "absent"},
+    {Suppression::missed, "missed"},
 }};
 
 // Beyond that the calendar of RFC 3339 ends, and nobody waits.

@@ -22,6 +22,9 @@ void check_template(yaml::Reader& labels, const std::string& name, const std::st
   } else if (compiled->uses_target()) {
     labels.fail(name, "template", "undefined variable \"$target\"", "$target is there in remedies only",
                 text.find("target"));
+  } else if (compiled->uses_run()) {
+    labels.fail(name, "template", "$remedy, $run, $state and $reason are there in remedies only",
+                "of an alert there are $labels, $value and $externalLabels", text.find('$'));
   }
 }
 

@@ -27,6 +27,8 @@ Result<TemplateValue> evaluate(const Operand& operand, const TemplateData& data)
       return TemplateValue(data.value);
     case Operand::Kind::target:
       return TemplateValue(std::string(data.target));
+    case Operand::Kind::run:
+      return label_or_map(data.run, operand.label);
     case Operand::Kind::labels:
       return label_or_map(data.labels, operand.label);
     case Operand::Kind::external_labels:
@@ -98,6 +100,7 @@ std::vector<std::string> Template::label_names() const {
   return program_ == nullptr ? std::vector<std::string>() : program_->label_names;
 }
 
+bool Template::uses_run() const { return program_ != nullptr && program_->uses_run; }
 bool Template::uses_target() const { return program_ != nullptr && program_->uses_target; }
 
 bool Template::uses_value() const { return program_ != nullptr && program_->uses_value; }

@@ -12,13 +12,14 @@
 
 namespace chiron::rules {
 
-/// What a template may speak of: $labels (also .Labels), $value (.Value), $externalLabels, and $target in
-/// remedies.
+/// What a template may speak of: $labels (also .Labels), $value (.Value), $externalLabels, in remedies
+/// $target, and in what a remedy does after a failure $remedy, $run, $state and $reason.
 struct TemplateData {
   const Labels* labels = nullptr;
   double value = 0;
   const Labels* external_labels = nullptr;
   std::string_view target = {};
+  const Labels* run = nullptr;  ///< remedy, run, state and reason of a run that failed
 };
 
 /// Why a text is no template, and the byte of the text (from 0) where that shows.
@@ -28,9 +29,9 @@ struct TemplateFault {
 };
 
 /// A compiled template: Go's text/template syntax, of it {{ $labels.x }}, {{ $value }}, {{ $target }},
-/// literals, pipelines and parentheses, and the functions humanize, humanizePercentage, humanize1024,
-/// humanizeDuration, printf, print and index. What is not there yet is an error that names it. Immutable;
-/// thread-safe.
+/// {{ $remedy }}, {{ $run }}, {{ $state }}, {{ $reason }}, literals, pipelines and parentheses, and the
+/// functions humanize, humanizePercentage, humanize1024, humanizeDuration, printf, print and index. What is
+/// not there yet is an error that names it. Immutable; thread-safe.
 class Template {
  public:
   /// The error's message names the column (1-based byte) in `text`.
@@ -46,6 +47,8 @@ class Template {
   /// Names of labels read, sorted, each once, to check a remedy against the rules it hangs on.
   std::vector<std::string> label_names() const;
   bool uses_target() const;
+  /// Whether it speaks of a run that failed.
+  bool uses_run() const;
   /// Whether $value is read: such a template must be expanded again whenever the value changes.
   bool uses_value() const;
 

@@ -208,6 +208,11 @@ class Parser {
     if (name == "externalLabels") return map_field(Operand::Kind::external_labels, out);
     if (name == "value") return plain(Operand::Kind::value, begin, out);
     if (name == "target") return plain(Operand::Kind::target, begin, out);
+    for (const std::string_view fact : {"remedy", "run", "state", "reason"}) {
+      if (name != fact) continue;
+      out.label = fact;
+      return plain(Operand::Kind::run, begin, out);
+    }
     if (name == "externalURL") return fail(begin, "not supported yet: $externalURL");
     const std::size_t end = at_;
     blanks();
@@ -232,7 +237,9 @@ class Parser {
     if (at_ < text_.size() && text_[at_] == '.')
       return fail(at_, fmt::format("{} has no fields", text_.substr(begin, at_ - begin)));
     out.kind = kind;
-    (kind == Operand::Kind::target ? program_.uses_target : program_.uses_value) = true;
+    program_.uses_target |= kind == Operand::Kind::target;
+    program_.uses_run |= kind == Operand::Kind::run;
+    program_.uses_value |= kind == Operand::Kind::value;
     return true;
   }
 

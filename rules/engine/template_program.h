@@ -16,10 +16,11 @@ struct Template::Program {
   using Pipeline = std::vector<Command>;
 
   struct Operand {
-    enum class Kind { constant, value, labels, external_labels, target, pipeline };
+    enum class Kind { constant, value, labels, external_labels, target, run, pipeline };
     Kind kind = Kind::constant;
     TemplateValue constant;
-    std::string label;  ///< of labels and external_labels: the one label meant; "" is the whole map
+    std::string
+        label;  ///< of labels and external_labels: the one label meant, "" the whole map; of run: which fact
     std::shared_ptr<const Pipeline> inner;
   };
   /// A function with its arguments, or one operand alone. In a pipeline the value before comes as last
@@ -38,6 +39,7 @@ struct Template::Program {
   std::vector<std::string> label_names;
   bool literal = true;
   bool uses_target = false;
+  bool uses_run = false;
   bool uses_value = false;
 };
 

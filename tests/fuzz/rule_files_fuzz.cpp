@@ -36,7 +36,7 @@ void check_files(const std::string& text) {
   for (const rules::GroupSpec& group : groups)
     for (const rules::RuleSpec& rule : group.rules) expect(rule.expr != nullptr && !rule.name.empty());
   for (const remediation::RemedySpec& remedy : remedies)
-    expect(!remedy.steps.empty() && !remedy.alerts.empty());
+    expect(!remedy.steps.empty() && (!remedy.alerts.empty() || remedy.schedule.has_value()));
 }
 
 void check_state(const std::string& text) {

@@ -113,8 +113,8 @@ class RemediatorTest : public ::testing::Test {
     ledger_.reset();
   }
   void start(std::vector<RemedySpec> remedies, Remediator::Options options = {}) {
-    Result<std::unique_ptr<Ledger>> ledger = Ledger::open(
-        {.directory = dir_ / "state", .reserve = 64 << 10, .deadline = 5s}, system_clock(), log_);
+    Result<std::unique_ptr<Ledger>> ledger =
+        Ledger::open({.directory = dir_ / "state", .reserve = 64 << 10, .deadline = 5s}, *clock_, log_);
     ASSERT_TRUE(ledger.ok()) << ledger.error().to_string();
     ledger_ = *std::move(ledger);
     start_on(*ledger_, std::move(remedies), std::move(options));
@@ -133,7 +133,7 @@ class RemediatorTest : public ::testing::Test {
                              .store = *store_,
                              .metrics = *metrics_,
                              .paths = paths_,
-                             .clock = system_clock(),
+                             .clock = *clock_,
                              .log = log_,
                              .want_frame = [this] { frame(); }},
         std::move(options));
@@ -148,11 +148,11 @@ class RemediatorTest : public ::testing::Test {
   void frame() {
     ++asked_;
     if (!frames_) return;
-    remediator_->frame_done(system_clock().boot());
+    remediator_->frame_done(clock_->boot());
   }
   /// One pass of the sampling loop.
   void pass(const std::vector<rules::Alert>& firing) {
-    remediator_->frame_done(system_clock().boot());
+    remediator_->frame_done(clock_->boot());
     remediator_->consider(firing);
   }
   /// Waits until something holds; the clock's patience, not a measure.
@@ -187,6 +187,7 @@ class RemediatorTest : public ::testing::Test {
   chiron::testing::TempDir dir_;
   chiron::testing::RecordingLog log_;
   HostPaths paths_;
+  const Clock* clock_ = &system_clock();
   std::atomic<bool> holds_{true};
   std::atomic<bool> rule_gone_{false};
   std::atomic<bool> frames_{true};

@@ -33,7 +33,7 @@ TEST(ShippedRemedies, FitTheShippedRulesWithoutAFinding) {
   const std::vector<rules::GroupSpec> groups = packs(sink);
   std::vector<RemedySpec> all;
   for (auto& [name, remedy] : remedies(sink)) all.push_back(remedy);
-  EXPECT_EQ(all.size(), 4U);
+  EXPECT_EQ(all.size(), 6U);
   check_against_rules(all, groups, sink);
   for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
 }
@@ -57,12 +57,24 @@ TEST(ShippedRemedies, KeepToTheirTargets) {
   EXPECT_FALSE(all.at("prune-redis").allows("db.example.org:6379"));
 }
 
+TEST(ShippedRemedies, MaintainByTheClock) {
+  DiagnosticSink sink;
+  const auto all = remedies(sink);
+  const RemedySpec& clean_up = all.at("clean-up");
+  EXPECT_EQ(to_string(*clean_up.schedule), "0 3 * * * (Local)");
+  EXPECT_EQ(clean_up.target.text(), "clean-up");
+  EXPECT_EQ(clean_up.policy.cooldown, Duration::zero());
+  EXPECT_EQ(clean_up.policy.budget_runs, kNoBudget);
+  EXPECT_EQ(to_string(*all.at("prune-idle-redis").schedule), "every 1h");
+  EXPECT_EQ(all.at("prune-idle-redis").needs, std::vector<std::string>{"/usr/bin/redis-server"});
+  EXPECT_FALSE(all.at("rescue-disk").schedule.has_value());
+}
+
 /// What check() leaves to the moment when the templates are filled in.
 TEST(ShippedRemedies, TheirStepsAreValidForATarget) {
-  const std::map<std::string, std::string> kTargets = {{"restart-container", "shop-web-1"},
-                                                       {"restart-unit", "nginx.service"},
-                                                       {"rescue-disk", "/"},
-                                                       {"prune-redis", "127.0.0.1:6379"}};
+  const std::map<std::string, std::string> kTargets = {
+      {"restart-container", "shop-web-1"}, {"restart-unit", "nginx.service"},      {"rescue-disk", "/"},
+      {"prune-redis", "127.0.0.1:6379"},   {"prune-idle-redis", "127.0.0.1:6379"}, {"clean-up", "clean-up"}};
   DiagnosticSink sink;
   for (const auto& [name, remedy] : remedies(sink)) {
     for (const StepSpec& step : remedy.steps) {
