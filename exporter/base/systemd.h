@@ -44,7 +44,11 @@ struct UnitState {
   // How the unit came to be where it is: what tells a stop that was asked for from a process that ended by
   // itself.
   std::vector<std::string> names;  ///< all aliases, id included
-  std::uint32_t job = 0;           ///< the job that is queued or runs, 0 when none
+  /// Units that systemd stops or restarts along with this one when they are up: RequiredBy, RequisiteOf,
+  /// BoundBy, ConsistsOf (PartOf= of theirs), PropagatesStopTo.
+  std::vector<std::string> takes_along;
+  std::vector<std::string> conflicts;  ///< Conflicts, ConflictedBy: units that a start stops
+  std::uint32_t job = 0;               ///< the job that is queued or runs, 0 when none
   std::int32_t main_code =
       0;  ///< CLD_EXITED, CLD_KILLED, ... of the main process (waitid(2)), 0 when it has not ended
   std::int32_t main_status = 0;  ///< exit code or signal

@@ -54,13 +54,13 @@ int read_invocation_id(sd_bus_message* message, UnitState& state) {
   return sd_bus_message_exit_container(message);
 }
 
-int read_names(sd_bus_message* message, UnitState& state) {
+/// Appends.
+int read_names(sd_bus_message* message, std::vector<std::string>& names) {
   int rc = sd_bus_message_enter_container(message, 'v', "as");
   if (rc >= 0) rc = sd_bus_message_enter_container(message, 'a', "s");
   if (rc < 0) return rc;
-  state.names.clear();
   const char* name = nullptr;
-  while ((rc = sd_bus_message_read(message, "s", &name)) > 0) state.names.emplace_back(name);
+  while ((rc = sd_bus_message_read(message, "s", &name)) > 0) names.emplace_back(name);
   if (rc >= 0) rc = sd_bus_message_exit_container(message);
   return rc < 0 ? rc : sd_bus_message_exit_container(message);
 }
@@ -75,7 +75,12 @@ int read_job(sd_bus_message* message, UnitState& state) {
 
 int read_value(sd_bus_message* message, std::string_view name, UnitState& state) {
   if (name == "InvocationID") return read_invocation_id(message, state);
-  if (name == "Names") return read_names(message, state);
+  if (name == "Names") return read_names(message, state.names);
+  for (const std::string_view relation :
+       {"RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"}) {
+    if (name == relation) return read_names(message, state.takes_along);
+  }
+  if (name == "Conflicts" || name == "ConflictedBy") return read_names(message, state.conflicts);
   if (name == "Job") return read_job(message, state);
   for (const Property& property : kProperties) {
     if (property.name != name) continue;

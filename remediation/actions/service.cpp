@@ -38,6 +38,12 @@ bool is_watched(const ActionContext& context, const UnitState& unit) {
       });
 }
 
+bool has_new(const std::vector<std::string>& now, const std::vector<std::string>& before) {
+  return std::any_of(now.begin(), now.end(), [&](const std::string& name) {
+    return std::find(before.begin(), before.end(), name) == before.end();
+  });
+}
+
 Error left_alone(const UnitState& unit, std::string_view reason) {
   return {ErrorCode::failed_precondition, fmt::format("{} is left alone: it {}", unit.id, reason)};
 }
@@ -74,6 +80,10 @@ Result<UnitState> ServiceAction::find_unit(ActionContext& context, SystemdManage
   Result<UnitState> unit = manager.unit(name, std::min(kCallTimeout, context.remaining()));
   if (!unit) return unit;
   if (Status allowed = check_not_denied(*unit); !allowed) return std::move(allowed).error();
+  const auto lookup = [&](const std::string& other) {
+    return manager.unit(other, std::min(kCallTimeout, context.remaining()));
+  };
+  if (Status safe = check_dependents(verb_, *unit, lookup); !safe) return std::move(safe).error();
   return unit;
 }
 
@@ -126,6 +136,9 @@ bool refused_at_start_limit(UnitVerb verb, const JobOutcome& outcome) {
 Status ServiceAction::judge_again(const ActionContext& context, const UnitState& judged, const UnitState& now,
                                   bool reset) const {
   if (Status allowed = check_not_denied(now); !allowed) return allowed;
+  if (has_new(now.takes_along, judged.takes_along) || has_new(now.conflicts, judged.conflicts)) {
+    return left_alone(now, "has other dependencies than a moment ago");
+  }
   if (now.id != judged.id) return left_alone(judged, fmt::format("has become {} meanwhile", now.id));
   // A unit that was reset may be unloaded, and forgets its invocation then.
   const bool forgotten = reset && now.invocation_id.empty();

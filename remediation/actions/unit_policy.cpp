@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -36,6 +37,31 @@ constexpr std::string_view kKinds[] = {".service", ".socket", ".timer", ".path"}
 
 Error denied(std::string_view name, std::string_view reason) {
   return {ErrorCode::permission_denied, fmt::format("{} is never touched: {}", name, reason)};
+}
+
+/// Units that a stop or restart may reach, more than any host has below one service.
+constexpr std::size_t kMostDependents = 500;
+
+Status check_prefixes(std::string_view name) {
+  for (const DeniedPrefix& row : kDenied) {
+    if (name.starts_with(row.prefix)) return denied(name, row.reason);
+  }
+  return {};
+}
+
+/// For a unit that is reached, not asked for: targets and mounts may be on the way, what matters is whom they
+/// take along.
+Status check_reached(const UnitState& unit) {
+  if (unit.main_pid == static_cast<std::uint32_t>(::getpid())) return denied(unit.id, "it is Chiron itself");
+  if (Status id = check_prefixes(unit.id); !id) return id;
+  for (const std::string& alias : unit.names) {
+    if (Status allowed = check_prefixes(alias); !allowed) return allowed;
+  }
+  return {};
+}
+
+bool is_down(const UnitState& unit) {
+  return unit.active_state == "inactive" || unit.active_state == "failed";
 }
 
 bool is_up(const UnitState& unit) {
@@ -113,9 +139,7 @@ Status check_not_denied(std::string_view name) {
   if (!is_valid_unit_name(name)) {
     return Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is not a unit name", name));
   }
-  for (const DeniedPrefix& row : kDenied) {
-    if (name.starts_with(row.prefix)) return denied(name, row.reason);
-  }
+  if (Status allowed = check_prefixes(name); !allowed) return allowed;
   const bool known_kind = std::any_of(std::begin(kKinds), std::end(kKinds),
                                       [&](std::string_view kind) { return name.ends_with(kind); });
   if (!known_kind) return denied(name, "only service, socket, timer and path units are");
@@ -130,6 +154,41 @@ Status check_not_denied(const UnitState& unit) {
     }
   }
   if (unit.main_pid == static_cast<std::uint32_t>(::getpid())) return denied(unit.id, "it is Chiron itself");
+  return {};
+}
+
+Status check_dependents(UnitVerb verb, const UnitState& unit, const UnitLookup& lookup) {
+  struct Reached {
+    std::string name;
+    std::string how;  // how it hangs on the target
+  };
+  std::vector<Reached> reached;
+  std::set<std::string> seen{unit.id};
+  const auto reach = [&](const std::vector<std::string>& names, const std::string& how) {
+    for (const std::string& name : names) {
+      if (seen.insert(name).second) reached.push_back({name, how});
+    }
+  };
+  // What is down takes nothing along when it is started.
+  if (verb != UnitVerb::start) reach(unit.takes_along, "hangs on " + unit.id);
+  if (verb != UnitVerb::stop) reach(unit.conflicts, "conflicts with " + unit.id);
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    const Reached at = reached[i];
+    if (i >= kMostDependents) {
+      return Error(ErrorCode::failed_precondition,
+                   fmt::format("more than {} units hang on {}", kMostDependents, unit.id));
+    }
+    Result<UnitState> other = lookup(at.name);
+    if (!other && other.error().code() == ErrorCode::not_found) continue;
+    if (!other) return std::move(other).error();
+    if (is_down(*other)) continue;
+    if (Status allowed = check_reached(*other); !allowed) {
+      return std::move(allowed).error().wrap(
+          fmt::format("{} is left alone: to {} it would also stop {}, which {}", unit.id, to_string(verb),
+                      other->id, at.how));
+    }
+    reach(other->takes_along, "hangs on " + other->id);
+  }
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "exporter/base/result.h"
 #include "exporter/base/systemd.h"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,13 @@ namespace chiron::remediation {
 Status check_not_denied(std::string_view name);
 /// The same for every alias of the unit that was found, and for the process that asks.
 Status check_not_denied(const UnitState& unit);
+
+/// Whether the verb would, by systemd's own propagation (org.freedesktop.systemd1(5), systemd.unit(5)), also
+/// stop a running unit that no remedy touches: one that requires, is bound to or part of the target, at any
+/// depth, or one that a start conflicts with. `lookup` finds a unit by name. permission_denied, with the unit
+/// and how it hangs on the target; an error of `lookup`.
+using UnitLookup = std::function<Result<UnitState>(const std::string& name)>;
+Status check_dependents(UnitVerb verb, const UnitState& unit, const UnitLookup& lookup);
 
 /// What to do with a unit that is there and not denied.
 struct Judgement {

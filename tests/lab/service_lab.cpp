@@ -201,6 +201,29 @@ TEST_F(ServiceLab, DeniedMaskedAndAbsentUnitsAreRefused) {
   EXPECT_EQ(run<ServiceStart>("absent.service").error().code(), ErrorCode::not_found);
 }
 
+TEST_F(ServiceLab, WhatHangsOnAUnitProtectsIt) {
+  manual_ = true;
+  LabSystemd::add_service("below.service", "Type=exec\nExecStart=/bin/sleep infinity");
+  LabSystemd::add_service("between.service", "Type=exec\nExecStart=/bin/sleep infinity",
+                          "PartOf=below.service\nAfter=below.service");
+  LabSystemd::add_service("sshd-lab.service", "Type=exec\nExecStart=/bin/sleep infinity",
+                          "BindsTo=between.service\nAfter=between.service");
+  LabSystemd::run("systemctl start below.service between.service sshd-lab.service");
+  const std::string invocation = wait_for("sshd-lab.service", {"active"}).invocation_id;
+  for (const Status& status : {run<ServiceRestart>("below.service"), run<ServiceStop>("below.service")}) {
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code(), ErrorCode::permission_denied);
+    EXPECT_THAT(status.error().to_string(),
+                AllOf(HasSubstr("also stop sshd-lab.service"), HasSubstr("hangs on between.service")));
+  }
+  EXPECT_EQ(wait_for("sshd-lab.service", {"active"}).invocation_id, invocation);
+  // That systemd would have done so:
+  LabSystemd::run("systemctl stop below.service");
+  EXPECT_EQ(wait_for("sshd-lab.service", {"inactive", "failed"}).active_state, "inactive");
+  LabSystemd::run("systemctl start below.service");
+  EXPECT_TRUE(run<ServiceRestart>("below.service")) << "nothing that is up hangs on it now";
+}
+
 TEST_F(ServiceLab, TheCollectorSeesTheRealSystemd) {
   add_wanted("seen.service", "Type=exec\nExecStart=/bin/sleep infinity");
   add_wanted("eye.service", "Type=exec\nExecStart=/bin/sleep infinity");

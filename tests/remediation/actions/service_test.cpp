@@ -226,6 +226,8 @@ TEST_F(ServiceActionTest, JudgesAgainRightBeforeTheJobIsQueued) {
       {"a job of somebody else", [](UnitState& unit) { unit.job = 7; }, "job under way"},
       {"started anew", [](UnitState& unit) { unit.invocation_id = "cc"; }, "by somebody else meanwhile"},
       {"given a denied name", [](UnitState& unit) { unit.names.push_back("sshd.service"); }, "never touched"},
+      {"given a unit that hangs on it", [](UnitState& unit) { unit.takes_along = {"x.service"}; },
+       "other dependencies"},
       {"made an alias",
        [](UnitState& unit) {
          unit.id = "other.service";
@@ -337,6 +339,46 @@ TEST_F(ServiceActionTest, DeniedUnitsAreDeniedByAnyName) {
   systemd_->aliases["harmless.service"] = "ssh.service";
   EXPECT_EQ(run<ServiceStop>("harmless").error().code(), ErrorCode::permission_denied);
   EXPECT_FALSE(asked("stop ssh.service"));
+}
+
+TEST_F(ServiceActionTest, ADeniedUnitThatWouldStopAlongProtectsTheTarget) {
+  manual_ = true;
+  const auto add = [&](const std::string& id, std::vector<std::string> takes_along) {
+    UnitState unit = base("active", "running");
+    unit.id = id;
+    unit.names = {id};
+    unit.takes_along = std::move(takes_along);
+    systemd_->units[id] = unit;
+  };
+  add("db.service", {"app.service", "absent.service", "db.service"});
+  add("app.service", {"app.target", "db.service"});  // a circle is no endless walk
+  add("app.target", {"ssh.service"});
+  add("ssh.service", {});
+  const std::string why = run<ServiceStop>("db").error().to_string();
+  EXPECT_THAT(why, AllOf(HasSubstr("db.service is left alone"), HasSubstr("also stop ssh.service"),
+                         HasSubstr("hangs on app.target")));
+  EXPECT_EQ(run<ServiceRestart>("db").error().code(), ErrorCode::permission_denied);
+  EXPECT_FALSE(asked("stop db.service"));
+  EXPECT_FALSE(asked("restart db.service"));
+  EXPECT_EQ(plan("db.service").error().code(), ErrorCode::permission_denied);
+
+  // One that is down is not stopped, and neither is what hangs on it.
+  systemd_->units["app.service"].active_state = "inactive";
+  systemd_->after_job["db.service"] = systemd_->units["db.service"];
+  systemd_->after_job["db.service"].active_state = "inactive";
+  EXPECT_TRUE(run<ServiceStop>("db"));
+}
+
+TEST_F(ServiceActionTest, AStartThatStopsADeniedUnitIsRefused) {
+  systemd_->units["web.service"].conflicts = {"sshd.service"};
+  UnitState sshd = base("active", "running");
+  sshd.id = "sshd.service";
+  sshd.names = {"sshd.service"};
+  systemd_->units["sshd.service"] = sshd;
+  EXPECT_THAT(run<ServiceStart>().error().to_string(), HasSubstr("which conflicts with web.service"));
+  EXPECT_FALSE(asked("start web.service"));
+  systemd_->units["sshd.service"].active_state = "inactive";
+  EXPECT_TRUE(run<ServiceStart>());
 }
 
 TEST_F(ServiceActionTest, StopsAndKnowsWhatIsDown) {
