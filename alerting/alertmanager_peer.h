@@ -18,12 +18,12 @@ namespace chiron::alerting {
 
 /// One Alertmanager: an element of alertmanagers: in the configuration file, for one of its targets.
 struct AlertmanagerSpec {
-  std::string url;  ///< http[s]://HOST:PORT[/PREFIX], without a slash at the end
+  std::string url = {};  ///< http[s]://HOST:PORT[/PREFIX], without a slash at the end
   Duration timeout = std::chrono::seconds(10);
-  std::string username, password_file;  ///< basic auth
+  std::string username = {}, password_file = {};  ///< basic auth
   std::string credentials_type = "Bearer";
-  std::string credentials_file;  ///< Authorization: TYPE CONTENT
-  std::string ca_file;           ///< instead of the system's authorities
+  std::string credentials_file = {};  ///< Authorization: TYPE CONTENT
+  std::string ca_file = {};           ///< instead of the system's authorities
   bool insecure_skip_verify = false;
   bool operator==(const AlertmanagerSpec&) const = default;
 };

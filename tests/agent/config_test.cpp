@@ -74,7 +74,7 @@ TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
       "probes:\n"
       "  - {name: web, http: 'http://x', tcp: 'y:1'}\n"
       "deletion: {roots: [/]}\n"
-      "remedies: {rescue-disk: {mode: approval}}\n"
+      "remedies: {rescue-disk: {mode: hopeful}}\n"
       "alertmanagers: [{url: 'http://user:secret@x:9093'}]\n"
       "frobnicate: 1\n");
   EXPECT_EQ(sink_.errors(), 10u) << findings();
@@ -84,7 +84,7 @@ TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
     EXPECT_THAT(all, ::testing::HasSubstr(place));
   }
   EXPECT_THAT(all, ::testing::HasSubstr("interval"));
-  EXPECT_THAT(all, ::testing::HasSubstr("not supported yet"));
+  EXPECT_THAT(all, ::testing::HasSubstr("approval"));
 }
 
 TEST_F(ConfigTest, ExternalLabelsAreReadAndTheirNamesChecked) {

@@ -22,6 +22,7 @@ class Unwilling final : public Ledger {
 
   Result<std::vector<RunRecord>> recover() override { return ledger_.recover(); }
   Result<std::string> begin(RunRecord run) override { return ledger_.begin(std::move(run)); }
+  Status begin_approved(const RunRecord& run) override { return ledger_.begin_approved(run); }
   Status begin_step(std::string_view run, const StepRecord& step) override {
     return ledger_.begin_step(run, step);
   }
