@@ -3,6 +3,7 @@
 #include "exporter/base/diagnostics.h"
 #include "exporter/base/parse.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
@@ -114,13 +115,13 @@ struct CronExpression::Reader {
 
   bool set(std::string_view whole, const Field& field, std::uint64_t& out) {
     for (std::string_view rest = whole; !rest.empty();) {
-      const std::size_t comma = rest.find(',');
+      const std::size_t comma = std::min(rest.find(','), rest.size());
       const std::string_view one = rest.substr(0, comma);
       if (one.empty() || comma == rest.size() - 1) {
         return fail(whole, fmt::format("an element of the list {} is empty", whole), "take the comma away");
       }
       if (!element(one, field, out)) return false;
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
     return true;
   }
