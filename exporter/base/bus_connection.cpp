@@ -72,7 +72,7 @@ Result<BusMessage> unwrap(BusMessage answer) {
 /// One call in flight.
 struct BusConnection::Pending {
   struct SlotDeleter {
-    void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
+    void operator()(sd_bus_slot* held) const { sd_bus_slot_unref(held); }
   };
   std::unique_ptr<sd_bus_slot, SlotDeleter> slot;
   BusMessage answer;

@@ -127,9 +127,15 @@ class ContainersCollector final : public Collector {
   }
 
  private:
-  /// An engine that was seen stays: when its socket goes, that is worth knowing.
+  /// An engine that has answered stays: when its socket goes, that is worth knowing.
   void find_engines() {
-    for (const std::string& path : find_engine_sockets(context_.paths, context_.options.list("socket"))) {
+    const std::vector<std::string> found =
+        find_engine_sockets(context_.paths, context_.options.list("socket"));
+    std::erase_if(engines_, [&](const auto& engine) {
+      const bool answered = engine->view && engine->view->known;
+      return !answered && std::ranges::find(found, engine->socket) == found.end();
+    });
+    for (const std::string& path : found) {
       const bool known =
           std::ranges::any_of(engines_, [&](const auto& each) { return each->socket == path; });
       if (!known) engines_.push_back(std::make_unique<Engine>(path, options_));

@@ -136,8 +136,16 @@ TEST_F(ContainersLab, LimitsThrottlingAndThreads) {
 }
 
 TEST_F(ContainersLab, AnOutOfMemoryKillIsCountedAlthoughTheGroupGoesWithIt) {
-  ASSERT_TRUE(run("--memory=12m --memory-swap=12m", "work"));
-  ASSERT_TRUE(pass_until([&] { return value("chiron_container_state", "state", "exited") == 1; }));
+  // The group goes with the container, so the engine itself misses some of these kills: then nobody knows.
+  bool engine_knows = false;
+  for (int attempt = 0; attempt < 10 && !engine_knows; ++attempt) {
+    docker("rm -f subject");
+    ASSERT_TRUE(pass_until([&] { return !value("chiron_container_state"); }));
+    ASSERT_TRUE(run("--memory=12m --memory-swap=12m", "work"));
+    ASSERT_TRUE(pass_until([&] { return value("chiron_container_state", "state", "exited") == 1; }));
+    engine_knows = docker("inspect -f '{{.State.OOMKilled}}' subject | grep -q true");
+  }
+  ASSERT_TRUE(engine_knows);
   EXPECT_TRUE(pass_until([&] { return value("container_oom_events_total").value_or(0) >= 1; }));
   EXPECT_EQ(value("chiron_container_exit_code"), 137);
 }
