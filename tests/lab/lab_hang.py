@@ -82,7 +82,9 @@ def all_hang_at_once():
     bus, docker = DeafSocket(f'{lablib.SCRATCH}/bus'), DeafSocket(f'{lablib.SCRATCH}/docker')
     mount = HungMount(MOUNT)
     os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = f'unix:path={bus.path}'
-    os.makedirs('/run/systemd/system', exist_ok=True)  # "this host runs systemd": sd_booted(3)
+    # "This host runs systemd", sd_booted(3): told to this namespace only.
+    lablib.run('mount', '-t', 'tmpfs', 'tmpfs', '/run')
+    os.makedirs('/run/systemd/system')
     agent = lablib.Agent(CHIRON, 'hang', f'''
 sampling: {{interval: 100ms}}
 rule_files: []
