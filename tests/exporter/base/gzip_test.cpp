@@ -20,7 +20,7 @@ std::string gunzip(const std::string& bytes, std::size_t size) {
 
 TEST(Gzip, ReadsBack) {
   std::string mixed;
-  for (int i = 0; i < 100'000; ++i) mixed += static_cast<char>(i * i >> 3);
+  for (unsigned i = 0; i < 100'000; ++i) mixed += static_cast<char>(i * i >> 3);
   for (const std::string& text : {std::string(), std::string("x"), std::string(1 << 20, 'a'), mixed}) {
     EXPECT_EQ(gunzip(gzip(text), text.size()), text);
   }
