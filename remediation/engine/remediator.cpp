@@ -20,8 +20,8 @@ constexpr std::string_view kPausesKey = "pauses";
 constexpr std::string_view kStartsKey = "starts";
 // More than could begin in the time that is looked back at.
 constexpr std::size_t kRunsBeforeStart = 200;
-// Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps, and as many again that
-// were only planned.
+// Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps, and as many again
+// that were only planned.
 constexpr std::size_t kRestored = 25'000;
 constexpr Duration kPlanTimeout = std::chrono::seconds(20);
 
