@@ -1,6 +1,5 @@
 #include "remediation/actions/prune_work.h"
 
-#include "remediation/actions/deletion/free_space.h"
 #include "remediation/actions/deletion/remove.h"
 
 #include <algorithm>
@@ -9,12 +8,6 @@
 #include <fmt/format.h>
 
 namespace chiron::remediation {
-
-/// A root that is open, and what was found below it.
-struct PruneWork::Hunt {
-  SafeTree tree;
-  FoundFiles found;
-};
 
 Status PruneWork::perform(const PruneRequest& request) {
   max_total_ = request.max_total;
@@ -25,44 +18,27 @@ Status PruneWork::perform(const PruneRequest& request) {
   return take(request, *hunts);
 }
 
-Result<std::vector<PruneWork::Hunt>> PruneWork::gather(const PruneRequest& request) {
+Result<std::vector<Hunt>> PruneWork::gather(const PruneRequest& request) {
   Result<std::vector<std::string>> roots = clean_roots(context_.deletion);
   if (!roots) return std::move(roots).error();
   Selection selection{.globs = {}, .age = age_};
   if (request.larger_than) selection.larger_than = static_cast<off_t>(*request.larger_than);
   selection.keep_newest = request.keep;
-  // One walk for each root with all globs: a directory is judged once, by everything in it that matches.
   for (const std::string& text : request.globs) {
     Result<PathGlob> glob = PathGlob::compile(text, PathGlob::Hidden::explicit_);
     if (!glob) return std::move(glob).error().wrap("globs");
-    const std::string* root = root_of(*roots, glob->base());
-    if (!root) {
-      return Error(ErrorCode::permission_denied, fmt::format("globs: {} is below none of deletion.roots ({})",
-                                                             glob->base(), fmt::join(*roots, ", ")));
-    }
-    if (std::ranges::count(selection.without, *root) == 0) selection.without.push_back(*root);
+    if (Status status = walk_root_of(*glob, *roots, selection); !status) return std::move(status).error();
     selection.globs.push_back(*std::move(glob));
   }
-  Result<Guard> guard = Guard::load(context_.paths, context_.deletion, context_.clock.boot_id());
-  if (!guard) return std::move(guard).error();
-
-  std::vector<Hunt> hunts;
-  for (const std::string& root : selection.without) {
-    const Result<FileSystem> alive = FileSystem::open(context_, root);
-    if (!alive && alive.error().code() == ErrorCode::not_found) continue;
-    if (!alive) return Error(alive.error());
-    Result<SafeTree> tree = SafeTree::open(context_.paths, root, alive->device());
-    if (!tree && tree.error().code() == ErrorCode::not_found) continue;
-    if (!tree) return std::move(tree).error();
-    Result<FoundFiles> found = find_files(*tree, "", selection, *guard, context_.clock, budget_);
-    if (!found) {
-      if (Status status = stopped(); !status) return std::move(status).error();
-      return std::move(found).error();
-    }
-    more_ = more_ || found->exhausted || !found->complete;
-    total_ += found->matched_bytes;
-    kept_ += found->kept;
-    hunts.push_back({*std::move(tree), *std::move(found)});
+  Result<std::vector<Hunt>> hunts = hunt_roots(context_, selection, budget_);
+  if (!hunts) {
+    if (Status status = stopped(); !status) return std::move(status).error();
+    return hunts;
+  }
+  for (const Hunt& hunt : *hunts) {
+    more_ = more_ || hunt.found.exhausted || !hunt.found.complete;
+    total_ += hunt.found.matched_bytes;
+    kept_ += hunt.found.kept;
   }
   return hunts;
 }
@@ -93,8 +69,7 @@ Status PruneWork::take(const PruneRequest& request, const std::vector<Hunt>& hun
     ++files_;
     bytes_ += removal.bytes;
     const Duration age = context_.clock.wall().time_since_epoch() - file.stamp;
-    on_file_(hunt.tree.absolute(hunt.found.directories[file.directory]) + "/" + file.name, removal.bytes,
-             std::max(age, Duration::zero()));
+    on_file_(hunt.path(file), removal.bytes, std::max(age, Duration::zero()));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "remediation/actions/action.h"
-#include "remediation/actions/deletion/candidate.h"
+#include "remediation/actions/deletion/hunt.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -47,7 +47,6 @@ class PruneWork {
   const std::string& first_error() const { return first_error_; }
 
  private:
-  struct Hunt;
   struct Prey {
     std::uint32_t hunt, file;
   };

@@ -60,18 +60,6 @@ std::uint64_t allocated(int fd) {
 
 }  // namespace
 
-struct LogsWork::Hunt {
-  SafeTree tree;
-  FoundFiles found;
-
-  std::string path(const Candidate& file) const {
-    return tree.absolute(found.directories[file.directory]) + "/" + file.name;
-  }
-  Result<FileDescriptor> directory(const Candidate& file) const {
-    return tree.open_directory(found.directories[file.directory]);
-  }
-};
-
 LogsWork::LogsWork(ActionContext& context, Mode mode, const MakeManager& make_manager, OnDeed on_deed)
     : context_(context), mode_(mode), make_manager_(make_manager), on_deed_(std::move(on_deed)) {}
 LogsWork::~LogsWork() = default;
@@ -116,32 +104,17 @@ Status LogsWork::gather() {
       selection.globs.push_back(*std::move(glob));
     }
     const PathGlob& glob = globs_.emplace_back(selection.globs[selection.globs.size() - 3]);
-    const std::string* root = root_of(*roots, glob.base());
-    if (!root) {
-      return Error(ErrorCode::permission_denied, fmt::format("globs: {} is below none of deletion.roots ({})",
-                                                             glob.base(), fmt::join(*roots, ", ")));
-    }
-    if (std::ranges::count(selection.without, *root) == 0) selection.without.push_back(*root);
+    if (Status status = walk_root_of(glob, *roots, selection); !status) return status;
   }
-  Result<Guard> guard = Guard::load(context_.paths, context_.deletion, context_.clock.boot_id());
-  if (!guard) return std::move(guard).error();
   Result<LogrotatePatterns> owned = load_logrotate(context_.paths);
   if (!owned) return std::move(owned).error();
-  for (const std::string& root : selection.without) {
-    const Result<FileSystem> alive = FileSystem::open(context_, root);
-    if (!alive && alive.error().code() == ErrorCode::not_found) continue;
-    if (!alive) return Error(alive.error());
-    Result<SafeTree> tree = SafeTree::open(context_.paths, root, alive->device());
-    if (!tree && tree.error().code() == ErrorCode::not_found) continue;
-    if (!tree) return std::move(tree).error();
-    Result<FoundFiles> found = find_files(*tree, "", selection, *guard, context_.clock, budget_);
-    if (!found) {
-      if (Status status = stopped(); !status) return std::move(status).error();
-      return std::move(found).error();
-    }
-    kept_ += found->kept;
-    hunts_.push_back({*std::move(tree), *std::move(found)});
+  Result<std::vector<Hunt>> hunts = hunt_roots(context_, selection, budget_);
+  if (!hunts) {
+    if (Status status = stopped(); !status) return status;
+    return std::move(hunts).error();
   }
+  hunts_ = *std::move(hunts);
+  for (const Hunt& hunt : hunts_) kept_ += hunt.found.kept;
   for (const Hunt& hunt : hunts_) sort_in(hunt, *owned);
   return {};
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "remediation/actions/action.h"
-#include "remediation/actions/deletion/candidate.h"
+#include "remediation/actions/deletion/hunt.h"
 #include "remediation/actions/logs/logrotate_config.h"
 
 #include <cstdint>
@@ -59,7 +59,6 @@ class LogsWork {
   const std::string& first_written() const { return first_written_; }
 
  private:
-  struct Hunt;
   struct Part {
     const Hunt* hunt;
     const Candidate* file;
