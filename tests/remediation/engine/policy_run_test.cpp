@@ -29,11 +29,12 @@ class PolicyRun : public testing::RemediatorTest {
         ->gauge("chiron_remedy_exhausted", "", {{"remedy", "restart-web"}, {"target", "nginx.service"}})
         .value();
   }
-  /// Passes until so many runs have ended.
+  /// Passes until so many runs have ended and left their target.
   ::testing::AssertionResult passes_until(std::size_t ended) {
     return eventually([&] {
       pass({alert()});
-      return history("failed").size() == ended && remediator_->active().empty();
+      return history("failed").size() == ended && remediator_->active().empty() &&
+             reason() != Suppression::in_progress;
     });
   }
 };
