@@ -47,7 +47,9 @@ TEST_F(PolicyRun, ABreakerOpensHoldsOverARestartAndIsReset) {
   ASSERT_TRUE(passes_until(2));
   pass({alert()});
   ASSERT_TRUE(eventually([&] { return suppressed("breaker") == 1 && exhausted() == 1; }));
-  EXPECT_EQ(Stage::get().count(), 2u);
+  EXPECT_EQ(history("failed").size(), 2u);
+  // A run that a slow disk keeps out of the ledger fails before its step.
+  EXPECT_LE(Stage::get().count(), 2u);
 
   restart({spec});
   EXPECT_EQ(reason(), Suppression::breaker);
@@ -58,6 +60,7 @@ TEST_F(PolicyRun, ABreakerOpensHoldsOverARestartAndIsReset) {
   EXPECT_FALSE(remediator_->request(asked).ok()) << "for a person too";
   EXPECT_TRUE(remediator_->request(asked, true).ok()) << "unless they insist";
   ASSERT_TRUE(passes_until(3));
+  pass({});  // or the remedy would run again as soon as it may
 
   ASSERT_TRUE(remediator_->reset("restart-web", "nginx.service", "alice").ok());
   EXPECT_EQ(reason(), Suppression::none);
