@@ -5,10 +5,10 @@
 #include "remediation/engine/dispatcher.h"
 #include "remediation/engine/outcome_metrics.h"
 #include "remediation/engine/run_pool.h"
+#include "remediation/engine/start_guard.h"
 #include "remediation/engine/step_runner.h"
 #include "remediation/engine/target.h"
 #include "remediation/engine/verifier.h"
-#include "remediation/policy/starts.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,9 +17,6 @@ namespace chiron::remediation {
 namespace {
 
 constexpr std::string_view kPausesKey = "pauses";
-constexpr std::string_view kStartsKey = "starts";
-// More than could begin in the time that is looked back at.
-constexpr std::size_t kRunsBeforeStart = 200;
 // Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps, and as many again
 // that were only planned.
 constexpr std::size_t kRestored = 25'000;
@@ -57,6 +54,7 @@ struct Remediator::Impl {
       : services(std::move(s)),
         options(std::move(o)),
         book(services.clock),
+        starts({services.ledger, book, services.clock, services.log}),
         metrics(services.metrics),
         steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
               services.clock, services.log),
@@ -89,8 +87,6 @@ struct Remediator::Impl {
   void count_paused();
   void keep_house();
   Status save_pauses();
-  void note_start(bool interrupted);
-  void note_end();
   Result<std::string> launch(Run::Plan plan, RunRecord record);
   Result<std::vector<StepPlan>> plan_steps(const std::vector<StepSpec>& specs, const std::string& target,
                                            bool templates);
@@ -98,6 +94,7 @@ struct Remediator::Impl {
   const Services services;
   const Options options;
   PolicyBook book;
+  StartGuard starts;
   OutcomeMetrics metrics;
   StepRunner steps;
   FrameGate frames;
@@ -106,8 +103,6 @@ struct Remediator::Impl {
   Approvals approvals;
   Scheduler schedules;
   Dispatcher dispatcher;
-  std::mutex starts_mutex;
-  std::optional<Starts> starts;  // guarded by starts_mutex; nothing until the ledger is open
   mutable std::mutex mutex;
   RemedyList remedies = std::make_shared<const std::vector<RemedySpec>>();  // guarded by mutex
 };
@@ -169,39 +164,6 @@ Status Remediator::Impl::save_pauses() {
   Status saved = services.ledger.put(kPausesKey, book.save_pauses());
   if (saved) return saved;
   return std::move(saved).error().wrap("done, but not recorded: it will not survive a restart");
-}
-
-/// What comes up again and again after runs comes up paused.
-void Remediator::Impl::note_start(bool interrupted) {
-  Result<std::string> saved = services.ledger.get(kStartsKey);
-  const Result<std::vector<RunRecord>> runs =
-      services.ledger.history({.limit = kRunsBeforeStart, .suppressed = false, .steps = false});
-  const std::lock_guard lock(starts_mutex);
-  Result<Starts> known = saved ? Starts::parse(*saved) : Result<Starts>(std::move(saved).error());
-  if (!known) services.log.warning("earlier starts not known", {{"error", known.error().to_string()}});
-  starts = known ? *std::move(known) : Starts();
-  starts->begin(services.clock, interrupted);
-  if (runs && starts->is_loop(*runs, services.clock)) {
-    const std::string why = "three starts of the agent within minutes of three runs";
-    book.pause("", std::nullopt, PauseCause::boot_loop, why);
-    starts->forget();
-    services.log.error("boot loop", {{"reason", why},
-                                     {"effect", "all remedies are paused until `chiron remedy resume`"},
-                                     {"hint", "`chiron history` shows what ran before each start"}});
-  }
-  if (Status put = services.ledger.put(kStartsKey, starts->save()); !put) {
-    services.log.warning("start not recorded", {{"error", put.error().to_string()}});
-  }
-}
-
-void Remediator::Impl::note_end() {
-  const std::lock_guard lock(starts_mutex);
-  if (!starts) return;
-  starts->end();
-  if (Status put = services.ledger.put(kStartsKey, starts->save()); !put) {
-    services.log.warning("proper end not recorded", {{"error", put.error().to_string()}});
-  }
-  starts.reset();
 }
 
 Result<std::string> Remediator::Impl::launch(Run::Plan plan, RunRecord record) {
@@ -271,7 +233,7 @@ Status Remediator::take_up() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
-  self.note_start(!interrupted->empty());
+  self.starts.begin(!interrupted->empty());
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
   if (Status saved = self.save_pauses(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
@@ -500,7 +462,7 @@ std::vector<RunRecord> Remediator::active() const { return impl_->pool.active();
 bool Remediator::cancel(std::string_view run_id) { return impl_->pool.cancel(run_id); }
 void Remediator::stop(Duration wait) {
   impl_->pool.stop(wait);
-  impl_->note_end();
+  impl_->starts.end();
 }
 
 }  // namespace chiron::remediation
