@@ -23,9 +23,10 @@ import time
 import urllib.request
 
 CHIRON = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/bin/chiron")
-COLLECTORS = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netdev", "netstat",
-              "os", "pressure", "schedstat", "sockstat", "softnet", "stat", "textfile", "time", "timex", "udp_queues", "uname",
-              "vmstat"]
+COLLECTORS = ["arp", "bonding", "btrfs", "conntrack", "cpu", "cpufreq", "diskstats", "dmi", "edac", "entropy", "filefd", "filesystem",
+              "hwmon", "loadavg", "mdadm", "meminfo", "netclass", "netdev", "netstat", "nvme", "os", "powersupplyclass", "pressure",
+              "rapl", "schedstat", "selinux", "sockstat", "softnet", "stat", "textfile", "thermal_zone", "time", "timex", "udp_queues",
+              "uname", "vmstat", "xfs"]
 SCRAPES = int(os.environ.get("SCRAPES", "60"))
 
 
@@ -66,7 +67,7 @@ def resident_kib(pid):
 
 
 def chiron(state, port, config=""):
-    off = ["self", "systemd", "containers", "probes", "processes", "tcpstat"]
+    off = ["self", "systemd", "containers", "probes", "processes", "tcpstat", "watchdog"]
     with open(f"{state}.yml", "w") as file:
         file.write(config)
     command = [CHIRON, "run", "--storage.path", state, "--web.listen-address", f"127.0.0.1:{port}", "--sampling.interval",
