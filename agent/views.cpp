@@ -112,6 +112,8 @@ std::string Views::status() const {
   Json host = host_json(ask);
   host["instance"] = sources_.instance;
   const auto paused = sources_.remediator.paused("");
+  const auto page =
+      sources_.sampler.page();  // null before the first pass, whose samples may be there already
   return dump({{"time", to_rfc3339(sources_.clock.wall())},
                {"health", Json::parse(health())},
                {"host", host},
@@ -126,7 +128,7 @@ std::string Views::status() const {
                {"recent_runs", recent},
                {"collectors", collectors},
                {"store",
-                {{"series", sources_.store.samples() == 0 ? 0 : sources_.sampler.page()->series()},
+                {{"series", page ? page->series() : 0},
                  {"samples", sources_.store.samples()},
                  {"bytes", sources_.store.bytes()}}}});
 }

@@ -54,6 +54,26 @@ TEST_F(Process, TellsTheServiceManagerHowItFares) {
   EXPECT_NE(::access((agent.storage() + "/control.sock").c_str(), F_OK), 0);
 }
 
+TEST_F(Process, AnswersFromTheFirstMomentOn) {
+  AgentProcess agent(dir_, {});
+  std::vector<std::thread> askers;
+  std::atomic<bool> sampled{false};
+  const BootTime limit = system_clock().boot() + AgentProcess::kLimit;
+  for (int i = 0; i < 4; ++i) {
+    askers.emplace_back([&] {
+      while (!sampled && system_clock().boot() < limit) {
+        const nlohmann::json status = agent.ask({{"command", "status"}});
+        if (status.contains("store") && status["store"]["series"] > 0) sampled = true;
+      }
+    });
+  }
+  for (std::thread& asker : askers) asker.join();
+  EXPECT_TRUE(sampled);
+  EXPECT_TRUE(agent.notified(kReady));
+  agent.signal(SIGTERM);
+  EXPECT_EQ(agent.wait_for_exit(), 0) << agent.log();
+}
+
 TEST_F(Process, ItsFilesAreForItsUserAndGroupWhateverTheMask) {
   AgentProcess agent(dir_, {});
   ASSERT_TRUE(agent.notified(kReady));
