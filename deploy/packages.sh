@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# The Debian 12 packages, in one place: `deploy/packages.sh build|test` installs a set, when something of it is missing.
+# The Debian 12 packages, in one place: `deploy/packages.sh build|run|test` installs a set, when something of it is missing.
 set -euo pipefail
 
 build=(
   ca-certificates ccache cmake g++ git mold ninja-build pkg-config
   libabsl-dev libboost-dev libcivetweb-dev libcli11-dev libdeflate-dev libfmt-dev libhiredis-dev libre2-dev libspdlog-dev libsqlite3-dev
   libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
+)
+# What a built agent needs at run time: the packages of the libraries it is linked to, and what these read.
+run=(
+  ca-certificates tzdata
+  libcivetweb1 libdeflate0 libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libre2-9 libspdlog1.10 libsqlite3-0 libssl3
+  libsystemd0 libyaml-cpp0.7 zlib1g
 )
 test=(
   clang-16 libclang-rt-16-dev libbenchmark-dev libgmock-dev libgtest-dev libfuse3-dev
@@ -15,8 +21,9 @@ test=(
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
+  run) wanted=("${run[@]}") ;;
   test) wanted=("${build[@]}" "${test[@]}") ;;
-  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+  *) echo "usage: $0 build|run|test" >&2; exit 2 ;;
 esac
 
 missing=()
