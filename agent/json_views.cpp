@@ -44,6 +44,9 @@ std::string limits_text(const remediation::PolicySpec& policy) {
   if (policy.cooldown > Duration::zero()) {
     text += fmt::format("{}{} apart", text.empty() ? "" : ", ", human_duration(seconds(policy.cooldown)));
   }
+  for (const remediation::WindowSpec& window : policy.windows) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", remediation::to_string(window));
+  }
   return text.empty() ? "as scheduled" : text;
 }
 

@@ -1,5 +1,7 @@
 #include "remediation/engine/policy_keys.h"
 
+#include "remediation/engine/window_keys.h"
+
 #include <algorithm>
 
 namespace chiron::remediation {
@@ -115,7 +117,8 @@ PolicyPatch read_policy(yaml::Reader& policy) {
   if (policy.has("unless")) {
     patch.emplace_back([unless = read_matchers(policy, "unless")](PolicySpec& p) { p.unless = unless; });
   }
-  policy.not_supported({"window", "lock"});
+  add(patch, read_windows(policy), [](PolicySpec& p) -> std::vector<WindowSpec>& { return p.windows; });
+  policy.not_supported({"lock"});
   policy.finish();
   return patch;
 }

@@ -1,6 +1,7 @@
 #include "remediation/engine/trigger_keys.h"
 
 #include "exporter/base/parse.h"
+#include "remediation/engine/zone_key.h"
 
 #include <fmt/format.h>
 
@@ -17,13 +18,7 @@ void read_cron(yaml::Reader& reader, const std::string& text, ScheduleSpec& out)
     reader.fail("cron", "bad-cron", std::move(fault.message), std::move(fault.hint), fault.offset,
                 fault.length);
   }
-  const std::string name = reader.string("timezone").value_or("Local");
-  Result<TimeZone> zone = TimeZone::find(name);
-  if (zone) {
-    out.zone = *std::move(zone);
-  } else {
-    reader.fail(reader.has("timezone") ? "timezone" : "cron", "bad-timezone", zone.error().to_string());
-  }
+  out.zone = read_zone(reader, "cron");
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ std::optional<Decision> judge_budget(const Case& now);
 std::optional<Decision> judge_host_budget(const Case& now);
 /// An alert fires that the remedy keeps out of the way of.
 std::optional<Decision> judge_unless(const Case& now);
+/// None of the windows is open. By the wall clock: the only judge whose time people set.
+std::optional<Decision> judge_window(const Case& now);
 
 /// Whether the breaker is half-open: what runs next is its trial.
 bool is_trial(const Case& now);

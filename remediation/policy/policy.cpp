@@ -9,8 +9,8 @@ namespace chiron::remediation {
 namespace {
 
 /// The first that objects is told.
-constexpr std::array<Judge, 6> kJudges{judge_unless,  judge_cooldown, judge_backoff,
-                                       judge_breaker, judge_budget,   judge_host_budget};
+constexpr std::array<Judge, 7> kJudges{judge_unless, judge_cooldown,    judge_backoff, judge_breaker,
+                                       judge_budget, judge_host_budget, judge_window};
 
 // What a host's budget may say at most.
 constexpr std::size_t kMaxByAlerts = 10'000;

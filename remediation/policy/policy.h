@@ -36,8 +36,8 @@ class PolicyBook {
   /// reset undoes what came before it.
   void restore(const std::vector<RunRecord>& runs);
 
-  /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, and last dry_run
-  /// and approval. So dry_run says that the remedy would have acted now.
+  /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, window, and last
+  /// dry_run and approval. So dry_run says that the remedy would have acted now.
   Decision decide(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
   /// The remedy's own, unless the gate is narrower.
   Mode mode_of(const PolicySpec& policy) const;

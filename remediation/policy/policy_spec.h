@@ -2,6 +2,7 @@
 
 #include "exporter/base/clock.h"
 #include "exporter/series/labels.h"
+#include "remediation/policy/window.h"
 
 #include <limits>
 #include <optional>
@@ -41,6 +42,7 @@ struct PolicySpec {
   std::optional<BreakerSpec> breaker{};
   Duration approval_expires = std::chrono::hours(1);
   std::vector<std::vector<Matcher>> unless{};  ///< any of the lists, of a list all, of one firing alert
+  std::vector<WindowSpec> windows{};           ///< open in any of them; without any, always
 };
 
 /// Of all remedies together: runs that alerts started.

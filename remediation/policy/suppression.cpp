@@ -8,7 +8,7 @@
 namespace chiron::remediation {
 namespace {
 
-constexpr std::array<std::pair<Suppression, std::string_view>, 19> kReasons{{
+constexpr std::array<std::pair<Suppression, std::string_view>, 20> kReasons{{
     {Suppression::none, "none"},
     {Suppression::dry_run, "dry_run"},
     {Suppression::approval, "approval"},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<Suppression, std::string_view>, 19> kReasons{{
     {Suppression::budget, "budget"},
     {Suppression::host_budget, "host_budget"},
     {Suppression::unless, "unless"},
+    {Suppression::window, "window"},
     {Suppression::off, "off"},
     {Suppression::paused, "paused"},
     {Suppression::in_progress, "in_progress"},

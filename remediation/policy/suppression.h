@@ -20,6 +20,7 @@ enum class Suppression {
   budget,
   host_budget,
   unless,
+  window,
   off,
   paused,
   in_progress,

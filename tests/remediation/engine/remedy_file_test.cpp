@@ -69,6 +69,24 @@ TEST(RemedyFile, IsDryRunUnlessItSaysOtherwise) {
   EXPECT_FALSE(remedies[0].verify.expr.has_value());
 }
 
+TEST(RemedyFile, ReadsWindows) {
+  const auto windows = [](const std::string& text) {
+    const auto remedies = parse(
+        "remedies:\n  - name: a\n    on: {alerts: [x=y]}\n    target: disk\n    policy: {window: " + text +
+        "}" + std::string(kRest));
+    std::vector<std::string> all;
+    for (const WindowSpec& one : remedies.at(0).policy.windows) all.push_back(to_string(one));
+    return all;
+  };
+  using Windows = std::vector<std::string>;
+  EXPECT_EQ(windows("{days: mon-fri, from: '08:00', to: '18:00', timezone: Europe/Paris}"),
+            Windows{"mon-fri 08:00-18:00 (Europe/Paris)"});
+  EXPECT_EQ(windows("{days: [Sat-mon, wed], from: 22:00, to: 6:30}"),
+            Windows{"mon,wed,sat-sun 22:00-06:30 (Local)"});
+  EXPECT_EQ(windows("[{days: sun}, {to: '06:00', timezone: UTC}]"),
+            (Windows{"sun 00:00-24:00 (Local)", "daily 00:00-06:00 (UTC)"}));
+}
+
 TEST(RemedySpec, MatchesWhenAllOfOneListHold) {
   const auto all =
       parse("remedies:\n  - name: a\n    on: {alerts: ['a=\"1\"', 'b=~\"x|y\"']}\n    target: t" +
