@@ -1,3 +1,4 @@
+#include "agent/armed_notes.h"
 #include "agent/cli_client.h"
 #include "agent/cli_print.h"
 #include "agent/findings.h"
@@ -29,6 +30,7 @@ class Checker {
     count(policies.groups);
     remedies_ += policies.remedies.size();
     ++files_;
+    notes_ += armed_notes(config, policies.remedies);
     if (!configured_) configured_.emplace();
     std::move(policies.groups.begin(), policies.groups.end(), std::back_inserter(*configured_));
   }
@@ -88,6 +90,7 @@ class Checker {
       print(to_json(found) + '\n');
     } else {
       for (const Diagnostic& diagnostic : found) print(to_text(diagnostic) + '\n');
+      print(notes_);
       print(fmt::format("{}: {} in {}, {}; {}, {}\n", counted(files_, "file"), counted(rules_, "rule"),
                         counted(groups_, "group"), counted(remedies_, "remedy"), counted(errors, "error"),
                         counted(found.size() - errors, "warning")));
@@ -113,6 +116,7 @@ class Checker {
   std::optional<std::vector<rules::GroupSpec>> configured_;  ///< of the configurations named
   bool rules_are_faulty_ = false;
   std::set<std::string> read_;
+  std::string notes_;  ///< what is no fault, and yet to be known
   std::size_t files_ = 0, groups_ = 0, rules_ = 0, remedies_ = 0;
 };
 

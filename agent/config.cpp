@@ -194,13 +194,13 @@ void read_overrides(yaml::Reader& root, Config& config) {
     RemedyOverride tuned;
     tuned.where = entry.key.where();
     remediation::read_mode(reader, tuned.policy);
+    remediation::read_armed_for(reader, tuned.policy);
     tuned.targets = reader.strings("targets");
     if (reader.has("policy")) {
       yaml::Reader policy = reader.mapping("policy");
       const remediation::PolicyPatch patch = remediation::read_policy(policy);
       tuned.policy.insert(tuned.policy.end(), patch.begin(), patch.end());
     }
-    reader.not_supported({"for"});
     reader.finish();
     config.remedies.emplace(entry.key.text(), std::move(tuned));
   }

@@ -26,6 +26,7 @@ constexpr std::string_view kStructured = R"(
 #remedies:
 #  rescue-disk:
 #    mode: automatic
+#    for: 30d  # Then it is in dry-run again. Without: for good.
 #    policy: {cooldown: 30m, budget: {runs: 3, per: 6h}}
 #  restart-unit:
 #    mode: automatic

@@ -49,6 +49,20 @@ std::string bytes_of(const Json& json, const char* name) {
   return format_bytes(static_cast<std::uint64_t>(std::max(0.0, number_of(json, name))));
 }
 
+std::string minute_text(const std::string& rfc3339) {
+  if (rfc3339.size() < 16) return "-";
+  return rfc3339.substr(0, 10) + ' ' + rfc3339.substr(11, 5) + " UTC";
+}
+
+std::string mode_text(const Json& remedy) {
+  std::string text = text_of(remedy, "mode");
+  if (const Json& armed = field(remedy, "armed"); armed.is_object()) {
+    const std::string until = minute_text(text_of(armed, "until"));
+    text += flag_of(armed, "over") ? " (was armed until " + until + ')' : " until " + until;
+  }
+  return text + (flag_of(remedy, "paused") ? " (paused)" : "");
+}
+
 std::string freed_text(const Json& json) {
   const double bytes = number_of(json, "freed_bytes");
   const double objects = number_of(json, "removed_objects");

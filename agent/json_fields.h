@@ -21,6 +21,10 @@ std::string labels_text(const Json& labels);
 std::string join(const Json& texts);
 /// "-" when absent.
 std::string bytes_of(const Json& json, const char* name);
+/// 2026-01-31T23:59:59.123Z as people read it, to the minute; "-" for nothing.
+std::string minute_text(const std::string& rfc3339);
+/// A remedy's mode, until when it is armed or was, and whether it is paused.
+std::string mode_text(const Json& remedy);
 /// What a run freed and why it ended as it did, on one line.
 std::string run_detail(const Json& run);
 /// What a run or step freed and removed; "" for nothing.

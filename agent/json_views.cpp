@@ -59,6 +59,15 @@ Json schedule_json(const remediation::RemedySpec& remedy, const remediation::Rem
           {"next", next ? Json(to_rfc3339(*next)) : Json()}};
 }
 
+Json armed_json(const remediation::RemedySpec& remedy, const remediation::Remediator& remediator) {
+  const auto armed = remediator.arming(remedy.name);
+  if (!armed) return nullptr;
+  return {{"for_seconds", seconds(armed->length)},
+          {"since", to_rfc3339(armed->since)},
+          {"until", to_rfc3339(armed->until)},
+          {"over", armed->over}};
+}
+
 }  // namespace
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -121,7 +130,8 @@ Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remed
   Json json{
       {"name", remedy.name},
       {"description", remedy.description},
-      {"mode", remediation::to_string(remedy.policy.mode)},
+      {"mode", remediation::to_string(remediator.mode(remedy))},
+      {"armed", armed_json(remedy, remediator)},
       {"paused", paused.has_value()},
       {"paused_detail", paused ? Json(paused->detail) : Json()},
       {"on", triggers_text(remedy)},

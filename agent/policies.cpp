@@ -133,7 +133,8 @@ void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>&
       const auto fault = remediation::apply_policy(tuned.policy, remedy->policy);
       if (!fault) continue;
       diagnostic.code = "contradiction";
-      diagnostic.message = "policy." + fault->key + ": with what its file says, " + fault->message;
+      diagnostic.message = (fault->key == "for" ? "" : "policy.") + fault->key +
+                           ": with what its file says, " + fault->message;
       diagnostic.hint = fault->hint;
     } else {
       diagnostic.code = "unknown-remedy";

@@ -131,12 +131,11 @@ std::string alerts_html(const Json& alerts) {
 std::string remedies_html(const Json& status) {
   HtmlTable table({{"Remedy", "k"}, {"Mode", "k"}, {"On", "c"}, {"Does"}, {"At most"}});
   for (const Json& one : field(status, "remedies")) {
-    const bool paused = flag_of(one, "paused");
-    const std::string mode = text_of(one, "mode");
+    const bool held = flag_of(one, "paused") || flag_of(field(one, "armed"), "over");
     table.add({{text_of(one, "name")},
-               {mode + (paused ? " (paused)" : ""), paused                ? "warn"
-                                                    : mode == "automatic" ? "good"
-                                                                          : "dim"},
+               {mode_text(one), held                                  ? "warn"
+                                : text_of(one, "mode") == "automatic" ? "good"
+                                                                      : "dim"},
                {text_of(one, "on")},
                {join(field(one, "steps"))},
                {text_of(one, "limits")}});

@@ -56,7 +56,8 @@ std::string services_text(const Json& status) {
   }
   for (const Json& one : field(services, "discovered")) {
     const std::string state = text_of(one, "state");
-    table.add({"installed", text_of(one, "name"), state == "failed" ? "FAILED" : state, text_of(one, "unit")});
+    table.add(
+        {"installed", text_of(one, "name"), state == "failed" ? "FAILED" : state, text_of(one, "unit")});
   }
   for (const Json& one : field(status, "probes")) {
     table.add(
@@ -81,12 +82,6 @@ std::string alerts_text(const Json& alerts) {
                human_duration(number_of(alert, "active_seconds")), summary});
   }
   return '\n' + table.to_string();
-}
-
-/// 2026-01-31T23:59:59.123Z as people read it, to the minute; "-" for nothing.
-std::string minute_text(const std::string& rfc3339) {
-  if (rfc3339.size() < 16) return "-";
-  return rfc3339.substr(0, 10) + ' ' + rfc3339.substr(11, 5) + " UTC";
 }
 
 std::string decision_text(const Json& decision) {
@@ -115,9 +110,8 @@ std::string status_text(const Json& status) {
 std::string remedies_text(const Json& remedies) {
   Table table({"REMEDY", "MODE", "ON", "DOES", "AT MOST", "NEXT"});
   for (const Json& one : remedies) {
-    table.add({text_of(one, "name"), text_of(one, "mode") + (flag_of(one, "paused") ? " (paused)" : ""),
-               text_of(one, "on"), join(field(one, "steps")), text_of(one, "limits"),
-               minute_text(text_of(field(one, "schedule"), "next"))});
+    table.add({text_of(one, "name"), mode_text(one), text_of(one, "on"), join(field(one, "steps")),
+               text_of(one, "limits"), minute_text(text_of(field(one, "schedule"), "next"))});
   }
   return table.empty() ? "no remedies\n" : table.to_string();
 }
@@ -140,7 +134,7 @@ std::string why_text(const Json& why) {
     text += "  " + labels_text(field(alert, "labels")) + '\n';
   }
   for (const Json& remedy : field(why, "remedies")) {
-    text += fmt::format("remedy {} ({}) on {}\n", text_of(remedy, "name"), text_of(remedy, "mode"),
+    text += fmt::format("remedy {}, {}, on {}\n", text_of(remedy, "name"), mode_text(remedy),
                         text_of(remedy, "on"));
     if (const std::string paused = text_of(remedy, "paused_detail"); !paused.empty()) {
       text += "  " + paused + '\n';

@@ -200,7 +200,7 @@ Result<std::string> Approvals::launch(RunRecord record) {
   if (target.name != record.target) return no("the remedy's target is now " + target.name);
   Run::Plan plan = run_plan(*remedy, target.name, *alert, false);
   // A person has said yes; everything else is asked once more.
-  plan.policy->mode = Mode::automatic;
+  plan.policy = as_asked(remedy->policy);
   const Decision decision = services_.book.decide(remedy->name, target.name, *plan.policy);
   if (decision.reason != Suppression::none) {
     return no(fmt::format("{}: {}", to_string(decision.reason), decision.detail));

@@ -130,7 +130,7 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   // The alert may be the one that a run has just ended.
   if (!services_.pool.knows_last_run(target.name, frame)) return notes_.keep(key);
 
-  const bool dry_run = services_.book.mode_of(remedy.policy) == Mode::dry_run;
+  const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
   const Decision decision = services_.book.decide(remedy.name, target.name, remedy.policy);
   const bool asks = decision.reason == Suppression::approval;
   if (decision.reason != Suppression::none && decision.reason != Suppression::dry_run && !asks) {
@@ -199,7 +199,8 @@ void Dispatcher::record_suppressed(const RemedySpec& remedy, const std::string& 
                       {"detail", why.detail}});
   // A ledger that has just failed would only be waited for once more.
   if (why.reason == Suppression::ledger || why.reason == Suppression::stopping) return;
-  RunRecord record = intent_of(remedy.name, target, alert, remedy.policy.mode == Mode::dry_run);
+  const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
+  RunRecord record = intent_of(remedy.name, target, alert, dry_run);
   if (alert == nullptr) record.trigger = kScheduleTrigger;
   record.state = RunState::suppressed;
   record.reason = fmt::format("{}: {}", to_string(why.reason), why.detail);

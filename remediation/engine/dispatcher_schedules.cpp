@@ -67,7 +67,7 @@ void Dispatcher::look(const RemedySpec& remedy, const Turn& turn) {
     if (!told) record_suppressed(remedy, target.name, nullptr, *why);
     return;
   }
-  const bool dry_run = services_.book.mode_of(remedy.policy) == Mode::dry_run;
+  const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
   if (dry_run) {
     services_.metrics.suppressed(remedy.name, Suppression::dry_run);
     if (rehearsed_lately(remedy, target.name)) return;

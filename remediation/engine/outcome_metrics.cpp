@@ -135,4 +135,14 @@ void OutcomeMetrics::next_run(std::string_view remedy, std::optional<WallTime> a
       .set(at ? static_cast<double>(to_ms(*at)) / 1000 : 0);
 }
 
+void OutcomeMetrics::armed_until(std::string_view remedy, std::optional<WallTime> at) {
+  metrics_
+      .gauge(
+          "chiron_remedy_armed_until_timestamp_seconds",
+          "When a remedy that is armed for a time falls back to dry-run, or did, in seconds since the Unix "
+          "epoch; 0 when it is not armed for a time any more.",
+          labels("remedy", remedy))
+      .set(at ? static_cast<double>(to_ms(*at)) / 1000 : 0);
+}
+
 }  // namespace chiron::remediation

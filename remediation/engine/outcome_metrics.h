@@ -28,6 +28,8 @@ class OutcomeMetrics {
   void set_all_paused(PauseCause cause, bool yes);
   /// When its schedule is due next; nothing: never.
   void next_run(std::string_view remedy, std::optional<WallTime> at);
+  /// When a remedy that is armed for a time falls back to dry-run, or did; nothing: it is not any more.
+  void armed_until(std::string_view remedy, std::optional<WallTime> at);
   void set_paused(std::size_t remedies) { paused_.set(static_cast<double>(remedies)); }
   void set_waiting(std::size_t runs) { waiting_.set(static_cast<double>(runs)); }
   void set_active(std::size_t runs) { active_.set(static_cast<double>(runs)); }

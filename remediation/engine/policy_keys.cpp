@@ -1,5 +1,6 @@
 #include "remediation/engine/policy_keys.h"
 
+#include "exporter/base/parse.h"
 #include "remediation/engine/window_keys.h"
 
 #include <algorithm>
@@ -104,6 +105,15 @@ std::vector<std::vector<Matcher>> read_matchers(yaml::Reader& reader, std::strin
 void read_mode(yaml::Reader& reader, PolicyPatch& patch) {
   const std::optional<std::string> mode = reader.one_of("mode", {"automatic", "dry-run", "approval"});
   if (mode) add(patch, parse_mode(*mode), [](PolicySpec& p) -> Mode& { return p.mode; });
+}
+
+void read_armed_for(yaml::Reader& reader, PolicyPatch& patch) {
+  const std::optional<Duration> length = positive(reader, "for");
+  if (length && *length > kLongestWait) {
+    reader.fail("for", "out-of-range", "for must be at most " + format_duration(kLongestWait));
+    return;
+  }
+  add(patch, length, [](PolicySpec& p) -> std::optional<Duration>& { return p.armed_for; });
 }
 
 PolicyPatch read_policy(yaml::Reader& policy) {

@@ -16,6 +16,8 @@ using PolicyPatch = std::vector<std::function<void(PolicySpec&)>>;
 PolicyPatch read_policy(yaml::Reader& policy);
 /// `mode`, which the configuration has beside `policy:` too.
 void read_mode(yaml::Reader& reader, PolicyPatch& patch);
+/// `for`, beside `mode` in the configuration: how long `automatic` holds.
+void read_armed_for(yaml::Reader& reader, PolicyPatch& patch);
 /// Lays the patch over a policy; what contradicts itself then.
 std::optional<Contradiction> apply_policy(const PolicyPatch& patch, PolicySpec& policy);
 

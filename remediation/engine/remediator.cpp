@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "remediation/engine/approvals.h"
+#include "remediation/engine/arming_keeper.h"
 #include "remediation/engine/dispatcher.h"
 #include "remediation/engine/outcome_metrics.h"
 #include "remediation/engine/run_pool.h"
@@ -56,6 +57,7 @@ struct Remediator::Impl {
         book(services.clock),
         starts({services.ledger, book, services.clock, services.log}),
         metrics(services.metrics),
+        armings({services.ledger, book, metrics, services.log}),
         steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
               services.clock, services.log),
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
@@ -96,6 +98,7 @@ struct Remediator::Impl {
   PolicyBook book;
   StartGuard starts;
   OutcomeMetrics metrics;
+  ArmingKeeper armings;
   StepRunner steps;
   FrameGate frames;
   Verifier verifier;
@@ -126,9 +129,7 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
   }
   if (std::optional<std::string> absent = absence_of(remedy, services.paths))
     return {Suppression::absent, *std::move(absent), std::nullopt};
-  PolicySpec policy = remedy.policy;
-  if (person) policy.mode = Mode::automatic;
-  Decision decision = book.decide(remedy.name, target.name, policy);
+  Decision decision = book.decide(remedy.name, target.name, person ? as_asked(remedy.policy) : remedy.policy);
   if (decision.reason != Suppression::approval) return decision;
   if (const auto waits = approvals.waits(remedy, target.name)) {
     decision.detail = fmt::format("it waits until {} for `chiron remedy approve {}`",
@@ -154,6 +155,7 @@ void Remediator::Impl::keep_house() {
                        {"reason", paused ? paused->detail : "remedies run again"},
                        {"runs_held", std::uint64_t{held}}});
   }
+  armings.look();
   // A timed pause ends without anybody saying so.
   count_paused();
 }
@@ -270,6 +272,7 @@ Status Remediator::recall() {
   }
   Result<std::string> pauses = ledger.get(kPausesKey);
   Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
+  if (Status armed = self.armings.recall(); !armed && restored) restored = std::move(armed);
   const Result<bool> lost = ledger.lost_records();
   if (restored && !lost) restored = lost.error();
   if (restored && *lost) {
@@ -292,6 +295,7 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
   }
   impl_->book.set_horizon(longest);
   impl_->metrics.declare(remedies);
+  impl_->armings.load(remedies);
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->remedies = std::make_shared<const std::vector<RemedySpec>>(std::move(remedies));
@@ -338,6 +342,7 @@ Result<std::string> Remediator::request(RunRequest request, bool force) {
   record.requested_by = request.requested_by;
   Run::Plan plan = run_plan(*remedy, target.name, std::move(request.alert), dry_run);
   plan.manual = request.trigger == "manual";
+  plan.policy = as_asked(remedy->policy);
   if (force) plan.policy.reset();
   return impl_->launch(std::move(plan), std::move(record));
 }
@@ -452,6 +457,15 @@ Decision Remediator::decision(std::string_view remedy, std::string_view target) 
   Result<RemedySpec> known = impl_->find(remedy);
   if (!known) return {Suppression::target_not_allowed, known.error().to_string(), std::nullopt};
   return impl_->decide(*known, target, false);
+}
+
+Mode Remediator::mode(const RemedySpec& remedy) const {
+  const auto armed = remedy.policy.armed_for ? impl_->book.arming(remedy.name) : std::nullopt;
+  return armed && armed->over ? Mode::dry_run : remedy.policy.mode;
+}
+
+std::optional<PolicyBook::ArmedFor> Remediator::arming(std::string_view remedy) const {
+  return impl_->book.arming(remedy);
 }
 
 std::optional<Decision> Remediator::paused(std::string_view remedy) const {

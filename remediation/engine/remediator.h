@@ -125,6 +125,11 @@ class Remediator {
   Decision decision(std::string_view remedy, std::string_view target) const;
   /// When the remedy's schedule is due next; nothing without one, and before the first pass.
   std::optional<WallTime> next_run(std::string_view remedy) const;
+  /// What of its mode holds now: dry-run when the time is over for which it was armed. Whatever
+  /// remediation.mode says.
+  Mode mode(const RemedySpec& remedy) const;
+  /// Since when, and until when, a remedy is armed that is so for a time.
+  std::optional<PolicyBook::ArmedFor> arming(std::string_view remedy) const;
   /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
   std::optional<Decision> paused(std::string_view remedy) const;
   std::vector<RunRecord> active() const;

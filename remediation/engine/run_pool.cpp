@@ -69,7 +69,7 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   // Whoever decided did so before the target was held: a run on it may have ended, or a person paused, since.
   if (plan.policy && !plan.dry_run) {
     const Decision now = services_.book.decide(record.remedy, record.target, *plan.policy);
-    if (now.reason != Suppression::none && now.reason != Suppression::dry_run) {
+    if (now.reason != Suppression::none) {
       release(record.target);
       return Refusal{now.reason, Error(ErrorCode::failed_precondition,
                                        fmt::format("{}: {}", to_string(now.reason), now.detail))};

@@ -1,9 +1,13 @@
 #include "remediation/policy/policy.h"
 
+#include "exporter/base/parse.h"
+
 #include <algorithm>
 #include <array>
 #include <functional>
 #include <ranges>
+
+#include <fmt/format.h>
 
 namespace chiron::remediation {
 namespace {
@@ -18,7 +22,7 @@ constexpr Duration kLongestHostBudget = std::chrono::hours(24 * 31);
 
 }  // namespace
 
-PolicyBook::PolicyBook(const Clock& clock) : clock_(clock), pauses_(clock) {}
+PolicyBook::PolicyBook(const Clock& clock) : clock_(clock), pauses_(clock), armings_(clock) {}
 
 void PolicyBook::set_horizon(Duration longest) {
   const std::lock_guard lock(mutex_);
@@ -105,14 +109,29 @@ std::vector<Duration> PolicyBook::host_past() const {
   return ages;
 }
 
-Mode PolicyBook::mode_of(const PolicySpec& policy) const {
+Mode PolicyBook::mode_of(std::string_view remedy, const PolicySpec& policy) const {
   const std::lock_guard lock(mutex_);
-  return gate_ == Gate::automatic ? policy.mode : Mode::dry_run;
+  if (gate_ != Gate::automatic || (policy.armed_for && armings_.is_over(remedy))) return Mode::dry_run;
+  return policy.mode;
+}
+
+Decision PolicyBook::dry_run_decision(std::string_view remedy, const PolicySpec& policy) const {
+  if (gate_ == Gate::dry_run) {
+    return {Suppression::dry_run,
+            "remediation.mode is dry-run: every remedy says what it would do and does nothing"};
+  }
+  if (const Armings::Arming* arming = policy.armed_for ? armings_.find(remedy) : nullptr) {
+    return {Suppression::dry_run,
+            fmt::format("it was armed for {}, until {}: since then it says what it would do and does nothing",
+                        format_duration(arming->length),
+                        to_rfc3339(armings_.until(*arming)).substr(0, 19) + 'Z')};
+  }
+  return {Suppression::dry_run, "the remedy is in dry-run: it says what it would do and does nothing"};
 }
 
 Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
                             const PolicySpec& policy) const {
-  const Mode mode = mode_of(policy);
+  const Mode mode = mode_of(remedy, policy);
   const std::lock_guard lock(mutex_);
   if (gate_ == Gate::off) return {Suppression::off, "remediation.mode is off: no remedy runs"};
   if (std::optional<Decision> pause = pauses_.find(remedy)) return *std::move(pause);
@@ -123,12 +142,7 @@ Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
   for (const Judge judge : kJudges) {
     if (std::optional<Decision> objection = judge(now)) return *std::move(objection);
   }
-  if (mode == Mode::dry_run) {
-    return {Suppression::dry_run,
-            gate_ == Gate::dry_run
-                ? "remediation.mode is dry-run: every remedy says what it would do and does nothing"
-                : "the remedy is in dry-run: it says what it would do and does nothing"};
-  }
+  if (mode == Mode::dry_run) return dry_run_decision(remedy, policy);
   if (mode == Mode::approval) return {Suppression::approval, "it acts when a person approves"};
   return {Suppression::none, is_trial(now) ? "its breaker is half-open: the next run is its one trial" : ""};
 }
@@ -167,6 +181,33 @@ std::string PolicyBook::save_pauses() const {
 Status PolicyBook::restore_pauses(std::string_view text) {
   const std::lock_guard lock(mutex_);
   return pauses_.restore(text);
+}
+
+bool PolicyBook::arm(const Armings::Lengths& lengths) {
+  const std::lock_guard lock(mutex_);
+  return armings_.want(lengths);
+}
+
+Status PolicyBook::restore_armings(std::string_view json) {
+  const std::lock_guard lock(mutex_);
+  return armings_.restore(json);
+}
+
+std::string PolicyBook::save_armings() const {
+  const std::lock_guard lock(mutex_);
+  return armings_.save();
+}
+
+std::vector<std::string> PolicyBook::tell_over() {
+  const std::lock_guard lock(mutex_);
+  return armings_.tell_over();
+}
+
+std::optional<PolicyBook::ArmedFor> PolicyBook::arming(std::string_view remedy) const {
+  const std::lock_guard lock(mutex_);
+  const Armings::Arming* arming = armings_.find(remedy);
+  if (arming == nullptr) return std::nullopt;
+  return ArmedFor{arming->length, arming->since.wall, armings_.until(*arming), armings_.is_over(remedy)};
 }
 
 }  // namespace chiron::remediation

@@ -2,6 +2,7 @@
 
 #include "exporter/base/clock.h"
 #include "remediation/ledger/ledger.h"
+#include "remediation/policy/armings.h"
 #include "remediation/policy/judges.h"
 #include "remediation/policy/past.h"
 #include "remediation/policy/pauses.h"
@@ -39,8 +40,8 @@ class PolicyBook {
   /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, window, and last
   /// dry_run and approval. So dry_run says that the remedy would have acted now.
   Decision decide(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
-  /// The remedy's own, unless the gate is narrower.
-  Mode mode_of(const PolicySpec& policy) const;
+  /// The remedy's own, unless the gate is narrower or the time is over for which it was armed.
+  Mode mode_of(std::string_view remedy, const PolicySpec& policy) const;
   /// `by_alert`: it counts for the host's budget too.
   void note_attempt(std::string_view remedy, std::string_view target, Moment when, bool by_alert = false);
   /// The cooldown runs from an attempt and, when it took long, again from its end.
@@ -62,9 +63,23 @@ class PolicyBook {
   std::string save_pauses() const;
   Status restore_pauses(std::string_view json);
 
+  /// Armings::want, restore, save and tell_over.
+  bool arm(const Armings::Lengths& lengths);
+  Status restore_armings(std::string_view json);
+  std::string save_armings() const;
+  std::vector<std::string> tell_over();
+  struct ArmedFor {
+    Duration length;
+    WallTime since, until;
+    bool over = false;
+  };
+  /// Of a remedy that is, or was, armed for a time.
+  std::optional<ArmedFor> arming(std::string_view remedy) const;
+
  private:
   using Key = std::pair<std::string, std::string>;
   std::vector<Duration> host_past() const;
+  Decision dry_run_decision(std::string_view remedy, const PolicySpec& policy) const;
 
   const Clock& clock_;
   mutable std::mutex mutex_;
@@ -76,6 +91,7 @@ class PolicyBook {
   std::vector<Labels> firing_;
   std::map<Key, History> histories_;
   Pauses pauses_;
+  Armings armings_;
 };
 
 /// What the ledger's rows of a reset have for their trigger.

@@ -36,7 +36,19 @@ std::optional<Gate> parse_gate(std::string_view text) {
   return std::nullopt;
 }
 
+PolicySpec as_asked(PolicySpec policy) {
+  policy.mode = Mode::automatic;
+  policy.armed_for.reset();
+  return policy;
+}
+
 std::optional<Contradiction> contradiction_in(const PolicySpec& policy) {
+  if (policy.armed_for && policy.mode != Mode::automatic) {
+    return Contradiction{"for",
+                         fmt::format("it is the time for which the remedy acts by itself, and its mode is {}",
+                                     to_string(policy.mode)),
+                         "give mode: automatic beside it, or take it away"};
+  }
   if (!policy.backoff) return std::nullopt;
   const BackoffSpec& backoff = *policy.backoff;
   if (backoff.initial > backoff.max) {

@@ -35,6 +35,7 @@ inline constexpr int kNoBudget = std::numeric_limits<int>::max();
 
 struct PolicySpec {
   Mode mode = Mode::dry_run;
+  std::optional<Duration> armed_for{};  ///< after which `automatic` falls back to dry-run
   Duration cooldown = std::chrono::minutes(5);
   int budget_runs = 3;
   Duration budget_per = std::chrono::hours(1);
@@ -44,6 +45,9 @@ struct PolicySpec {
   std::vector<std::vector<Matcher>> unless{};  ///< any of the lists, of a list all, of one firing alert
   std::vector<WindowSpec> windows{};           ///< open in any of them; without any, always
 };
+
+/// As judged when a person has asked or approved: neither the mode nor how long it is armed holds it back.
+PolicySpec as_asked(PolicySpec policy);
 
 /// Of all remedies together: runs that alerts started.
 struct HostBudget {

@@ -117,6 +117,16 @@ TEST(Cli, ChecksTheRemediesNamedAgainstRules) {
               ::testing::HasSubstr("2 files: 1 rule in 1 group, 1 remedy; 0 errors, 0 warnings"));
 }
 
+TEST(Cli, CheckNamesWhatIsArmedForATime) {
+  const testing::TempDir dir;
+  const std::string config = dir.write("c.yml", "remedies: {rescue-disk: {mode: automatic, for: 30d}}\n");
+  const Outcome outcome = run({"check", "--config.file", config, "--storage.path", dir / "state"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_THAT(outcome.out,
+              ::testing::HasSubstr("remedy rescue-disk is armed for 30d, from when an agent first "
+                                   "sees that; then it is in dry-run\n"));
+}
+
 TEST(Cli, ChecksConfigurationRulesAndRemediesTogetherAndTellsEachFaultOnce) {
   const testing::TempDir dir;
   const std::string rules = dir.write("r.yml", "groups: [{name: g, rules: [{alert: A, expr: 'sum('}]}]\n");

@@ -232,6 +232,28 @@ TEST_F(ConfigTest, AnOverrideThatContradictsTheRemedysFileNamesTheRemedy) {
   EXPECT_THAT(findings(), ::testing::HasSubstr("initial, 2h, is longer than max, 10m"));
 }
 
+TEST_F(ConfigTest, ARemedyIsArmedForATime) {
+  const Config config = load("remedies: {rescue-disk: {mode: automatic, for: 30d}}\n");
+  const Policies policies = load_policies(config, sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  for (const auto& remedy : policies.remedies) {
+    EXPECT_EQ(remedy.policy.armed_for.value_or(0s), remedy.name == "rescue-disk" ? 30 * 24h : 0h);
+  }
+}
+
+TEST_F(ConfigTest, ATimeToBeArmedForNeedsAModeThatActsAndABound) {
+  load_policies(load("remedies:\n  rescue-disk: {for: 30d}\n"), sink_);
+  EXPECT_EQ(sink_.errors(), 1u) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr(":2:3:"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr(" for: with what its file says, it is the time for which"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("its mode is dry-run"));
+  load("remedies:\n  rescue-disk: {mode: automatic, for: 0s}\n  b: {for: 2y}\n  c: {for: never}\n");
+  for (const char* fault :
+       {":2:39:", "for must be more than 0s", ":3:12:", "for must be at most 1y", ":4:12:"}) {
+    EXPECT_THAT(findings(), ::testing::HasSubstr(fault));
+  }
+}
+
 TEST_F(ConfigTest, TheHostsBudgetAndTheGateAreRead) {
   EXPECT_EQ(load("").gate(), remediation::Gate::automatic);
   const Config config = load("remediation: {mode: dry-run, budget: {runs: 5}}\n");

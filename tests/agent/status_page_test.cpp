@@ -21,6 +21,18 @@ TEST(StatusPage, ShowsAlertsRunsAndLinks) {
   }
 }
 
+TEST(StatusPage, SaysUntilWhenARemedyIsArmed) {
+  const auto page = [](const char* armed) {
+    return status_page(std::string(R"({"remedies":[{"name":"a","mode":"automatic","armed":)") + armed + "}]}",
+                       {});
+  };
+  EXPECT_THAT(page(R"({"until":"2026-12-27T09:49:00.000Z","over":false})"),
+              HasSubstr("<span class=\"good\">automatic until 2026-12-27 09:49 UTC</span>"));
+  EXPECT_THAT(page(R"({"until":"2026-12-27T09:49:00.000Z","over":true})"),
+              HasSubstr("<span class=\"warn\">automatic (was armed until 2026-12-27 09:49 UTC)</span>"));
+  EXPECT_THAT(page("null"), HasSubstr(">automatic<"));
+}
+
 TEST(StatusPage, EscapesWhatComesFromStrangers) {
   const std::string evil = R"(<script>alert('x')</script>\"&)";
   const std::string page = status_page(
