@@ -15,6 +15,8 @@ constexpr std::string_view kRejected = "approval: rejected by ";
 // Rejections looked back at: an alert that was rejected before so many others is asked for once more.
 constexpr std::size_t kRejections = 1000;
 
+bool is_scheduled(const RunRecord& run) { return run.trigger == kScheduleTrigger; }
+
 const RemedySpec* find(const RemedyList& remedies, std::string_view name) {
   const auto found = std::ranges::find(*remedies, name, &RemedySpec::name);
   return found != remedies->end() ? &*found : nullptr;
@@ -51,8 +53,9 @@ Status Approvals::restore() {
 }
 
 Result<std::string> Approvals::ask(const RemedySpec& remedy, const std::string& target,
-                                   const rules::Alert& alert) {
-  RunRecord record = intent_of(remedy.name, target, &alert, false);
+                                   const rules::Alert* alert) {
+  RunRecord record = intent_of(remedy.name, target, alert, false);
+  if (alert == nullptr) record.trigger = kScheduleTrigger;
   record.mode = to_string(Mode::approval);
   record.state = RunState::planned;
   record.started = moment_now(services_.clock);
@@ -67,6 +70,7 @@ Result<std::string> Approvals::ask(const RemedySpec& remedy, const std::string& 
                          {"remedy", record.remedy},
                          {"alert", record.alertname},
                          {"target", record.target},
+                         {"trigger", record.trigger},
                          {"approve", "chiron remedy approve " + record.id},
                          {"expires_in", format_duration(remedy.policy.approval_expires)}});
   {
@@ -86,18 +90,24 @@ bool Approvals::settled(const RemedySpec& remedy, std::string_view target, const
   return no != rejected_.end() && alert.active_at <= no->second;
 }
 
-std::string Approvals::why_over(const RunRecord& record, const RemedyList& remedies,
-                                std::span<const rules::Alert> firing) const {
+std::optional<Decision> Approvals::why_over(const RunRecord& record, const RemedyList& remedies,
+                                            std::span<const rules::Alert> firing) const {
+  const auto no = [](std::string why) { return Decision{Suppression::approval, std::move(why)}; };
   const RemedySpec* remedy = find(remedies, record.remedy);
-  if (remedy == nullptr) return "the remedy is not loaded any more";
+  if (remedy == nullptr) return no("the remedy is not loaded any more");
   if (remedy->policy.mode != Mode::approval) {
-    return fmt::format("the remedy's mode is {} now", to_string(remedy->policy.mode));
+    return no(fmt::format("the remedy's mode is {} now", to_string(remedy->policy.mode)));
   }
   if (age(record.started, services_.clock) >= remedy->policy.approval_expires) {
-    return fmt::format("nobody approved it within {}", format_duration(remedy->policy.approval_expires));
+    return Decision{Suppression::expired, fmt::format("nobody approved it within {}",
+                                                      format_duration(remedy->policy.approval_expires))};
   }
-  if (find(firing, record) == nullptr) return "the alert has ended";
-  return {};
+  if (is_scheduled(record)) {
+    if (!remedy->schedule) return no("the remedy has no schedule any more");
+  } else if (find(firing, record) == nullptr) {
+    return no("the alert has ended");
+  }
+  return std::nullopt;
 }
 
 void Approvals::look(std::span<const rules::Alert> firing) {
@@ -113,9 +123,11 @@ void Approvals::look(std::span<const rules::Alert> firing) {
   }
   const RemedyList remedies = services_.remedies();
   for (const RunRecord& record : records) {
-    const std::string why = why_over(record, remedies, firing);
-    if (why.empty() || !claim(record.id)) continue;
-    [[maybe_unused]] const Status taken = take_back(record, "approval: " + why);
+    const std::optional<Decision> why = why_over(record, remedies, firing);
+    if (!why || !claim(record.id)) continue;
+    if (why->reason == Suppression::expired) services_.metrics.suppressed(record.remedy, why->reason);
+    [[maybe_unused]] const Status taken =
+        take_back(record, fmt::format("{}: {}", to_string(why->reason), why->detail));
     release(record.id, true);
   }
 }
@@ -164,7 +176,9 @@ void Approvals::release(std::string_view id, bool done) {
   count();
 }
 
-Result<rules::Alert> Approvals::alert_of(const RunRecord& record) const {
+/// Nothing for a run that a schedule asked for.
+Result<std::optional<rules::Alert>> Approvals::alert_of(const RunRecord& record) const {
+  if (is_scheduled(record)) return std::optional<rules::Alert>();
   const std::lock_guard lock(mutex_);
   const rules::Alert* alert = find(firing_, record);
   if (alert == nullptr) {
@@ -176,7 +190,7 @@ Result<rules::Alert> Approvals::alert_of(const RunRecord& record) const {
         ErrorCode::failed_precondition,
         fmt::format("{} is held: the source of its series is failing; nothing was run", record.alertname));
   }
-  return *alert;
+  return std::optional(*alert);
 }
 
 Result<std::string> Approvals::launch(RunRecord record) {
@@ -188,26 +202,29 @@ Result<std::string> Approvals::launch(RunRecord record) {
   const RemedySpec* remedy = find(remedies, record.remedy);
   if (remedy == nullptr) return no("its remedy is not loaded any more");
   if (age(record.started, services_.clock) >= remedy->policy.approval_expires) {
-    return no("its time is over; when the alert still fires, it asks anew");
+    return no(is_scheduled(record) ? "its time is over; it asks anew when its schedule is due"
+                                   : "its time is over; when the alert still fires, it asks anew");
   }
-  Result<rules::Alert> alert = alert_of(record);
-  if (!alert) return std::move(alert).error();
-  rules::TemplateData data;
-  data.labels = &alert->labels;
-  data.value = alert->value;
-  const Target target = target_for(*remedy, data);
+  const Result<std::optional<rules::Alert>> found = alert_of(record);
+  if (!found) return found.error();
+  const std::optional<rules::Alert>& alert = *found;
+  const Target target = alert ? target_for(*remedy, {.labels = &alert->labels, .value = alert->value})
+                              : target_named(*remedy, "");
   if (!target.ok()) return no(target.detail);
   if (target.name != record.target) return no("the remedy's target is now " + target.name);
-  Run::Plan plan = run_plan(*remedy, target.name, *alert, false);
+  if (std::optional<std::string> absent = absence_of(*remedy, services_.paths)) return no(*std::move(absent));
+  Run::Plan plan = run_plan(*remedy, target.name, alert, false);
   // A person has said yes; everything else is asked once more.
   plan.policy = as_asked(remedy->policy);
   const Decision decision = services_.book.decide(remedy->name, target.name, *plan.policy);
   if (decision.reason != Suppression::none) {
     return no(fmt::format("{}: {}", to_string(decision.reason), decision.detail));
   }
-  const Result<bool> holds = services_.still_holds(*alert);
-  if (!holds) return no(holds.error().to_string());
-  if (!*holds) return no("what the alert is about does not hold any more");
+  if (alert) {
+    const Result<bool> holds = services_.still_holds(*alert);
+    if (!holds) return no(holds.error().to_string());
+    if (!*holds) return no("what the alert is about does not hold any more");
+  }
   record.started = moment_now(services_.clock);
   auto launched = services_.pool.launch(std::move(plan), std::move(record));
   if (auto* refusal = std::get_if<RunPool::Refusal>(&launched)) return std::move(refusal->error);

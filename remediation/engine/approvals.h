@@ -35,6 +35,7 @@ class Approvals {
     RunPool& pool;
     PolicyBook& book;
     OutcomeMetrics& metrics;
+    const HostPaths& paths;
     const Clock& clock;
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;
@@ -45,16 +46,16 @@ class Approvals {
 
   /// What waits and what was rejected, from the ledger.
   Status restore();
-  /// Records that the remedy asks. The run's id.
-  Result<std::string> ask(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert);
+  /// Records that the remedy asks; `alert` nothing: its schedule is due. The run's id.
+  Result<std::string> ask(const RemedySpec& remedy, const std::string& target, const rules::Alert* alert);
   /// Whether there is nothing to ask: it waits already, or a person said no to this alert.
   bool settled(const RemedySpec& remedy, std::string_view target, const rules::Alert& alert) const;
-  /// Takes back what nobody approved in time, and what the alert or the remedy of is gone.
+  /// Takes back what nobody approved in time, and what the alert, the schedule or the remedy of is gone.
   void look(std::span<const rules::Alert> firing);
 
-  /// Judges policy and target again; the alert must still fire. Refused, it waits on.
+  /// Judges policy and target again; the alert, if it was one, must still fire. Refused, it waits on.
   Result<std::string> approve(std::string_view id, std::string_view who);
-  /// For as long as the alert fires.
+  /// For as long as the alert fires; of a schedule for this time only.
   Status reject(std::string_view id, std::string_view who);
   std::vector<RunRecord> waiting() const;
   /// Of a run that waits: its id and how long it still does.
@@ -71,9 +72,9 @@ class Approvals {
   Result<RunRecord> claim(std::string_view id);
   void release(std::string_view id, bool done);
   Result<std::string> launch(RunRecord record);
-  Result<rules::Alert> alert_of(const RunRecord& record) const;
-  std::string why_over(const RunRecord& record, const RemedyList& remedies,
-                       std::span<const rules::Alert> firing) const;
+  Result<std::optional<rules::Alert>> alert_of(const RunRecord& record) const;
+  std::optional<Decision> why_over(const RunRecord& record, const RemedyList& remedies,
+                                   std::span<const rules::Alert> firing) const;
   Status take_back(const RunRecord& record, std::string_view why);
   void count();
 
@@ -81,7 +82,7 @@ class Approvals {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   std::map<std::string, Entry, std::less<>> waiting_;  ///< by id
-  std::map<Key, WallTime> rejected_;
+  std::map<Key, WallTime> rejected_;  ///< of a schedule it says nothing: no alert has its fingerprint, 0
   std::vector<rules::Alert> firing_;
 };
 

@@ -156,7 +156,7 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
 }
 
 void Dispatcher::ask(const RemedySpec& remedy, const std::string& target, const rules::Alert& alert) {
-  const Result<std::string> asked = services_.approvals.ask(remedy, target, alert);
+  const Result<std::string> asked = services_.approvals.ask(remedy, target, &alert);
   if (!asked) return suppress(remedy, target, alert, {Suppression::ledger, asked.error().to_string()});
   if (notes_.note({remedy.name, target, alert.fingerprint}, Suppression::approval)) {
     services_.metrics.suppressed(remedy.name, Suppression::approval);

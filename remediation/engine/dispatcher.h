@@ -75,6 +75,7 @@ class Dispatcher {
   void look_at_schedules(const std::vector<RemedySpec>& remedies);
   void look(const RemedySpec& remedy, const Turn& turn);
   std::optional<Decision> hindrance(const RemedySpec& remedy, const Turn& turn, const Target& target);
+  void ask_for_turn(const RemedySpec& remedy, const std::string& target);
   bool rehearsed_lately(const RemedySpec& remedy, const std::string& target);
   bool take(const RemedySpec& remedy, const Turn& turn);
   void update_exhausted();

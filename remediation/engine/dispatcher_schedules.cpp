@@ -25,7 +25,7 @@ bool Dispatcher::take(const RemedySpec& remedy, const Turn& turn) {
   return taken.ok();
 }
 
-/// Why the remedy does not act on this turn, apart from a dry-run.
+/// Why the remedy does not act on this turn, apart from a dry-run and from asking a person.
 std::optional<Decision> Dispatcher::hindrance(const RemedySpec& remedy, const Turn& turn,
                                               const Target& target) {
   if (std::optional<std::string> absent = absence_of(remedy, services_.paths))
@@ -43,8 +43,21 @@ std::optional<Decision> Dispatcher::hindrance(const RemedySpec& remedy, const Tu
     return Decision{Suppression::in_progress, "its run before is still in progress", std::nullopt};
   }
   Decision decision = services_.book.decide(remedy.name, target.name, remedy.policy);
-  if (decision.reason == Suppression::none || decision.reason == Suppression::dry_run) return std::nullopt;
+  if (decision.reason == Suppression::none || decision.reason == Suppression::dry_run ||
+      decision.reason == Suppression::approval) {
+    return std::nullopt;
+  }
   return decision;
+}
+
+/// One run waits at a time: a turn that comes while one does is covered by it.
+void Dispatcher::ask_for_turn(const RemedySpec& remedy, const std::string& target) {
+  services_.metrics.suppressed(remedy.name, Suppression::approval);
+  if (services_.approvals.waits(remedy, target)) return;
+  if (const Result<std::string> asked = services_.approvals.ask(remedy, target, nullptr); !asked) {
+    record_suppressed(remedy, target, nullptr,
+                      {Suppression::ledger, asked.error().to_string(), std::nullopt});
+  }
 }
 
 bool Dispatcher::rehearsed_lately(const RemedySpec& remedy, const std::string& target) {
@@ -67,7 +80,9 @@ void Dispatcher::look(const RemedySpec& remedy, const Turn& turn) {
     if (!told) record_suppressed(remedy, target.name, nullptr, *why);
     return;
   }
-  const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
+  const Mode mode = services_.book.mode_of(remedy.name, remedy.policy);
+  if (mode == Mode::approval) return ask_for_turn(remedy, target.name);
+  const bool dry_run = mode == Mode::dry_run;
   if (dry_run) {
     services_.metrics.suppressed(remedy.name, Suppression::dry_run);
     if (rehearsed_lately(remedy, target.name)) return;

@@ -356,10 +356,6 @@ class RemedyReader {
     yaml::Reader policy = reader_.mapping("policy");
     const std::optional<Contradiction> fault = apply_policy(remediation::read_policy(policy), out_.policy);
     if (fault) policy.fail(fault->key, "contradiction", fault->message, fault->hint);
-    if (has_schedule_ && out_.policy.mode == Mode::approval) {
-      policy.fail("mode", "contradiction", "what runs by a schedule does not wait for a person",
-                  "approval is for alerts; of a schedule take automatic or dry-run");
-    }
   }
 
   const std::string file_;

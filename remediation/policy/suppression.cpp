@@ -8,7 +8,7 @@
 namespace chiron::remediation {
 namespace {
 
-constexpr std::array<std::pair<Suppression, std::string_view>, 20> kReasons{{
+constexpr std::array<std::pair<Suppression, std::string_view>, 21> kReasons{{
     {Suppression::none, "none"},
     {Suppression::dry_run, "dry_run"},
     {Suppression::approval, "approval"},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<Suppression, std::string_view>, 20> kReasons{{
     {Suppression::ledger, "ledger"},
     {Suppression::stopping, "stopping"},
     {Suppression::absent, "absent"},
+    {Suppression::expired, "expired"},
     {Suppression::missed, "missed"},
 }};
 

@@ -208,6 +208,90 @@ TEST_F(ScheduledRuns, SkipATimeWhileTheRunBeforeIsAtWork) {
   EXPECT_TRUE(ran(1));
 }
 
+RemedySpec asking(Duration expires) {
+  RemedySpec spec = scheduled();
+  spec.policy.mode = Mode::approval;
+  spec.policy.approval_expires = expires;
+  return spec;
+}
+
+TEST_F(ScheduledRuns, WaitForApprovalOneAtATime) {
+  start({asking(24h)});
+  first_look();
+  for (int i = 1; i <= 3; ++i) {
+    pass_after(1h);
+    ASSERT_TRUE(eventually([&] { return suppressed("approval", "clean-up") == i; }));
+  }
+  ASSERT_EQ(history().size(), 1U) << "later times are covered by what waits";
+  ASSERT_EQ(remediator_->waiting().size(), 1U);
+  const RunRecord waits = remediator_->waiting().front();
+  EXPECT_EQ(waits.state, RunState::planned);
+  EXPECT_EQ(waits.trigger, "schedule");
+  EXPECT_NE(remediator_->decision("clean-up", "").detail.find("chiron remedy approve " + waits.id),
+            std::string::npos);
+  EXPECT_EQ(Stage::get().count(), 0U);
+
+  restart({asking(24h)});
+  const auto begun = remediator_->approve(waits.id, "alice");
+  ASSERT_TRUE(begun.ok()) << begun.error().to_string();
+  ASSERT_TRUE(ran(1));
+  const RunRecord run = ledger_->run(waits.id)->value_or(RunRecord());
+  EXPECT_EQ(run.state, RunState::succeeded);
+  EXPECT_EQ(run.requested_by, "alice");
+  EXPECT_EQ(run.trigger, "schedule");
+  EXPECT_TRUE(remediator_->waiting().empty());
+}
+
+TEST_F(ScheduledRuns, ThatNobodyApprovesExpireAndTheNextTimeAsks) {
+  start({asking(30min)});
+  first_look();
+  pass_after(1h);
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().size() == 1; }));
+  const std::string first = remediator_->waiting().front().id;
+  pass_after(30min);
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().empty(); }));
+  const RunRecord expired = ledger_->run(first)->value_or(RunRecord());
+  EXPECT_EQ(expired.state, RunState::suppressed);
+  EXPECT_EQ(expired.reason, "expired: nobody approved it within 30m");
+  EXPECT_EQ(suppressed("expired", "clean-up"), 1);
+  EXPECT_FALSE(remediator_->approve(first, "alice").ok());
+  pass_after(30min);
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().size() == 1; }));
+  EXPECT_NE(remediator_->waiting().front().id, first);
+  EXPECT_EQ(Stage::get().count(), 0U);
+}
+
+TEST_F(ScheduledRuns, ThatAPersonRejectsAskAgainAtTheNextTime) {
+  start({asking(24h)});
+  first_look();
+  pass_after(1h);
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().size() == 1; }));
+  ASSERT_TRUE(remediator_->reject(remediator_->waiting().front().id, "bob").ok());
+  EXPECT_EQ(history("suppressed").front().reason, "approval: rejected by bob");
+  restart({asking(24h)});
+  pass_after(1min);
+  EXPECT_TRUE(remediator_->waiting().empty());
+  pass_after(59min);
+  EXPECT_TRUE(eventually([this] { return remediator_->waiting().size() == 1; }));
+}
+
+TEST_F(ScheduledRuns, AreTakenBackWhenTheirRemedyHasNoScheduleAnyMoreAndJudgedWhenApproved) {
+  start({asking(24h)});
+  first_look();
+  pass_after(1h);
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().size() == 1; }));
+  const std::string id = remediator_->waiting().front().id;
+  ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
+  EXPECT_FALSE(remediator_->approve(id, "alice").ok());
+  ASSERT_TRUE(remediator_->resume("").ok());
+  EXPECT_EQ(remediator_->waiting().size(), 1U) << "it waits on";
+  RemedySpec changed = asking(24h);
+  changed.schedule.reset();
+  remediator_->load({changed});
+  ASSERT_TRUE(eventually([this] { return remediator_->waiting().empty(); }));
+  EXPECT_EQ(ledger_->run(id)->value_or(RunRecord()).reason, "approval: the remedy has no schedule any more");
+}
+
 TEST_F(ScheduledRuns, StartNothingThatTheLedgerDoesNotTake) {
   Result<std::unique_ptr<Ledger>> real =
       Ledger::open({.directory = dir_ / "state", .reserve = 64 << 10, .deadline = 5s}, fake_, log_);
