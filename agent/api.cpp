@@ -72,6 +72,8 @@ std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
        [&views](const Request&) { return json(views.status()); }},
       {"GET", "/api/v1/status-simple", "The same in a dozen plain values.",
        [&views](const Request&) { return json(views.status_simple()); }},
+      {"GET", "/api/v1/remedies", "The remedies, with how policy stands towards their targets, as JSON.",
+       [&views](const Request&) { return json(views.remedies()); }},
       {"GET", "/api/v1/runs", "Runs from the ledger, newest first; remedy, target, state, limit.",
        [&views](const Request& request) { return from(runs(views, request)); }},
       {"GET", "/api/v1/query", "Prometheus' instant query: query, time.",

@@ -1,6 +1,7 @@
 #include "agent/json_views.h"
 
 #include "agent/table.h"
+#include "agent/target_states.h"
 #include "rules/promql/promql.h"
 
 #include <fmt/format.h>
@@ -143,6 +144,7 @@ Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remed
       {"limits", limits_text(remedy.policy)},
       {"cooldown_seconds", seconds(remedy.policy.cooldown)},
       {"budget", {{"runs", remedy.policy.budget_runs}, {"per_seconds", seconds(remedy.policy.budget_per)}}},
+      {"target_states", target_states_json(remedy, remediator.states(remedy))},
       {"file", remedy.file}};
   if (remedy.targets) json["targets"] = *remedy.targets;
   for (const remediation::StepSpec& step : remedy.steps) json["steps"].push_back(step.action->name);

@@ -2,6 +2,7 @@
 
 #include "agent/json_fields.h"
 #include "agent/table.h"
+#include "agent/target_states.h"
 #include "agent/version.h"
 #include "exporter/base/parse.h"
 
@@ -147,6 +148,20 @@ std::string remedies_html(const Json& status) {
   return html;
 }
 
+std::string target_states_html(const Json& remedies) {
+  HtmlTable table(
+      {{"Remedy", "k"}, {"Target", "c"}, {"Held by", "k"}, {"May act"}, {"Breaker"}, {"Budget left"}});
+  for (const Json& remedy : remedies) {
+    for (std::vector<std::string>& row : target_state_rows(remedy)) {
+      std::vector<Cell> cells;
+      for (std::string& text : row) cells.push_back({std::move(text)});
+      if (cells[2].text == "breaker" || cells[2].text == "budget") cells[2].css = "bad";
+      table.add(std::move(cells));
+    }
+  }
+  return table.section("Targets that earlier runs still count for", "");
+}
+
 std::string runs_html(const Json& status) {
   HtmlTable table(
       {{"Run", "c"}, {"Remedy", "k"}, {"Target", "c"}, {"Outcome", "k"}, {"Took", "n"}, {"Detail"}});
@@ -269,7 +284,7 @@ std::string status_page(std::string_view status_json, std::span<const http::Rout
   html += fmt::format("<title>Chiron{}</title>\n<style>{}</style></head>\n<body>\n",
                       name.empty() ? "" : ": " + escape_html(name), kStyle);
   html += head_html(status) + alerts_html(field(status, "alerts")) + runs_html(status) +
-          remedies_html(status) + watched_html(status) +
+          remedies_html(status) + target_states_html(field(status, "remedies")) + watched_html(status) +
           filesystems_html(field(field(status, "host"), "filesystems")) + links_html(routes);
   return html + fmt::format(
                     "<p class=\"dim\">As of {}; this page reloads itself every 30 s.</p>\n</body>\n</html>\n",

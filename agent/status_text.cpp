@@ -2,6 +2,7 @@
 
 #include "agent/cli_client.h"
 #include "agent/table.h"
+#include "agent/target_states.h"
 #include "exporter/base/parse.h"
 
 #include <fmt/format.h>
@@ -90,6 +91,14 @@ std::string decision_text(const Json& decision) {
   return "does not act: " + text_of(decision, "reason") + (detail.empty() ? "" : " (" + detail + ")");
 }
 
+std::string target_states_text(const Json& remedies) {
+  Table table(target_state_headings());
+  for (const Json& remedy : remedies) {
+    for (std::vector<std::string>& row : target_state_rows(remedy)) table.add(std::move(row));
+  }
+  return table.empty() ? "" : '\n' + table.to_string();
+}
+
 }  // namespace
 
 std::string status_text(const Json& status) {
@@ -113,7 +122,26 @@ std::string remedies_text(const Json& remedies) {
     table.add({text_of(one, "name"), mode_text(one), text_of(one, "on"), join(field(one, "steps")),
                text_of(one, "limits"), minute_text(text_of(field(one, "schedule"), "next"))});
   }
-  return table.empty() ? "no remedies\n" : table.to_string();
+  return table.empty() ? "no remedies\n" : table.to_string() + target_states_text(remedies);
+}
+
+std::string remedy_text(const Json& remedy) {
+  std::string text = fmt::format("remedy {}, {}, on {}\n", text_of(remedy, "name"), mode_text(remedy),
+                                 text_of(remedy, "on"));
+  const auto line = [&text](std::string_view what, const std::string& value) {
+    if (!value.empty()) text += fmt::format("  {:<12}{}\n", what, value);
+  };
+  line("", text_of(remedy, "description"));
+  line("does", join(field(remedy, "steps")));
+  line("target", text_of(remedy, "target"));
+  line("allowed", join(field(remedy, "targets")));
+  line("at most", text_of(remedy, "limits"));
+  line("next", field(remedy, "schedule").is_object() ? minute_text(text_of(field(remedy, "schedule"), "next"))
+                                                     : std::string());
+  line("paused", text_of(remedy, "paused_detail"));
+  line("file", text_of(remedy, "file"));
+  const std::string states = target_states_text(Json::array({remedy}));
+  return text + (states.empty() ? "\nno earlier run holds it back anywhere\n" : states);
 }
 
 std::string why_text(const Json& why) {
@@ -153,6 +181,7 @@ std::string why_text(const Json& why) {
           firing ? decision_text(field(decision, "decision")) : "does not act: the alert is pending");
     }
   }
+  text += target_states_text(field(why, "remedies"));
   if (!field(why, "rules").empty() && field(why, "remedies").empty())
     text += "no remedy is triggered by its alerts\n";
   if (!field(why, "runs").empty()) text += "last runs\n" + runs_table(field(why, "runs"));

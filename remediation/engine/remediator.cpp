@@ -281,9 +281,8 @@ Status Remediator::recall() {
   if (!restored) {
     // Better held back by mistake than let loose by one.
     self.book.pause("", std::nullopt, PauseCause::ledger, "the ledger was damaged or could not be read");
-    self.services.log.error("pauses lost",
-                            {{"error", restored.error().to_string()},
-                             {"effect", "all remedies are paused until `chiron remedy resume`"}});
+    self.services.log.error("pauses lost", {{"error", restored.error().to_string()},
+                                            {"effect", "all remedies are paused until `chiron resume`"}});
   }
   return {};
 }
@@ -466,6 +465,10 @@ Mode Remediator::mode(const RemedySpec& remedy) const {
 
 std::optional<PolicyBook::ArmedFor> Remediator::arming(std::string_view remedy) const {
   return impl_->book.arming(remedy);
+}
+
+std::vector<TargetState> Remediator::states(const RemedySpec& remedy) const {
+  return impl_->book.states(remedy.name, remedy.policy);
 }
 
 std::optional<Decision> Remediator::paused(std::string_view remedy) const {

@@ -130,6 +130,8 @@ class Remediator {
   Mode mode(const RemedySpec& remedy) const;
   /// Since when, and until when, a remedy is armed that is so for a time.
   std::optional<PolicyBook::ArmedFor> arming(std::string_view remedy) const;
+  /// How policy stands towards the remedy on the targets where its past matters, by name.
+  std::vector<TargetState> states(const RemedySpec& remedy) const;
   /// Whether a person holds the remedy back now, alone or with all others; "" asks for all.
   std::optional<Decision> paused(std::string_view remedy) const;
   std::vector<RunRecord> active() const;

@@ -27,18 +27,38 @@ Row row_of(const Past& past) {
 
 }  // namespace
 
-bool is_trial(const Case& now) {
-  if (!now.spec.breaker) return false;
-  const Row row = row_of(now.past);
-  return row.in_vain >= now.spec.breaker->failures && row.since >= now.spec.breaker->reopen_after;
+std::string_view to_string(BreakerState state) {
+  switch (state) {
+    case BreakerState::closed:
+      return "closed";
+    case BreakerState::open:
+      return "open";
+    case BreakerState::half_open:
+      return "half-open";
+    case BreakerState::none:
+      break;
+  }
+  return "none";
 }
+
+int in_vain_in_a_row(const Past& past) { return row_of(past).in_vain; }
+
+BreakerState breaker_state(const Case& now) {
+  if (!now.spec.breaker) return BreakerState::none;
+  const Row row = row_of(now.past);
+  if (row.in_vain < now.spec.breaker->failures) return BreakerState::closed;
+  return row.since < now.spec.breaker->reopen_after ? BreakerState::open : BreakerState::half_open;
+}
+
+bool is_trial(const Case& now) { return breaker_state(now) == BreakerState::half_open; }
 
 std::optional<Decision> judge_breaker(const Case& now) {
   if (!now.spec.breaker) return std::nullopt;
   const BreakerSpec& breaker = *now.spec.breaker;
   const Row row = row_of(now.past);
-  if (row.in_vain < breaker.failures) return std::nullopt;
-  if (row.since < breaker.reopen_after) {
+  const BreakerState state = breaker_state(now);
+  if (state == BreakerState::closed) return std::nullopt;
+  if (state == BreakerState::open) {
     const Duration left = breaker.reopen_after - row.since;
     return Decision{
         Suppression::breaker,

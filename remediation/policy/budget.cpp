@@ -35,6 +35,12 @@ std::optional<Decision> judge(const Measure& measure, std::vector<Duration> ages
 
 }  // namespace
 
+int budget_left(const Case& now) {
+  const auto counts = [&](const PastAttempt& attempt) { return attempt.started < now.spec.budget_per; };
+  const auto used = static_cast<int>(std::ranges::count_if(now.past, counts));
+  return std::max(0, now.spec.budget_runs - used);
+}
+
 std::optional<Decision> judge_budget(const Case& now) {
   std::vector<Duration> ages;
   for (const PastAttempt& attempt : now.past) ages.push_back(attempt.started);

@@ -35,6 +35,23 @@ std::optional<Decision> judge_unless(const Case& now);
 /// None of the windows is open. By the wall clock: the only judge whose time people set.
 std::optional<Decision> judge_window(const Case& now);
 
+/// Every judge, in the order in which they are asked.
+std::span<const Judge> all_judges();
+std::optional<Decision> first_objection(const Case& now);
+
+enum class BreakerState {
+  none,       ///< the remedy has no breaker
+  closed,     ///< runs are let through
+  open,       ///< none is
+  half_open,  ///< one is, or is under way
+};
+std::string_view to_string(BreakerState state);
+BreakerState breaker_state(const Case& now);
+/// Attempts in a row that did not help, the newest among them.
+int in_vain_in_a_row(const Past& past);
+/// Runs that the remedy's own budget still allows now.
+int budget_left(const Case& now);
+
 /// Whether the breaker is half-open: what runs next is its trial.
 bool is_trial(const Case& now);
 /// How long to wait after the newest attempt; zero without a reason to.

@@ -3,7 +3,6 @@
 #include "exporter/base/parse.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <ranges>
 
@@ -12,9 +11,7 @@
 namespace chiron::remediation {
 namespace {
 
-/// The first that objects is told.
-constexpr std::array<Judge, 7> kJudges{judge_unless, judge_cooldown,    judge_backoff, judge_breaker,
-                                       judge_budget, judge_host_budget, judge_window};
+Decision off() { return {Suppression::off, "remediation.mode is off: no remedy runs"}; }
 
 // What a host's budget may say at most.
 constexpr std::size_t kMaxByAlerts = 10'000;
@@ -93,13 +90,20 @@ void PolicyBook::reset(std::string_view remedy, std::string_view target) {
   });
 }
 
-std::vector<std::string> PolicyBook::targets_of(std::string_view remedy) const {
+std::vector<TargetState> PolicyBook::states(std::string_view remedy, const PolicySpec& policy) const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> targets;
-  for (const auto& [key, history] : histories_) {
-    if (key.first == remedy) targets.push_back(key.second);
+  std::optional<Decision> pause = pauses_.find(remedy);
+  if (gate_ == Gate::off) pause = off();
+  const std::vector<Duration> host = host_past();
+  std::vector<TargetState> states;
+  for (auto entry = histories_.lower_bound(Key(remedy, "")); entry != histories_.end(); ++entry) {
+    if (entry->first.first != remedy) break;
+    const Past past = entry->second.past(clock_);
+    TargetState state = state_of({policy, past, host_budget_, host, firing_, clock_.wall()}, pause);
+    state.target = entry->first.second;
+    if (state.matters(policy)) states.push_back(std::move(state));
   }
-  return targets;
+  return states;
 }
 
 std::vector<Duration> PolicyBook::host_past() const {
@@ -133,15 +137,13 @@ Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
                             const PolicySpec& policy) const {
   const Mode mode = mode_of(remedy, policy);
   const std::lock_guard lock(mutex_);
-  if (gate_ == Gate::off) return {Suppression::off, "remediation.mode is off: no remedy runs"};
+  if (gate_ == Gate::off) return off();
   if (std::optional<Decision> pause = pauses_.find(remedy)) return *std::move(pause);
   const auto found = histories_.find(Key(remedy, target));
   const Past past = found != histories_.end() ? found->second.past(clock_) : Past();
   const std::vector<Duration> host = host_past();
   const Case now{policy, past, host_budget_, host, firing_, clock_.wall()};
-  for (const Judge judge : kJudges) {
-    if (std::optional<Decision> objection = judge(now)) return *std::move(objection);
-  }
+  if (std::optional<Decision> objection = first_objection(now)) return *std::move(objection);
   if (mode == Mode::dry_run) return dry_run_decision(remedy, policy);
   if (mode == Mode::approval) return {Suppression::approval, "it acts when a person approves"};
   return {Suppression::none, is_trial(now) ? "its breaker is half-open: the next run is its one trial" : ""};

@@ -8,6 +8,7 @@
 #include "remediation/policy/pauses.h"
 #include "remediation/policy/policy_spec.h"
 #include "remediation/policy/suppression.h"
+#include "remediation/policy/target_state.h"
 
 #include <deque>
 #include <map>
@@ -48,8 +49,8 @@ class PolicyBook {
   void note_end(std::string_view remedy, std::string_view target, Moment when, RunState state);
   /// Forgets every attempt of the remedy on the target; "" on any.
   void reset(std::string_view remedy, std::string_view target);
-  /// Targets of the remedy with attempts that are remembered.
-  std::vector<std::string> targets_of(std::string_view remedy) const;
+  /// Towards the remedy's targets whose past still matters, by name.
+  std::vector<TargetState> states(std::string_view remedy, const PolicySpec& policy) const;
 
   /// Pauses; "" is every remedy. Without a length until resumed.
   void pause(std::string_view remedy, std::optional<Duration> length, PauseCause cause = PauseCause::command,

@@ -33,6 +33,22 @@ TEST(StatusPage, SaysUntilWhenARemedyIsArmed) {
   EXPECT_THAT(page("null"), HasSubstr(">automatic<"));
 }
 
+TEST(StatusPage, ShowsTargetsThatEarlierRunsStillCountFor) {
+  const std::string page = status_page(
+      R"({"remedies":[{"name":"heal","target_states":[
+          {"target":"<a>","reason":"breaker","next_allowed":"2026-11-27T10:00:20.123Z",
+           "breaker":{"state":"open","open_until":"2026-11-27T10:00:20.123Z","in_vain":3,"failures":3},
+           "budget":{"left":1,"runs":3,"per_seconds":3600}},
+          {"target":"b","reason":null,"breaker":{"state":"closed","in_vain":1,"failures":3}},7]}]})",
+      {});
+  for (const char* text :
+       {"Targets that earlier runs still count for", "&lt;a&gt;", "<span class=\"bad\">breaker</span>",
+        "open until 2026-11-27 10:00:20 UTC", "1 of 3 per 1 h", "closed, 1 of 3 in vain", "<td>now</td>"}) {
+    EXPECT_THAT(page, HasSubstr(text));
+  }
+  EXPECT_THAT(status_page(R"({"remedies":[{"name":"heal"}]})", {}), Not(HasSubstr("earlier runs")));
+}
+
 TEST(StatusPage, EscapesWhatComesFromStrangers) {
   const std::string evil = R"(<script>alert('x')</script>\"&)";
   const std::string page = status_page(
