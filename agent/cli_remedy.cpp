@@ -18,7 +18,6 @@ constexpr Duration kPoll = std::chrono::milliseconds(200);
 struct RemedyOptions {
   std::string remedy;
   std::string target;
-  std::string length;
   std::string run;
   bool force = false;
   bool dry_run = false;
@@ -83,25 +82,19 @@ int list_remedies(const SettingOptions& options, bool json) {
   return show_plan(remedies, json, remedies_text);
 }
 
-/// What the agent said of a pause: {"remedy":..., "paused": detail or null}.
-std::string paused_text(const Json& answer) {
-  const std::string remedy = text_of(answer, "remedy");
-  const std::string paused = text_of(answer, "paused");
-  const std::string what = remedy.empty() ? "no remedy is paused" : "remedy " + remedy + " is not paused";
-  return paused.empty() ? what + '\n' : paused + "; sampling and alerts go on\n";
-}
-
-int pause(const SettingOptions& options, const RemedyOptions& wanted, bool resume, bool json) {
-  if (const auto length = parse_duration(wanted.length); !wanted.length.empty() && !length.ok()) {
-    return fail_usage("--for: " + length.error().to_string(), "");
+int show_remedy(const SettingOptions& options, const RemedyOptions& wanted, bool json) {
+  const auto remedies = ask_agent(options, {{"command", "remedies"}});
+  if (!remedies.ok()) return fail(remedies.error().to_string());
+  std::vector<std::string> names;
+  for (const Json& remedy : *remedies) {
+    if (text_of(remedy, "name") == wanted.remedy) {
+      print_answer(remedy, json, remedy_text);
+      return kExitOk;
+    }
+    names.push_back(text_of(remedy, "name"));
   }
-  const auto done = ask_agent(options, {{"command", resume ? "remedy.resume" : "remedy.pause"},
-                                        {"remedy", wanted.remedy},
-                                        {"for", wanted.length}});
-  if (!done.ok()) return fail(done.error().to_string());
-  print_answer(*done, json, paused_text);
-  // Resumed, and yet held back: all remedies are paused.
-  return resume && !text_of(*done, "paused").empty() ? kExitFailed : kExitOk;
+  const std::string near = closest(wanted.remedy, {names.begin(), names.end()});
+  return fail("there is no remedy " + wanted.remedy + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 int reset(const SettingOptions& options, const RemedyOptions& wanted, bool) {
@@ -123,7 +116,8 @@ int cancel(const SettingOptions& options, const RemedyOptions& wanted, bool) {
 int reject(const SettingOptions& options, const RemedyOptions& wanted, bool) {
   const auto done = ask_agent(options, {{"command", "run.reject"}, {"id", wanted.run}});
   if (!done.ok()) return fail(done.error().to_string());
-  print("run " + wanted.run + " is rejected; its remedy does not ask again while the alert fires\n");
+  print("run " + wanted.run +
+        " is rejected; its remedy does not ask again while the alert fires, or before its next time\n");
   return kExitOk;
 }
 
@@ -163,6 +157,10 @@ void add_remedy(Cli& cli, CLI::App& parent) {
           [](const SettingOptions& o, const RemedyOptions&, bool json) { return list_remedies(o, json); });
   cli.add_json_flag(*list);
 
+  CLI::App* one = add("show", "One remedy, and how policy stands towards its targets.", show_remedy);
+  one->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
+  cli.add_json_flag(*one);
+
   CLI::App* plan = add("plan", "What a remedy would do now; changes nothing.", plan_remedy);
   plan->add_option("REMEDY", wanted->remedy, "Name of the remedy.")->required();
   plan->add_option("--target", wanted->target, "What to act on; needed when the remedy takes it from labels.")
@@ -187,20 +185,6 @@ void add_remedy(Cli& cli, CLI::App& parent) {
   run->add_flag("--dry-run", wanted->dry_run, "Record what would be done and do nothing.");
   run->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
   cli.add_json_flag(*run);
-
-  CLI::App* stop = add(
-      "pause", "Start no runs; sampling and alerts go on.",
-      [](const SettingOptions& o, const RemedyOptions& w, bool json) { return pause(o, w, false, json); });
-  stop->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
-  stop->add_option("--for", wanted->length, "For so long: 2h, 30m. Until resumed when absent.")
-      ->type_name("DURATION");
-  cli.add_json_flag(*stop);
-
-  CLI::App* resume =
-      add("resume", "End a pause.",
-          [](const SettingOptions& o, const RemedyOptions& w, bool json) { return pause(o, w, true, json); });
-  resume->add_option("REMEDY", wanted->remedy, "Only this one; all when absent.");
-  cli.add_json_flag(*resume);
 }
 
 void add_remedy_history(Cli& cli, CLI::App& parent) {
@@ -225,7 +209,8 @@ void add_remedy_history(Cli& cli, CLI::App& parent) {
   approve->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
   cli.add_json_flag(*approve);
   CLI::App* no =
-      add("reject", "Say no to a run that waits for approval, for as long as the alert fires.", reject);
+      add("reject", "Say no to a run that waits for approval, for as long as the alert fires, or this time.",
+          reject);
   no->add_option("RUN", wanted->run, "Its id, as `chiron status` shows it.")->required();
   CLI::App* stop = add("cancel", "Cancel a run that is carried out or verified.", cancel);
   stop->add_option("RUN", wanted->run, "Its id, as `chiron status` and `chiron history` show it.")
@@ -263,9 +248,11 @@ void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
 
 void add_remedy_commands(Cli& cli) {
   CLI::App* remedy =
-      cli.add_command(cli.app, "remedy", "List, plan, run, pause, resume and reset remedies.", nullptr);
+      cli.add_command(cli.app, "remedy", "List, show, plan, run, pause, resume and reset remedies.", nullptr);
   add_remedy(cli, *remedy);
+  add_pause_commands(cli, *remedy);
   add_remedy_history(cli, *remedy);
+  add_pause_commands(cli, cli.app);
   CLI::App* action = cli.add_command(cli.app, "action", "Plan or run a single action.", nullptr);
   add_action(cli, *action, true);
   add_action(cli, *action, false);

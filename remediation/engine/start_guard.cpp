@@ -23,7 +23,7 @@ void StartGuard::begin(bool interrupted) {
     services_.book.pause("", std::nullopt, PauseCause::boot_loop, why);
     starts_->forget();
     services_.log.error("boot loop", {{"reason", why},
-                                      {"effect", "all remedies are paused until `chiron remedy resume`"},
+                                      {"effect", "all remedies are paused until `chiron resume`"},
                                       {"hint", "`chiron history` shows what ran before each start"}});
   }
   if (const Status saving = save(); !saving) {

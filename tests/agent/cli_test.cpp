@@ -49,7 +49,7 @@ TEST(Cli, AWrongCommandIsNamedAndItsOwnHelpIsPointedTo) {
   EXPECT_EQ(missing.code, 2);
   EXPECT_EQ(missing.err,
             "chiron: remedy plan: REMEDY is missing\n`chiron remedy plan --help` tells what it takes\n");
-  EXPECT_THAT(run({"remedy"}).err, ::testing::HasSubstr("a command is missing: list, plan"));
+  EXPECT_THAT(run({"remedy"}).err, ::testing::HasSubstr("a command is missing: list, show, plan"));
   EXPECT_THAT(run({"status", "extra"}).err, ::testing::HasSubstr("'extra'"));
   EXPECT_THAT(run({"run", "--sampling.interval"}).err,
               ::testing::HasSubstr("--sampling.interval needs a value"));
