@@ -5,6 +5,8 @@
 #include "remediation/engine/arming_keeper.h"
 #include "remediation/engine/dispatcher.h"
 #include "remediation/engine/outcome_metrics.h"
+#include "remediation/engine/pause_keeper.h"
+#include "remediation/engine/planner.h"
 #include "remediation/engine/run_pool.h"
 #include "remediation/engine/start_guard.h"
 #include "remediation/engine/step_runner.h"
@@ -12,41 +14,13 @@
 #include "remediation/engine/verifier.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace chiron::remediation {
 namespace {
 
-constexpr std::string_view kPausesKey = "pauses";
 // Runs looked back at when cooldowns and budgets are rebuilt: as many as the ledger keeps, and as many again
 // that were only planned.
 constexpr std::size_t kRestored = 25'000;
-constexpr Duration kPlanTimeout = std::chrono::seconds(20);
-
-Error not_there(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known) {
-  std::string message = fmt::format("there is no {} {}", kind, name);
-  if (const std::string near = closest(name, known); !near.empty())
-    message += fmt::format("; did you mean {}?", near);
-  return {ErrorCode::not_found, std::move(message)};
-}
-
-Result<const ActionInfo*> action_named(std::string_view name) {
-  if (const ActionInfo* info = find_action(name)) return info;
-  std::vector<std::string_view> known;
-  for (const ActionInfo& info : all_actions()) known.push_back(info.name);
-  return not_there("action", name, known);
-}
-
-/// What an action by hand is about: two on the same thing must not meet, nor meet a remedy's run.
-std::string target_of(const ActionInfo& action, const ArgumentValues& arguments) {
-  const std::string_view subject = subject_of(action);
-  for (const auto& [name, value] : arguments) {
-    if (name == subject && value.shape == ArgumentValue::Shape::text && !value.texts.empty()) {
-      return value.texts.front();
-    }
-  }
-  return std::string(action.name);
-}
 
 }  // namespace
 
@@ -66,6 +40,8 @@ struct Remediator::Impl {
         approvals({services.ledger, pool, book, metrics, services.paths, services.clock, services.log,
                    services.still_holds, [this] { return list(); }, options.boundary}),
         schedules({services.ledger, services.paths, services.clock, services.log, metrics}),
+        pauses({services.ledger, book, pool, metrics, services.log, options.pause_file,
+                [this] { return list(); }, [this] { dispatcher.wake(); }}),
         dispatcher({services.ledger, pool, approvals, book, metrics, schedules, services.paths,
                     services.clock, services.log, services.still_holds, [this] { return list(); },
                     [this] { keep_house(); }}) {
@@ -86,12 +62,11 @@ struct Remediator::Impl {
   }
   Result<RemedySpec> find(std::string_view name) const;
   Decision decide(const RemedySpec& remedy, std::string_view target, bool person) const;
-  void count_paused();
-  void keep_house();
-  Status save_pauses();
+  void keep_house() {
+    pauses.look();
+    armings.look();
+  }
   Result<std::string> launch(Run::Plan plan, RunRecord record);
-  Result<std::vector<StepPlan>> plan_steps(const std::vector<StepSpec>& specs, const std::string& target,
-                                           bool templates);
 
   const Services services;
   const Options options;
@@ -105,6 +80,7 @@ struct Remediator::Impl {
   RunPool pool;
   Approvals approvals;
   Scheduler schedules;
+  PauseKeeper pauses;
   Dispatcher dispatcher;
   mutable std::mutex mutex;
   RemedyList remedies = std::make_shared<const std::vector<RemedySpec>>();  // guarded by mutex
@@ -138,36 +114,6 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
   return decision;
 }
 
-void Remediator::Impl::count_paused() {
-  std::size_t paused = 0;
-  for (const RemedySpec& remedy : *list()) paused += book.paused(remedy.name).has_value();
-  metrics.set_paused(paused);
-  for (const PauseCause cause : all_pause_causes()) metrics.set_all_paused(cause, book.all_paused_by(cause));
-}
-
-void Remediator::Impl::keep_house() {
-  if (!options.pause_file.empty() && book.look_at_pause_file(options.pause_file)) {
-    const std::optional<Decision> paused = book.paused("");
-    const bool there = book.all_paused_by(PauseCause::file);
-    const std::size_t held = there ? pool.hold("").size() : 0;
-    services.log.info(there ? "remedies paused" : "pause file gone",
-                      {{"remedy", "all"},
-                       {"reason", paused ? paused->detail : "remedies run again"},
-                       {"runs_held", std::uint64_t{held}}});
-  }
-  armings.look();
-  // A timed pause ends without anybody saying so.
-  count_paused();
-}
-
-Status Remediator::Impl::save_pauses() {
-  count_paused();
-  dispatcher.wake();
-  Status saved = services.ledger.put(kPausesKey, book.save_pauses());
-  if (saved) return saved;
-  return std::move(saved).error().wrap("done, but not recorded: it will not survive a restart");
-}
-
 Result<std::string> Remediator::Impl::launch(Run::Plan plan, RunRecord record) {
   const std::string remedy = record.remedy;
   auto launched = pool.launch(std::move(plan), std::move(record));
@@ -176,44 +122,6 @@ Result<std::string> Remediator::Impl::launch(Run::Plan plan, RunRecord record) {
     return std::move(refusal->error);
   }
   return std::get<std::string>(std::move(launched));
-}
-
-Result<std::vector<StepPlan>> Remediator::Impl::plan_steps(const std::vector<StepSpec>& specs,
-                                                           const std::string& target, bool templates) {
-  static const Labels kNone;
-  rules::TemplateData data;
-  data.labels = &kNone;
-  data.target = target;
-  std::vector<StepPlan> plans;
-  for (const StepSpec& spec : specs) {
-    Result<PreparedStep> step = prepare_step(spec, templates ? &data : nullptr);
-    if (!step) {
-      plans.push_back({std::string(spec.action->name), std::move(step).error()});
-      continue;
-    }
-    step->timeout = std::min(step->timeout, kPlanTimeout);
-    plans.push_back(
-        {std::string(spec.action->name),
-         steps.plan(*std::move(step), {.run_id = "", .target = target, .cancel = {}, .manual = true})});
-  }
-  return plans;
-}
-
-std::string to_json(const RunRequest& request) {
-  nlohmann::json json = {{"remedy", request.remedy},
-                         {"target", request.target},
-                         {"trigger", request.trigger},
-                         {"requested_by", request.requested_by},
-                         {"dry_run", request.dry_run}};
-  if (request.alert) {
-    nlohmann::json labels = nlohmann::json::object();
-    for (const Label& label : request.alert->labels) labels[label.name] = label.value;
-    json["alert"] = {{"labels", std::move(labels)},
-                     {"value", fmt::format("{}", request.alert->value)},
-                     {"fingerprint", fmt::format("{:016x}", request.alert->fingerprint)},
-                     {"activeAt", to_rfc3339(request.alert->active_at)}};
-  }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Remediator::Remediator(Services services, Options options)
@@ -237,7 +145,7 @@ Status Remediator::take_up() {
   if (Status recalled = recall(); !recalled) return recalled;
   self.starts.begin(!interrupted->empty());
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
-  if (Status saved = self.save_pauses(); !saved) {
+  if (Status saved = self.pauses.save(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
   }
   return {};
@@ -270,20 +178,7 @@ Status Remediator::recall() {
   if (Status waiting = self.approvals.restore(); !waiting) {
     return std::move(waiting).error().wrap("reading runs that wait for approval");
   }
-  Result<std::string> pauses = ledger.get(kPausesKey);
-  Status restored = pauses ? self.book.restore_pauses(*pauses) : Status(pauses.error());
-  if (Status armed = self.armings.recall(); !armed && restored) restored = std::move(armed);
-  const Result<bool> lost = ledger.lost_records();
-  if (restored && !lost) restored = lost.error();
-  if (restored && *lost) {
-    restored = Error(ErrorCode::corrupt, "the ledger was damaged: what was paused or had just run is gone");
-  }
-  if (!restored) {
-    // Better held back by mistake than let loose by one.
-    self.book.pause("", std::nullopt, PauseCause::ledger, "the ledger was damaged or could not be read");
-    self.services.log.error("pauses lost", {{"error", restored.error().to_string()},
-                                            {"effect", "all remedies are paused until `chiron resume`"}});
-  }
+  self.pauses.recall(self.armings.recall());
   return {};
 }
 
@@ -299,7 +194,7 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
     const std::lock_guard lock(impl_->mutex);
     impl_->remedies = std::make_shared<const std::vector<RemedySpec>>(std::move(remedies));
   }
-  impl_->count_paused();
+  impl_->pauses.count();
   impl_->dispatcher.wake();
 }
 
@@ -377,38 +272,26 @@ Result<RemedyPlan> Remediator::plan(std::string_view remedy_name, std::string_vi
   const Target target = target_named(*remedy, target_name);
   if (!target.ok()) return plan;
   plan.target = target.name;
-  Result<std::vector<StepPlan>> steps = impl_->plan_steps(remedy->steps, target.name, true);
-  if (!steps) return std::move(steps).error();
-  plan.steps = *std::move(steps);
+  plan.steps = plan_steps(impl_->steps, remedy->steps, target.name, true);
   return plan;
 }
 
 Result<Plan> Remediator::plan_action(std::string_view action, const ArgumentValues& arguments) {
   Result<const ActionInfo*> info = action_named(action);
   if (!info) return std::move(info).error();
-  Result<std::vector<StepPlan>> steps =
-      impl_->plan_steps({StepSpec{*info, arguments, {}}}, target_of(**info, arguments), false);
-  if (!steps) return std::move(steps).error();
-  return std::move(steps->front().plan);
+  return plan_steps(impl_->steps, {StepSpec{*info, arguments, {}}}, target_of(**info, arguments), false)
+      .front()
+      .plan;
 }
 
 Status Remediator::pause(std::string_view remedy, std::optional<Duration> length) {
   if (!remedy.empty()) {
     if (Result<RemedySpec> known = impl_->find(remedy); !known) return std::move(known).error();
   }
-  impl_->book.pause(remedy, length);
-  const std::vector<std::string> held = impl_->pool.hold(remedy);
-  impl_->services.log.info("remedies paused", {{"remedy", remedy.empty() ? "all" : remedy},
-                                               {"for", length ? format_duration(*length) : "until resumed"},
-                                               {"runs_held", std::uint64_t{held.size()}}});
-  return impl_->save_pauses();
+  return impl_->pauses.pause(remedy, length);
 }
 
-Status Remediator::resume(std::string_view remedy) {
-  impl_->book.resume(remedy);
-  impl_->services.log.info("remedies resumed", {{"remedy", remedy.empty() ? "all" : remedy}});
-  return impl_->save_pauses();
-}
+Status Remediator::resume(std::string_view remedy) { return impl_->pauses.resume(remedy); }
 
 Status Remediator::reset(std::string_view remedy, std::string_view target, std::string_view who) {
   Result<RemedySpec> known = impl_->find(remedy);

@@ -1,0 +1,30 @@
+#include "remediation/engine/template_key.h"
+
+namespace chiron::remediation {
+
+std::optional<rules::Template> read_template(yaml::Reader& reader, std::string_view key,
+                                             const std::string& text, const TemplateScope& scope) {
+  rules::TemplateFault fault;
+  std::optional<rules::Template> out = rules::Template::compile(text, fault);
+  if (!out) {
+    reader.fail(key, "template", fault.message, {}, fault.offset);
+    return std::nullopt;
+  }
+  if (out->uses_target() && !scope.target) {
+    reader.fail(key, "template", "undefined variable \"$target\"", "$target is what this template makes",
+                text.find("target"));
+    return std::nullopt;
+  }
+  if (out->uses_run() && !scope.run) {
+    reader.fail(key, "template", "$remedy, $run, $state and $reason are there in on_failure only",
+                "before the run has ended there are $labels, $value and $target", text.find('$'));
+    return std::nullopt;
+  }
+  if (!scope.has_alert && (!out->label_names().empty() || out->uses_value())) {
+    reader.fail(key, "schedule-labels", "a run by schedule has no alert to read labels or a value from",
+                "write it out; or give alerts and schedule to two remedies");
+  }
+  return out;
+}
+
+}  // namespace chiron::remediation
