@@ -18,6 +18,8 @@ constexpr std::string_view kKey = "schedules";
 /// Whether the progress of all schedules is known.
 bool Scheduler::recall() {
   if (recalled_) return true;
+  // One that opens late knows nothing until then, and what it knows must not be written over.
+  if (!services_.ledger.writable()) return false;
   const Result<std::string> saved = services_.ledger.get(kKey);
   if (!saved) return false;
   recalled_ = true;

@@ -14,11 +14,12 @@ RemedySpec scheduled(Duration every = 1h, std::string name = "clean-up") {
   return spec;
 }
 
-/// A ledger that keeps no more small facts, as a full disk would have it.
+/// A ledger that keeps no more small facts, as a full disk would have it, or is not open yet.
 class Unwilling final : public Ledger {
  public:
   explicit Unwilling(Ledger& ledger) : ledger_(ledger) {}
   std::atomic<bool> refuses{false};
+  std::atomic<bool> closed{false};
 
   Result<std::vector<RunRecord>> recover() override { return ledger_.recover(); }
   Result<std::string> begin(RunRecord run) override { return ledger_.begin(std::move(run)); }
@@ -44,8 +45,11 @@ class Unwilling final : public Ledger {
     if (refuses) return Error(ErrorCode::exhausted, "the disk is full");
     return ledger_.put(key, value);
   }
-  Result<std::string> get(std::string_view key) override { return ledger_.get(key); }
-  Status writable() override { return ledger_.writable(); }
+  Result<std::string> get(std::string_view key) override { return closed ? std::string() : ledger_.get(key); }
+  Status writable() override {
+    if (closed) return Error(ErrorCode::exhausted, "the disk is full");
+    return ledger_.writable();
+  }
 
  private:
   Ledger& ledger_;
@@ -206,6 +210,29 @@ TEST_F(ScheduledRuns, SkipATimeWhileTheRunBeforeIsAtWork) {
   EXPECT_TRUE(eventually([this] { return suppressed("in_progress", "clean-up") == 1; }));
   go = true;
   EXPECT_TRUE(ran(1));
+}
+
+TEST_F(ScheduledRuns, GoOnWhenTheLedgerOpensAfterTheStart) {
+  start({scheduled()});
+  first_look();
+  pass_after(40min);
+  end();
+  Result<std::unique_ptr<Ledger>> real =
+      Ledger::open({.directory = dir_ / "state", .reserve = 64 << 10, .deadline = 5s}, fake_, log_);
+  ASSERT_TRUE(real.ok());
+  Unwilling ledger(**real);
+  ledger.closed = true;
+  start_on(ledger, {scheduled(), remedy()});
+  // What the second pass tells comes after the first has looked at schedules.
+  for (int i = 1; i <= 2; ++i) {
+    pass({alert("no unit", static_cast<std::uint64_t>(i))});
+    ASSERT_TRUE(eventually([&] { return suppressed("target_not_allowed") == i; }));
+  }
+  EXPECT_FALSE(remediator_->next_run("clean-up").has_value());
+  ledger.closed = false;
+  first_look();
+  EXPECT_EQ(*remediator_->next_run("clean-up"), fake_.wall() + 20min);
+  end();
 }
 
 RemedySpec asking(Duration expires) {
