@@ -80,6 +80,21 @@ std::vector<std::pair<std::string, std::string>> labels_read(const RemedySpec& r
   return out;
 }
 
+/// Whether any of the times that a cron expression asks for is within a window, or is made so by the jitter.
+bool meets_a_window(const ScheduleSpec& schedule, const std::vector<WindowSpec>& windows) {
+  // A year has every season, by which clocks change; of days of the year, the weekday changes over the years.
+  constexpr WallTime kFrom{std::chrono::milliseconds(1'767'225'600'000)};  // 2026-01-01
+  constexpr WallTime kTo = kFrom + std::chrono::hours(24 * 366);
+  constexpr int kFewest = 30;
+  WallTime at = schedule.cron->next(kFrom, schedule.zone);
+  for (int looked = 0; at < kTo || looked < kFewest; ++looked) {
+    const std::optional<WallTime> until = closed_until(windows, at);
+    if (!until || *until <= at + schedule.jitter) return true;
+    at = schedule.cron->next(at, schedule.zone);
+  }
+  return false;
+}
+
 class Check {
  public:
   Check(std::span<const RemedySpec> remedies, std::span<const rules::GroupSpec> groups, DiagnosticSink& sink)
@@ -124,6 +139,7 @@ class Check {
 
   void check_remedy(const RemedySpec& remedy) {
     check_meaning(remedy);
+    check_window(remedy);
     if (remedy.alerts.empty()) return;
     bool triggered = false;
     for (const AlertShape& alert : alerts_) {
@@ -136,6 +152,16 @@ class Check {
     report(remedy, Severity::warning, "no-rule",
            fmt::format("no alert of the rules can trigger {}", remedy.name),
            "compare on.alerts with the rules' names and labels; are all rule_files loaded?");
+  }
+
+  void check_window(const RemedySpec& remedy) {
+    if (!remedy.schedule || !remedy.schedule->cron || remedy.policy.windows.empty()) return;
+    if (meets_a_window(*remedy.schedule, remedy.policy.windows)) return;
+    report(remedy, Severity::warning, "schedule-outside-window",
+           fmt::format("its schedule, {}, asks for no time at which a window is open: it never runs by it",
+                       to_string(*remedy.schedule)),
+           fmt::format("its window is {}; change the one or the other",
+                       to_string(remedy.policy.windows.front())));
   }
 
   void check_labels(const RemedySpec& remedy, const AlertShape& alert) {

@@ -56,6 +56,25 @@ TEST(RemedyCheck, WarnsOfARemedyThatNothingTriggers) {
               ElementsAre(HasSubstr("no-rule")));
 }
 
+TEST(RemedyCheck, WarnsOfAScheduleThatNoWindowIsEverOpenFor) {
+  const auto found = [](const std::string& schedule, const std::string& window) {
+    return findings("    on: {schedule: {timezone: Europe/Paris, " + schedule +
+                    "}}\n    policy: {window: " + window + "}\n");
+  };
+  const std::string office = "{days: mon-fri, from: '08:00', to: '18:00', timezone: Europe/Paris}";
+  EXPECT_THAT(
+      found("cron: '0 3 * * *'", office),
+      ElementsAre("warning schedule-outside-window: its schedule, 0 3 * * * (Europe/Paris), asks for no "
+                  "time at which a window is open: it never runs by it"));
+  EXPECT_THAT(found("cron: '0 9 * * sun'", office), ElementsAre(HasSubstr("schedule-outside-window")));
+  EXPECT_THAT(found("cron: '0 9 * * sun,mon'", office), IsEmpty());
+  EXPECT_THAT(found("cron: '30 7 * * *', jitter: 1h", office), IsEmpty());
+  EXPECT_THAT(found("cron: '0 3 * * *'", "[" + office + ", {from: '02:00', to: '04:00', timezone: UTC}]"),
+              IsEmpty())
+      << "in winter at 02:00 UTC";
+  EXPECT_THAT(found("cron: '0 9 29 2 *'", office), IsEmpty()) << "in some years on a workday";
+}
+
 TEST(RemedyCheck, WarnsOfLabelsThatTheAlertLacks) {
   EXPECT_THAT(findings("    on: {alerts: ['alertname=\"DiskFull\"']}\n    target: '{{ $labels.name }}'\n"
                        "    verify: {expr: 'up{job=\"{{ $labels.job }}\"} == 1'}\n"),
