@@ -1,5 +1,7 @@
 #include "exporter/collectors/systemd.h"
 #include "remediation/actions/service.h"
+#include "remediation/actions/service_property.h"
+#include "remediation/actions/service_rolling.h"
 #include "remediation/actions/unit_policy.h"
 #include "tests/lab/lab_systemd.h"
 #include "tests/support/action_fixture.h"
@@ -222,6 +224,100 @@ TEST_F(ServiceLab, WhatHangsOnAUnitProtectsIt) {
   EXPECT_EQ(wait_for("sshd-lab.service", {"inactive", "failed"}).active_state, "inactive");
   LabSystemd::run("systemctl start below.service");
   EXPECT_TRUE(run<ServiceRestart>("below.service")) << "nothing that is up hangs on it now";
+}
+
+TEST_F(ServiceLab, AReloadIsSeenToBeDone) {
+  add_wanted("reads.service",
+             "Type=exec\nExecStart=/bin/sleep infinity\n"
+             "ExecReload=/bin/sh -c \"echo again >> /run/reads.log; ! test -e /run/reads-fails\"");
+  const UnitState before = wait_for("reads.service", {"active"});
+  const Status status = run<ServiceReload>("reads.service");
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_EQ(LabSystemd::run("test $(wc -l < /run/reads.log) = 1"), 0);
+  const UnitState after = wait_for("reads.service", {"active"});
+  EXPECT_EQ(after.invocation_id, before.invocation_id);
+  EXPECT_EQ(after.main_pid, before.main_pid);
+
+  LabSystemd::write("/run/reads-fails", "");
+  EXPECT_THAT(run<ServiceReload>("reads.service").error().to_string(), HasSubstr("job failed"));
+  EXPECT_EQ(wait_for("reads.service", {"active"}).invocation_id, before.invocation_id);
+
+  add_wanted("deaf.service", "Type=exec\nExecStart=/bin/sleep infinity");
+  EXPECT_THAT(run<ServiceReload>("deaf.service").error().to_string(), HasSubstr("CanReload=no"));
+  LabSystemd::run("systemctl stop reads.service");
+  EXPECT_THAT(run<ServiceReload>("reads.service").error().to_string(), HasSubstr("nothing to reload"));
+}
+
+TEST_F(ServiceLab, WhatIsReloadedAlongProtectsAUnit) {
+  manual_ = true;
+  LabSystemd::add_service(
+      "sshd-reload.service",
+      "Type=exec\nExecStart=/bin/sleep infinity\nExecReload=/bin/touch /run/sshd-reloaded");
+  LabSystemd::add_service("source.service", "Type=exec\nExecStart=/bin/sleep infinity\nExecReload=/bin/true",
+                          "PropagatesReloadTo=sshd-reload.service");
+  LabSystemd::run("systemctl start source.service sshd-reload.service");
+  EXPECT_THAT(run<ServiceReload>("source.service").error().to_string(),
+              HasSubstr("also reload sshd-reload.service"));
+  EXPECT_NE(LabSystemd::run("test -e /run/sshd-reloaded"), 0);
+  // That systemd would have done so:
+  LabSystemd::run("systemctl reload source.service");
+  EXPECT_EQ(LabSystemd::run(
+                "for i in $(seq 100); do test -e /run/sshd-reloaded && exit 0; sleep 0.05; done; exit 1"),
+            0);
+}
+
+TEST_F(ServiceLab, ARollingRestartEndsAtTheFirstThatDoesNotComeUp) {
+  LabSystemd::add_service(
+      "roll@.service", "Type=exec\nExecStart=/bin/sh -c \"! test -e /run/roll-%i && exec sleep infinity\"");
+  LabSystemd::run("systemctl start roll@1.service roll@2.service roll@3.service");
+  std::map<std::string, std::string> before;
+  for (const char* name : {"roll@1.service", "roll@2.service", "roll@3.service"}) {
+    before[name] = wait_for(name, {"active"}).invocation_id;
+  }
+  const auto roll = [&] {
+    ServiceRollingRestart action;
+    report_ = {};
+    EXPECT_TRUE(ArgumentBuilder().list("units", {"roll@*"}).text("settle", "300ms").fill(action));
+    ActionContext context = this->context(60s);
+    return action.run(context, report_);
+  };
+  const Status all = roll();
+  ASSERT_TRUE(all) << all.error().to_string();
+  EXPECT_EQ(report_.summary, "restarted 3 of 3 units");
+  for (auto& [name, invocation] : before) {
+    const std::string now = wait_for(name, {"active"}).invocation_id;
+    EXPECT_NE(now, invocation) << name;
+    invocation = now;
+  }
+  LabSystemd::write("/run/roll-2", "");
+  const Status stopped = roll();
+  ASSERT_FALSE(stopped);
+  EXPECT_THAT(stopped.error().to_string(), HasSubstr("stopped after 1 of 3 units"));
+  EXPECT_EQ(report_.summary, "restarted 1 of 3 units, then roll@2.service failed");
+  EXPECT_EQ(wait_for("roll@3.service", {"active"}).invocation_id, before["roll@3.service"]) << "not touched";
+}
+
+TEST_F(ServiceLab, PropertiesAreSetUntilTheReboot) {
+  add_wanted("limited.service", "Type=exec\nExecStart=/bin/sleep infinity\nTasksMax=50");
+  wait_for("limited.service", {"active"});
+  ServiceSetProperty action;
+  ASSERT_TRUE(ArgumentBuilder()
+                  .text("unit", "limited")
+                  .text("tasks_max", "20")
+                  .text("cpu_quota", "25%")
+                  .text("memory_high", "64MiB")
+                  .fill(action));
+  ActionContext context = this->context(30s);
+  report_ = {};
+  const Status status = action.run(context, report_);
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_THAT(report_.facts, Contains(std::pair<std::string, std::string>("TasksMax_before", "50")));
+  EXPECT_EQ(LabSystemd::run("test $(systemctl show -P TasksMax limited) = 20 && "
+                            "test $(systemctl show -P CPUQuotaPerSecUSec limited) = 250ms && "
+                            "test $(systemctl show -P MemoryHigh limited) = 67108864 && "
+                            "test -d /run/systemd/system.control/limited.service.d && "
+                            "! test -e /etc/systemd/system.control"),
+            0);
 }
 
 TEST_F(ServiceLab, TheCollectorSeesTheRealSystemd) {
