@@ -69,7 +69,7 @@ class DeviceCollector : public Collector {
   AttributeSeries series_;
   unsigned passes_ = 0;
   bool lost_ = false;
-  Status found_;
+  Problems found_;  // of the last search
 };
 
 /// A class of devices whose files are its series.

@@ -136,7 +136,7 @@ class NetdevCollector final : public Collector {
     for (std::size_t i = 0; i < families_.size(); ++i)
       device.series[i] = catalogue_.series(families_[i], labels);
     std::string path = devices_directory_ + std::string(name) + "/statistics/rx_nohandler";
-    if (::access(path.c_str(), F_OK) == 0)
+    if (is_network_device(name) && ::access(path.c_str(), F_OK) == 0)
       device.nohandler_file.emplace(std::move(path), devices_.size() < kMostKept);
     return device;
   }
