@@ -56,6 +56,20 @@ ssize_t read_to_end(int fd, KernelFile::Records records, std::vector<char>& buff
   return static_cast<ssize_t>(used);
 }
 
+/// Of FIFOs and devices, some would never answer and some act on being read.
+Result<FileDescriptor> open_regular(const std::string& path, struct stat& facts) {
+  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; kernel files and regular files do not
+  // care.
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd || ::fstat(fd.get(), &facts) != 0) return Error::from_errno(errno, path);
+  if (!S_ISREG(facts.st_mode)) {
+    return Error(
+        ErrorCode::failed_precondition,
+        path + (S_ISDIR(facts.st_mode) ? ": is a directory, not a file" : ": is not a regular file"));
+  }
+  return fd;
+}
+
 Status write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t count = ::write(fd, content.data(), content.size());
@@ -89,8 +103,10 @@ KernelFile::KernelFile(std::string path, Records records, std::size_t limit)
     : path_(std::move(path)), records_(records), limit_(limit) {}
 
 Status KernelFile::open() {
-  fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd_) return Error::from_errno(errno, path_);
+  struct stat facts {};
+  Result<FileDescriptor> fd = open_regular(path_, facts);
+  if (!fd) return std::move(fd).error();
+  fd_ = std::move(*fd);
   return {};
 }
 
@@ -120,20 +136,13 @@ bool KernelFile::may_have_changed() const {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; kernel files and regular files do not
-  // care.
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return Error::from_errno(errno, path);
   struct stat facts {};
-  if (::fstat(fd.get(), &facts) != 0) return Error::from_errno(errno, path);
-  if (!S_ISREG(facts.st_mode)) {
-    return Error(ErrorCode::invalid_argument, path + (S_ISDIR(facts.st_mode) ? ": is a directory, not a file"
-                                                                             : ": is not a regular file"));
-  }
+  const Result<FileDescriptor> fd = open_regular(path, facts);
+  if (!fd) return fd.error();
   const auto size = static_cast<std::size_t>(std::max<off_t>(facts.st_size, 0));
   // sysfs says 4096 whatever the size, procfs says 0: only a hint.
   std::vector<char> buffer(std::min(size, limit) + 1);
-  const ssize_t used = read_to_end(fd.get(), KernelFile::Records::many, buffer, limit);
+  const ssize_t used = read_to_end(fd->get(), KernelFile::Records::many, buffer, limit);
   if (used < 0) return Error::from_errno(static_cast<int>(-used), path);
   if (static_cast<std::size_t>(used) > limit) return too_large(path, limit);
   return std::string(buffer.data(), static_cast<std::size_t>(used));

@@ -15,8 +15,6 @@ constexpr std::size_t kMostBytes = 64 << 10;
 /// What node_exporter reads of a text.
 constexpr std::size_t kLongestLabel = 128;
 
-std::string_view label_text(std::string_view text) { return trim(text.substr(0, kLongestLabel)); }
-
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 double in_unit(double value, double unit) { return unit < 0 ? value / -unit : value * unit; }
@@ -44,8 +42,21 @@ std::optional<double> parse_attribute(std::string_view text) {
 
 std::string read_attribute(const std::string& path) {
   const Result<std::string> text = read_file(path, kMostBytes);
-  return text ? std::string(label_text(*text)) : std::string();
+  return text ? std::string(attribute_label(*text)) : std::string();
 }
+
+std::optional<double> read_number_attribute(const std::string& path, Problems& problems) {
+  const Result<std::string> text = read_file(path, kMostBytes);
+  if (!text) {
+    if (!has_no_value(text.error().code())) problems.add(text.error());
+    return std::nullopt;
+  }
+  const std::optional<double> value = parse_attribute(trim(*text));
+  if (!value) problems.corrupt(path, 1, "expected a number", trim(*text));
+  return value;
+}
+
+std::string_view attribute_label(std::string_view text) { return trim(text.substr(0, kLongestLabel)); }
 
 AttributeFile::AttributeFile(std::string path, bool keep)
     : kept_(std::move(path), KernelFile::Records::one, kMostBytes), keep_(keep) {}
@@ -186,7 +197,7 @@ void AttributeSeries::collect_info(Info& info, Frame& frame, Problems& problems)
   bool same = info.handle.id.has_value();
   for (Text& text : info.texts) {
     const std::optional<std::string_view> read_text = read(text.file, text.seen, problems);
-    std::string_view now = read_text ? label_text(*read_text) : std::string_view();
+    std::string_view now = read_text ? attribute_label(*read_text) : std::string_view();
     if (text.meaning != nullptr) now = text.meaning(now);
     if (now == text.last) continue;
     text.last = now;

@@ -152,5 +152,10 @@ std::optional<double> parse_attribute(std::string_view text);
 
 /// The text of an attribute that does not change, cut to what a label takes; empty when it cannot be read.
 std::string read_attribute(const std::string& path);
+/// A number read for this once. Nothing when there is none, which is a problem only where AttributeSeries
+/// says so too.
+std::optional<double> read_number_attribute(const std::string& path, Problems& problems);
+/// A text as a label takes it: without blanks around it, long ones cut.
+std::string_view attribute_label(std::string_view text);
 
 }  // namespace chiron

@@ -31,8 +31,13 @@ class BondingCollector final : public Collector {
     std::string_view line, rest = *text;
     while (next_line(rest, line)) {
       std::string_view master;
-      while (next_word(line, master))
-        report(bonds_.at(master, [&] { return make(master); }), frame, problems);
+      while (next_word(line, master)) {
+        if (is_network_device(master)) {
+          report(bonds_.at(master, [&] { return make(master); }), frame, problems);
+        } else {
+          problems.corrupt(masters_.path(), 1, "expected names of network devices", master);
+        }
+      }
     }
     bonds_.end_pass();
     return problems.status();
@@ -70,7 +75,7 @@ class BondingCollector final : public Collector {
       bond = make(bond.directory.substr(bond.directory.rfind('/') + 1));
       return;
     }
-    if (*names != bond.last) find_slaves(bond, *names);
+    if (*names != bond.last) find_slaves(bond, *names, problems);
     std::size_t active = 0;
     for (KernelFile& state : bond.states) {
       const Result<std::string_view> text = state.read();
@@ -85,12 +90,17 @@ class BondingCollector final : public Collector {
   }
 
   /// Before Linux 3.9 the link to a slave was named slave_, not lower_.
-  static void find_slaves(Bond& bond, std::string_view names) {
+  static void find_slaves(Bond& bond, std::string_view names, Problems& problems) {
     bond.last = names;
     bond.states.clear();
     std::string_view line, name;
     while (next_line(names, line)) {
       while (next_word(line, name)) {
+        if (!is_network_device(name)) {
+          problems.corrupt(bond.names.path(), 1, "expected names of network devices", name);
+          bond.last.clear();  // told again in the next pass
+          continue;
+        }
         std::string path = bond.directory + "/lower_" + std::string(name) + "/bonding_slave/mii_status";
         if (::access(path.c_str(), F_OK) != 0)
           path = bond.directory + "/slave_" + std::string(name) + "/bonding_slave/mii_status";

@@ -1,8 +1,12 @@
 #include "exporter/collectors/btrfs.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/collectors/btrfs_devices.h"
 #include "exporter/collectors/device_collector.h"
+#include "exporter/collectors/mountinfo.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 namespace chiron {
@@ -19,9 +23,8 @@ constexpr NumberAttribute kLayout[] = {
     {"used_bytes", "node_btrfs_used_bytes", "Bytes in use, per kind of data and layout."},
     {"total_bytes", "node_btrfs_size_bytes", "Bytes allocated, per kind of data and layout."},
 };
-constexpr NumberAttribute kDevice[] = {
-    {"size", "node_btrfs_device_size_bytes", "Size of a device of the file system.", kSector},
-};
+constexpr NumberAttribute kDeviceSize{"size", "node_btrfs_device_size_bytes",
+                                      "Size of a device of the file system.", kSector};
 
 constexpr TextAttribute kLabel[] = {{"label", "label"}};
 /// Since Linux 6.0; in milliseconds.
@@ -49,23 +52,54 @@ double allocation_ratio(std::string_view layout, std::size_t devices) {
 
 class BtrfsCollector final : public DeviceCollector {
  public:
-  explicit BtrfsCollector(const CollectorContext& context) : DeviceCollector(context, "fs/btrfs", {}) {}
+  // The file systems are asked for their devices, and a disk may hang.
+  explicit BtrfsCollector(const CollectorContext& context)
+      : DeviceCollector(context, "fs/btrfs", {.slow = true}), paths_(context.paths) {}
 
  private:
+  /// What is known of a device by asking the file system.
+  struct Device {
+    BtrfsDevice found;
+    SeriesId size, unused;
+    std::array<SeriesId, kBtrfsErrors.size()> errors;
+  };
+  struct Mounted {
+    std::string uuid, mountpoint;
+    std::vector<Device> devices;
+  };
+
   FamilyId gauge(std::string_view name, std::string_view help) const {
     return catalogue().declare(name, help, MetricType::gauge);
   }
 
   void find(const std::string& directory, std::span<const std::string> names, AttributeSeries& series,
             Problems& problems) override {
+    mounted_.clear();
+    const std::vector<std::string> mountpoints = find_mountpoints();
     for (const std::string& name : names) {
       // Beside the file systems there is "features".
-      if (name.find('-') != std::string::npos) add(directory + '/' + name, name, series, problems);
+      if (name.find('-') != std::string::npos)
+        add(directory + '/' + name, name, mountpoints, series, problems);
     }
   }
 
-  void add(const std::string& path, const std::string& name, AttributeSeries& series,
-           Problems& problems) const {
+  std::vector<std::string> find_mountpoints() const {
+    std::vector<std::string> found;
+    for (const char* file : {"1/mountinfo", "self/mountinfo"}) {
+      const std::string path = paths_.proc(file);
+      const Result<std::string> text = read_file(path);
+      if (!text) continue;
+      Problems ignored;  // the collector filesystem tells of them
+      for (const Mount& mount : parse_mountinfo(*text, path, ignored)) {
+        if (mount.fstype == "btrfs") found.push_back(paths_.root(paths_.strip_root(mount.mountpoint)));
+      }
+      break;
+    }
+    return found;
+  }
+
+  void add(const std::string& path, const std::string& name, const std::vector<std::string>& mountpoints,
+           AttributeSeries& series, Problems& problems) {
     const Result<std::vector<std::string>> devices = list_directory(path + "/devices");
     if (!devices) return problems.add(devices.error());
     const std::string metadata_uuid = read_attribute(path + "/metadata_uuid");
@@ -78,13 +112,71 @@ class BtrfsCollector final : public DeviceCollector {
       of_group.set("block_group_type", group);
       add_group(path + "/allocation/" + group, of_group, devices->size(), series, problems);
     }
-    for (const std::string& device : *devices) {
-      Labels of_device = labels;
-      of_device.set("device", device);
-      for (const NumberAttribute& number : kDevice)
-        series.add_number(path + "/devices/" + device, number, of_device);
+    if (!add_mounted(name, mountpoints, labels)) {
+      for (const std::string& device : *devices) {
+        Labels of_device = labels;
+        of_device.set("device", device);
+        series.add_number(path + "/devices/" + device, kDeviceSize, of_device);
+      }
     }
     series.add_fields(path + "/commit_stats", kCommits, labels);
+  }
+
+  /// False where the file system cannot be asked: it is mounted nowhere that this process may look.
+  bool add_mounted(const std::string& uuid, const std::vector<std::string>& mountpoints,
+                   const Labels& labels) {
+    for (const std::string& mountpoint : mountpoints) {
+      const Result<std::vector<BtrfsDevice>> devices = btrfs_devices(mountpoint, uuid);
+      if (!devices) continue;
+      Mounted& mounted = mounted_.emplace_back(Mounted{uuid, mountpoint, {}});
+      for (const BtrfsDevice& device : *devices) mounted.devices.push_back(make_device(device, labels));
+      return true;
+    }
+    return false;
+  }
+
+  Device make_device(const BtrfsDevice& device, Labels labels) const {
+    labels.set("device", device.name);
+    labels.set("btrfs_dev_uuid", device.uuid);
+    const FamilyId unused =
+        gauge("node_btrfs_device_unused_bytes", "Bytes of a device that no block group has yet.");
+    const FamilyId errors = catalogue().declare("node_btrfs_device_errors_total",
+                                                "Errors of a device, by what failed.", MetricType::counter);
+    Device made{.found = device,
+                .size = catalogue().series(gauge(kDeviceSize.family, kDeviceSize.help), labels),
+                .unused = catalogue().series(unused, labels),
+                .errors = {}};
+    for (std::size_t i = 0; i < kBtrfsErrors.size(); ++i) {
+      labels.set("type", kBtrfsErrors[i]);
+      made.errors[i] = catalogue().series(errors, labels);
+    }
+    return made;
+  }
+
+  bool collect_more(Frame& frame, Problems& /*problems*/) override {
+    bool as_before = true;
+    for (const Mounted& mounted : mounted_) as_before = collect_mounted(mounted, frame) && as_before;
+    return as_before;
+  }
+
+  /// False when the file system or its devices are not what they were. They are then looked for again.
+  static bool collect_mounted(const Mounted& mounted, Frame& frame) {
+    const Result<std::vector<BtrfsDevice>> devices = btrfs_devices(mounted.mountpoint, mounted.uuid);
+    const auto same = [](const BtrfsDevice& now, const Device& known) {
+      return now.id == known.found.id && now.uuid == known.found.uuid && now.name == known.found.name;
+    };
+    if (!devices ||
+        !std::equal(devices->begin(), devices->end(), mounted.devices.begin(), mounted.devices.end(), same))
+      return false;
+    for (std::size_t i = 0; i < devices->size(); ++i) {
+      const BtrfsDevice& now = (*devices)[i];
+      const Device& known = mounted.devices[i];
+      frame.add(known.size, static_cast<double>(now.size));
+      frame.add(known.unused, static_cast<double>(now.size - std::min(now.size, now.used)));
+      for (std::size_t error = 0; error < now.errors.size(); ++error)
+        frame.add(known.errors[error], static_cast<double>(now.errors[error]));
+    }
+    return true;
   }
 
   void add_group(const std::string& path, const Labels& labels, std::size_t devices, AttributeSeries& series,
@@ -104,6 +196,9 @@ class BtrfsCollector final : public DeviceCollector {
       series.add_constant(ratio, of_layout, allocation_ratio(layout, devices));
     }
   }
+
+  const HostPaths& paths_;
+  std::vector<Mounted> mounted_;
 };
 
 }  // namespace

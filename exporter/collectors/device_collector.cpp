@@ -111,16 +111,15 @@ Status DeviceCollector::collect(Frame& frame) {
     series_.clear();
     return unless_absent(changed.error(), names_.path());
   }
-  if (*changed || series_.lost() || ++passes_ >= kPassesBetweenSearches) {
+  if (*changed || lost_ || series_.lost() || ++passes_ >= kPassesBetweenSearches) {
     passes_ = 0;
     series_.clear();
-    Problems problems;
-    find(names_.path(), names_.names(), series_, problems);
-    found_ = problems.status();
+    found_ = {};
+    find(names_.path(), names_.names(), series_, found_);
   }
-  Problems problems;
-  if (!found_) problems.add(found_.error());
+  Problems problems = found_;
   series_.collect(frame, problems);
+  lost_ = !collect_more(frame, problems);
   if (series_.size() == 0 && problems.empty())
     return Error(ErrorCode::no_data, names_.path() + ": no such device is there");
   return problems.status();

@@ -55,6 +55,8 @@ class DeviceCollector : public Collector {
   /// Adds the series of the devices. `directory` is where their names are.
   virtual void find(const std::string& directory, std::span<const std::string> names, AttributeSeries& series,
                     Problems& problems) = 0;
+  /// Adds what files do not tell, in every pass; false: the devices must be looked for again.
+  virtual bool collect_more(Frame& /*frame*/, Problems& /*problems*/) { return true; }
   Catalogue& catalogue() const { return catalogue_; }
 
  private:
@@ -66,7 +68,8 @@ class DeviceCollector : public Collector {
   const bool can_hang_;
   AttributeSeries series_;
   unsigned passes_ = 0;
-  Status found_;
+  bool lost_ = false;
+  Problems found_;  // of the last search
 };
 
 /// A class of devices whose files are its series.

@@ -43,6 +43,12 @@ bool next_name(std::string_view& line, std::string_view& name) {
   return !name.empty();
 }
 
+bool is_network_device(std::string_view name) {
+  constexpr std::size_t kLongest = 15;  // IFNAMSIZ - 1
+  return !name.empty() && name.size() <= kLongest && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/: \t\n\v\f\r\0", 9)) == std::string_view::npos;
+}
+
 Error absent(std::string_view file) {
   return {ErrorCode::no_data, std::string(file) + ": this kernel does not have it"};
 }

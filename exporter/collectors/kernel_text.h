@@ -35,6 +35,10 @@ std::optional<std::uint64_t> next_hex(std::string_view& text);
 /// Takes "NAME:" and blanks around it off the front; false when there is no colon or no name.
 bool next_name(std::string_view& line, std::string_view& name);
 
+/// Whether the kernel lets a network device have this name (dev_valid_name() of net/core/dev.c): then it is
+/// fit for a path.
+bool is_network_device(std::string_view name);
+
 /// ErrorCode::no_data: this kernel was built without what the file tells of, or its module is not loaded.
 Error absent(std::string_view file);
 /// Why a file could not be read; where it is only absent, absent().

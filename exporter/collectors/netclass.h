@@ -18,7 +18,7 @@ inline constexpr CollectorOption kNetclassOptions[] = {
 };
 
 /// node_network_*{device} but for the counters of netdev: state, address, speed and the like, from class/net
-/// (Documentation/ABI/testing/sysfs-class-net).
+/// (Documentation/ABI/testing/sysfs-class-net); of the running kernel most over rtnetlink(7).
 Result<std::unique_ptr<Collector>> make_netclass_collector(CollectorContext context);
 
 }  // namespace chiron

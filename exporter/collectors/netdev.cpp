@@ -2,12 +2,16 @@
 
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
+#include "exporter/collectors/attribute_series.h"
 #include "exporter/collectors/kernel_text.h"
 #include "exporter/collectors/name_filter.h"
 #include "exporter/collectors/net_counters.h"
 #include "exporter/collectors/series_map.h"
 
 #include <array>
+#include <optional>
+
+#include <unistd.h>
 
 namespace chiron {
 namespace {
@@ -40,10 +44,19 @@ constexpr std::array kColumns = {
 
 static_assert(kColumns.size() == kNetColumns);
 
+/// Open at most, so that a host of many containers does not run out of descriptors.
+constexpr std::size_t kMostKept = 128;
+
 class NetdevCollector final : public Collector {
  public:
   NetdevCollector(const CollectorContext& context, NameFilter filter)
-      : catalogue_(context.catalogue), filter_(std::move(filter)), file_(context.paths.proc("net/dev")) {
+      : catalogue_(context.catalogue),
+        filter_(std::move(filter)),
+        file_(context.paths.proc("net/dev")),
+        devices_directory_(context.paths.sys("class/net") + '/'),
+        nohandler_(catalogue_.declare("node_network_receive_nohandler_total",
+                                      "Packets received by an idle device, such as a bond's waiting slave.",
+                                      MetricType::counter)) {
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, MetricType::counter);
     }
@@ -61,7 +74,7 @@ class NetdevCollector final : public Collector {
         if (headings < 2 && line.find('|') != std::string_view::npos) {
           ++headings;
         } else {
-          report(line, lines, frame);
+          report(line, lines, frame, problems);
         }
       }
       if (headings < 2) problems.corrupt(file_.path(), 1, "expected two lines of headings", *text);
@@ -76,9 +89,12 @@ class NetdevCollector final : public Collector {
   struct Device {
     bool wanted = false;
     std::array<SeriesId, kColumns.size()> series{};
+    /// What net/dev has no column for; none: the device or the kernel does not count it.
+    std::optional<AttributeFile> nohandler_file;
+    std::optional<SeriesId> nohandler;
   };
 
-  void report(std::string_view line, KernelLines& lines, Frame& frame) {
+  void report(std::string_view line, KernelLines& lines, Frame& frame, Problems& problems) {
     const NetCounters counters = parse_net_counters(line);
     if (counters.device.empty()) {
       lines.bad("expected 'DEVICE: COUNTERS'", line);
@@ -88,11 +104,28 @@ class NetdevCollector final : public Collector {
       lines.bad("expected sixteen counters", line);
       return;
     }
-    const Device& device = devices_.at(counters.device, [&] { return make_device(counters.device); });
+    Device& device = devices_.at(counters.device, [&] { return make_device(counters.device); });
     if (!device.wanted) return;
     for (std::size_t i = 0; i < kNetColumns; ++i) {
       frame.add(device.series[i], static_cast<double>((*counters.values)[i]));
     }
+    report_nohandler(device, counters.device, frame, problems);
+  }
+
+  void report_nohandler(Device& device, std::string_view name, Frame& frame, Problems& problems) {
+    if (!device.nohandler_file) return;
+    const Result<std::string_view> text = device.nohandler_file->read();
+    const std::optional<double> value = text ? parse_attribute(*text) : std::nullopt;
+    if (text && !value) problems.corrupt(device.nohandler_file->path(), 1, "expected a number", *text);
+    // A device that goes while it is read is in net/dev and no longer in sysfs.
+    if (!text && text.error().code() != ErrorCode::not_found) problems.add(text.error());
+    if (!value) {
+      device.nohandler.reset();
+      return;
+    }
+    if (!device.nohandler)
+      device.nohandler = catalogue_.series(nohandler_, Labels{{"device", std::string(name)}});
+    frame.add(*device.nohandler, *value);
   }
 
   Device make_device(std::string_view name) const {
@@ -102,12 +135,17 @@ class NetdevCollector final : public Collector {
     const Labels labels{{"device", std::string(name)}};
     for (std::size_t i = 0; i < families_.size(); ++i)
       device.series[i] = catalogue_.series(families_[i], labels);
+    std::string path = devices_directory_ + std::string(name) + "/statistics/rx_nohandler";
+    if (is_network_device(name) && ::access(path.c_str(), F_OK) == 0)
+      device.nohandler_file.emplace(std::move(path), devices_.size() < kMostKept);
     return device;
   }
 
   Catalogue& catalogue_;
   const NameFilter filter_;
   KernelFile file_;
+  const std::string devices_directory_;
+  const FamilyId nohandler_;
   std::array<FamilyId, kColumns.size()> families_{};
   SeriesMap<Device> devices_;
 };

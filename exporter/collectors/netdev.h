@@ -17,7 +17,8 @@ inline constexpr CollectorOption kNetdevOptions[] = {
      .is_pattern = true},
 };
 
-/// node_network_{receive,transmit}_*_total per device, from /proc/net/dev (proc(5)).
+/// node_network_{receive,transmit}_*_total per device, from /proc/net/dev (proc(5)), and what that leaves out
+/// from class/net/DEVICE/statistics: neither waits for whoever configures a device, as rtnetlink(7) does.
 Result<std::unique_ptr<Collector>> make_netdev_collector(CollectorContext context);
 
 }  // namespace chiron

@@ -55,14 +55,12 @@ class NvmeCollector final : public DeviceCollector {
 
   void add_namespace(const std::string& path, const Labels& labels, AttributeSeries& series,
                      Problems& problems) const {
-    const std::string block_path = path + "/queue/logical_block_size";
-    const std::string block = read_attribute(block_path);
-    const std::optional<double> size = parse_attribute(block);
+    const std::optional<double> size = read_number_attribute(path + "/queue/logical_block_size", problems);
     Labels with_state = labels;
     if (read_attribute(path + "/ana_state").empty()) with_state.set("ana_state", "unknown");
     series.add_info(gauge("node_nvme_namespace_info", "State of an NVMe namespace; always 1."), path,
                     kNamespace, with_state);
-    if (!size) return problems.corrupt(block_path, 1, "expected a number", block);
+    if (!size) return;
     series.add_constant(gauge("node_nvme_namespace_logical_block_size_bytes", "Bytes of a logical block."),
                         labels, *size);
     series.add_number(

@@ -77,7 +77,7 @@ Result<std::optional<std::string_view>> TaskDirectory::next() {
 
 Result<TaskStat> TaskDirectory::stat(std::string_view number) {
   name_.assign(number).append("/stat");
-  const FileDescriptor file(::openat(fd_.get(), name_.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::openat(fd_.get(), name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return failed(errno);
   std::array<char, kStatBuffer> buffer;
   const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());

@@ -1,10 +1,7 @@
 #pragma once
 
-#include "exporter/base/file.h"
+#include "exporter/base/netlink.h"
 #include "exporter/collectors/socket_table.h"
-
-#include <cstdint>
-#include <vector>
 
 namespace chiron {
 
@@ -12,20 +9,14 @@ namespace chiron {
 /// net/tcp costs. The kernel answers at once; nothing here waits.
 class TcpDiag {
  public:
+  TcpDiag();
   /// Adds all sockets, IPv4 and IPv6. Of a listening one, `received` is the connections that wait to be
   /// accepted and `to_send` how many may, as node_exporter adds them up too. Any error: the kernel or a
   /// sandbox does not answer this question.
   Status add_sockets(SocketTotals& totals);
 
  private:
-  Status ask();
-  Status read_answers(SocketTotals& totals);
-  /// Whether this was the last of the answers.
-  Result<bool> take(std::size_t size, SocketTotals& totals) const;
-
-  FileDescriptor socket_;
-  std::uint32_t sequence_ = 0;
-  std::vector<char> buffer_;
+  NetlinkList sockets_;
 };
 
 }  // namespace chiron

@@ -37,7 +37,8 @@ struct Sampler::Entry {
   bool answered = true;   // in this pass, or the last one before it
   bool ever_answered = false;
   CollectorStatus status;
-  std::string logged;  // the error that the log has
+  std::string logged;       // the error that the log has
+  bool is_failing = false;  // as the log has it
 };
 
 Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const Clock& clock, EventLog& log,
@@ -138,6 +139,7 @@ void Sampler::take(Entry& entry, PassTime pass) {
     entry.status.error = kHangs;
     log_.warning("collector hangs", {{"collector", entry.name}, {"error", kHangs}});
     entry.logged = kHangs;
+    entry.is_failing = true;
   }
   entry.status.series = entry.published.entries().size();
   entry.status.age = entry.is_published ? clock_.boot() - entry.good_at : Duration::zero();
@@ -151,11 +153,11 @@ void Sampler::note(Entry& entry) {
   status.error = result.ok() ? std::string() : result.error().to_string();
   status.duration = entry.incoming.duration;
   if (status.error == entry.logged) return;
+  if (status.success && entry.is_failing) log_.info("collector recovered", {{"collector", entry.name}});
+  entry.is_failing = !status.success;
   if (status.no_data) {
     log_.debug("collector has nothing to report", {{"collector", entry.name}, {"reason", status.error}});
-  } else if (status.success) {
-    log_.info("collector recovered", {{"collector", entry.name}});
-  } else {
+  } else if (!status.success) {
     log_.warning("collector failed", {{"collector", entry.name}, {"error", status.error}});
   }
   entry.logged = status.error;

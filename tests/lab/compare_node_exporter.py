@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Compares a page of Chiron with Debian's prometheus-node-exporter on the same host, at the same moment.
 
-Every family that node_exporter gives must be there with the same type, the same label names and the same series; gauges
-and untyped values must agree within 1 %. Counters are read at slightly different moments and are only compared by name.
+Every family that node_exporter gives must be there with the same type, the same label names and the same series.
+node_exporter is read before and after Chiron: a counter must be between its two readings, any other value within 1 % of
+what they span.
 
     compare_node_exporter.py --chiron http://127.0.0.1:10071/metrics
 
@@ -15,6 +16,7 @@ Exit status 0: no difference but the known ones.
 """
 import argparse
 import math
+import os
 import re
 import socket
 import subprocess
@@ -28,6 +30,9 @@ COLLECTORS = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "file
 # Those that sysfs and a few files of procfs are enough for; Debian's node_exporter has no watchdog collector yet.
 HARDWARE = ["bonding", "btrfs", "cpufreq", "dmi", "edac", "hwmon", "mdadm", "netclass", "nvme", "powersupplyclass", "rapl",
             "selinux", "thermal_zone", "xfs"]
+# Of the first list, those that a captured tree is enough for: the others ask the kernel whatever the roots.
+IN_TREES = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "loadavg", "meminfo", "netdev", "netstat", "pressure",
+            "processes", "schedstat", "sockstat", "softnet", "stat", "udp_queues", "vmstat"]
 # Defaults of a current node_exporter; the Debian package changes some, and 1.5 is older than others.
 FLAGS = [
     r"--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$",
@@ -37,7 +42,6 @@ FLAGS = [
     "|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs"
     "|tracefs)$",
     "--collector.netdev.device-exclude=^$",
-    "--no-collector.netdev.netlink",
     "--collector.netclass.ignored-devices=^$",
     r"--collector.netstat.fields=^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)"
     r"|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)"
@@ -48,9 +52,9 @@ FLAGS = [
 # What is to be compared: the rest of node_exporter's page is about itself.
 COMPARED = re.compile(r"^(node_|process_)")
 NOT_COMPARED = re.compile(r"^node_(exporter_build_info|scrape_collector_.*|textfile_.*)$")
-# The value differs because time passes or because each process speaks of itself.
-MOVING = re.compile(r"^(process_.*|node_(procs_.*|load\d+|disk_io_now|time_seconds|processes_(threads_)?state"
-                    r"|processes_pids|tcp_connection_states|sockstat_TCP_tw))$")
+# What goes up and down from one moment to the next, or is each process's own.
+MOVING = re.compile(r"^(process_.*|node_(procs_.*|disk_io_now|processes_(threads_)?state|processes_(pids|threads)"
+                    r"|tcp_connection_states|sockstat_(sockets_used|TCP_(inuse|tw|alloc|mem|mem_bytes))))$")
 # Labels that node_exporter got after 1.5.
 NEWER_LABELS = {"node_disk_info": {"rotational"}, "node_network_info": {"adminstate"}, "node_nvme_info": {"cntlid"}}
 
@@ -100,7 +104,10 @@ class NodeExporter:
         if tree:
             # SELinux is asked for on this host whatever the roots.
             names = [name for name in HARDWARE if name != "selinux"]
-            flags = [f"--path.procfs={tree}/proc", f"--path.sysfs={tree}/sys", "--collector.netclass.ignored-devices=^$"]
+            # A tree of hardware alone has no processes.
+            names += IN_TREES if os.path.exists(f"{tree}/proc/stat") else []
+            flags = [*FLAGS, f"--path.procfs={tree}/proc", f"--path.sysfs={tree}/sys", f"--path.rootfs={tree}/root",
+                     f"--path.udev.data={tree}/root/run/udev/data", "--no-collector.netdev.netlink"]
         else:
             names, flags = sorted(COLLECTORS + HARDWARE), FLAGS
         self.process = subprocess.Popen(
@@ -125,9 +132,18 @@ def without(labels, names):
     return tuple(pair for pair in labels if pair[0] not in names)
 
 
-def compare(theirs, ours):
+def agrees(kind, value, readings):
+    """Whether a value of Chiron's is what node_exporter may have read between its two readings."""
+    if math.isnan(value):
+        return all(math.isnan(reading) for reading in readings)
+    slack = 1e-9 if kind == "counter" else 0.01
+    return (min(readings) - slack * abs(min(readings)) - 1e-9 <= value
+            <= max(readings) + slack * abs(max(readings)) + 1e-9)
+
+
+def compare(before, ours, after):
     """Differences that count, as text."""
-    for name, family in sorted(theirs.items()):
+    for name, family in sorted(after.items()):
         if name not in ours:
             yield f"{name}: missing"
             continue
@@ -136,17 +152,33 @@ def compare(theirs, ours):
             yield f"{name}: type {own.type}, not {family.type}"
         newer = NEWER_LABELS.get(name, set())
         values = {without(labels, newer): value for labels, value in own.series.items()}
+        earlier = before[name].series if name in before else {}
         for labels, value in family.series.items():
             text = name + "{" + ",".join(f'{k}="{v}"' for k, v in labels) + "}"
             if name.startswith("process_"):
                 continue
+            readings = [earlier.get(labels, value), value]
             if labels not in values:
                 yield f"{text}: missing"
-            elif family.type != "counter" and not MOVING.match(name) and not math.isclose(
-                    values[labels], value, rel_tol=0.01, abs_tol=1e-9):
-                yield f"{text}: {values[labels]}, not {value}"
+            elif not MOVING.match(name) and not agrees(family.type, values[labels], readings):
+                yield f"{text}: {values[labels]!r}, not in {readings}"
         for labels in values.keys() - family.series.keys():
             yield f"{name}{dict(labels)}: not in node_exporter"
+
+
+def compare_often(peer_url, chiron, attempts):
+    """What differs every time, and the families of both. What differs once has come, gone or moved meanwhile."""
+    differences = None
+    for _ in range(attempts):
+        before = parse(read(peer_url))
+        time.sleep(1.1)  # Chiron's page may be a second old
+        ours = parse(read(chiron))
+        after = parse(read(peer_url))
+        found = {line.split(": ")[0]: line for line in compare(before, ours, after)}
+        differences = found if differences is None else {key: line for key, line in found.items() if key in differences}
+        if not differences:
+            break
+    return sorted(differences.values()), ours.keys(), after.keys()
 
 
 def main():
@@ -154,23 +186,15 @@ def main():
     parser.add_argument("--chiron", required=True, help="URL of the page, a file that holds it, or exec:COMMAND")
     parser.add_argument("--tree", help="a captured host, with proc/ and sys/, that Chiron reads too")
     parser.add_argument("--node-exporter", default="prometheus-node-exporter")
-    parser.add_argument("--attempts", type=int, default=5, help="a gauge may move between the two scrapes")
+    parser.add_argument("--need", action="append", default=[], help="a family that node_exporter must have")
+    parser.add_argument("--attempts", type=int, default=5, help="how often at most until nothing differs")
     arguments = parser.parse_args()
     with NodeExporter(arguments.node_exporter, arguments.tree) as peer:
-        differences = None
-        for _ in range(arguments.attempts):
-            time.sleep(1.1)  # Chiron's page may be a second old
-            theirs, ours = parse(read(peer.url)), parse(read(arguments.chiron))
-            found = list(compare(theirs, ours))
-            # What differs every time differs; what differs once has moved.
-            keys = {line.split(": ")[0] for line in found}
-            differences = found if differences is None else [d for d in differences if d.split(": ")[0] in keys]
-            if not differences:
-                break
+        differences, ours, theirs = compare_often(peer.url, arguments.chiron, arguments.attempts)
+    differences += [f"{name}: not even in node_exporter" for name in arguments.need if name not in theirs]
     for line in differences:
         print(line)
-    extra = sorted(ours.keys() - theirs.keys())
-    print(f"{len(theirs)} families compared, {len(differences)} differences; only in Chiron: {', '.join(extra)}")
+    print(f"{len(theirs)} families compared, {len(differences)} differences; {len(ours - theirs)} only in Chiron")
     sys.exit(1 if differences else 0)
 
 

@@ -156,11 +156,16 @@ def need_loop_devices():
 
 def make_disk(image, mountpoint, *, megabytes, inodes=None):
     """An ext4 file system in a file, without blocks reserved for root, mounted; its loop device goes with it."""
-    with open(image, 'wb') as file:
-        file.truncate(megabytes << 20)
+    make_image(image, megabytes)
     run('mkfs.ext4', '-q', '-m', '0', *(['-N', str(inodes)] if inodes else []), image)
     os.makedirs(mountpoint, exist_ok=True)
     run('mount', '-o', 'loop', image, mountpoint)
+
+
+def make_image(path, megabytes):
+    with open(path, 'wb') as file:
+        file.truncate(megabytes << 20)
+    return path
 
 
 def fill_disk(path, keep):

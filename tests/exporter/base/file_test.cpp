@@ -60,6 +60,17 @@ TEST(KernelFile, RefusesMoreThanItsLimit) {
   EXPECT_EQ(result.error().code(), ErrorCode::exhausted);
 }
 
+TEST(KernelFile, NothingThatCouldWaitIsRead) {
+  const TempDir dir;
+  ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  KernelFile fifo(dir / "fifo");
+  EXPECT_EQ(fifo.read().error().to_string(), (dir / "fifo") + ": is not a regular file");
+  KernelFile directory(dir / ".");
+  EXPECT_EQ(directory.read().error().to_string(), (dir / ".") + ": is a directory, not a file");
+  KernelFile device("/dev/zero");
+  EXPECT_EQ(device.read().error().to_string(), "/dev/zero: is not a regular file");
+}
+
 TEST(KernelFile, AppearsLater) {
   const TempDir dir;
   KernelFile file(dir / "f");
@@ -153,7 +164,7 @@ TEST(ReadFile, RefusesWhatCouldBlock) {
   const TempDir dir;
   const std::string fifo = dir / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_EQ(read_file(fifo).error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(read_file(fifo).error().code(), ErrorCode::failed_precondition);
   EXPECT_THAT(read_file(dir.path()).error().message(), ::testing::HasSubstr("is a directory"));
   EXPECT_EQ(read_file(dir / "none").error().code(), ErrorCode::not_found);
 }

@@ -80,7 +80,7 @@ TEST_F(AttributeCollectors, BadContents) {
   remove("sys/class/thermal/thermal_zone0/temp");
   std::filesystem::create_directories(dir_ / "sys/class/thermal/thermal_zone0/temp");
   make("thermal_zone");
-  expect_failure("thermal_zone0/temp: Is a directory");
+  expect_failure("thermal_zone0/temp: is a directory, not a file");
 }
 
 TEST_F(AttributeCollectors, ABadValueRecovers) {

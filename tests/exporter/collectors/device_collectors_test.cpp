@@ -102,6 +102,26 @@ TEST_F(DeviceCollectors, NetdevFigures) {
   EXPECT_EQ(frame_.entries().size(), 32u);
 }
 
+TEST_F(DeviceCollectors, NetdevPacketsThatNobodyHandled) {
+  constexpr std::string_view kNohandler = "class/net/eth1/statistics/rx_nohandler";
+  proc("net/dev", std::string(kNetHeader) +
+                      "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+                      "eth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  sys(kNohandler, "7\n");
+  make("netdev");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_network_receive_nohandler_total{device="eth1"} 7)"));
+  EXPECT_EQ(frame_.entries().size(), 33u);
+  sys(kNohandler, "many\n");
+  expect_failure("rx_nohandler:1: expected a number, found 'many'");
+  EXPECT_EQ(frame_.entries().size(), 32u);
+  forget_everything();
+  make("netdev");
+  sys(kNohandler, "8\n");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_network_receive_nohandler_total{device="eth1"} 8)"));
+}
+
 TEST_F(DeviceCollectors, NetdevIncludeAndBadLines) {
   proc("net/dev", std::string(kNetHeader) +
                       "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0: 1 2\neth1 7\n"

@@ -1,5 +1,6 @@
 // hwmon, netclass, bonding, dmi, rapl, edac, nvme, mdadm, selinux, xfs, btrfs. tests/fixtures/bare_metal has
 // them whole; here is what goes wrong.
+#include "exporter/collectors/btrfs_devices.h"
 #include "tests/exporter/collectors/host_fixture.h"
 
 namespace chiron {
@@ -227,6 +228,24 @@ TEST_F(HardwareCollectors, XfsAndBtrfsDamage) {
   expect_failure("raid6/used_bytes:1: expected a number");
   EXPECT_TRUE(has(R"(node_btrfs_device_size_bytes{device="sda",uuid="a-b"} 1024)"));
   EXPECT_TRUE(has(R"(node_btrfs_allocation_ratio{block_group_type="data",mode="raid6",uuid="a-b"} 0)"));
+}
+
+TEST_F(HardwareCollectors, BtrfsIsNotAskedAtAMountPointOfAnother) {
+  sys("fs/btrfs/a-b/label", "\n");
+  for (const char* group : {"data", "metadata", "system"})
+    sys(std::string("fs/btrfs/a-b/allocation/") + group + "/bytes_reserved", "0\n");
+  sys("fs/btrfs/a-b/devices/sda/size", "2\n");
+  root("data/.keep", "");
+  proc("1/mountinfo", "27 1 0:30 / /data rw - btrfs /dev/sda rw\n28 1 0:31 / /gone rw - btrfs /dev/sdb rw\n");
+  make("btrfs");
+  for (int pass = 0; pass < 2; ++pass) {
+    ASSERT_TRUE(collect().ok());
+    EXPECT_TRUE(has(R"(node_btrfs_device_size_bytes{device="sda",uuid="a-b"} 1024)"));
+    EXPECT_FALSE(mentions("btrfs_dev_uuid"));
+  }
+  EXPECT_EQ(btrfs_devices(paths_.root("/data"), "a-b").error().to_string(),
+            paths_.root("/data") + ": not the Btrfs a-b");
+  EXPECT_EQ(btrfs_devices(paths_.root("/gone"), "a-b").error().code(), ErrorCode::not_found);
 }
 
 }  // namespace

@@ -75,6 +75,16 @@ TEST_F(SamplerTest, LogsAFaultOnceAndItsEndOnce) {
   EXPECT_EQ(log_.count("collector recovered"), 1u);
 }
 
+TEST_F(SamplerTest, WhatHadNothingToReportHasNotRecovered) {
+  bool present = false;
+  add("c", [&](Frame&) { return present ? Status() : Status(Error(ErrorCode::no_data, "none")); });
+  pass_after(5s);
+  present = true;
+  pass_after(5s);
+  EXPECT_EQ(log_.count("info "), 0u);
+  EXPECT_EQ(log_.count("warning "), 0u);
+}
+
 TEST_F(SamplerTest, ALastGoodFrameStandsForTwoIntervalsAndThenEnds) {
   bool broken = false;
   add("c", [&](Frame& frame) {
