@@ -3,6 +3,7 @@
 #include "agent/cli_print.h"
 #include "agent/version.h"
 #include "exporter/base/cancel.h"
+#include "exporter/base/memory.h"
 #include "exporter/base/systemd.h"
 
 #include <csignal>
@@ -77,6 +78,7 @@ void leave_at_the_latest(EventLog& log) {
 }
 
 int run(const SettingOptions& options) {
+  share_one_heap();
   const sigset_t signals = block_signals();
   auto config = load_or_complain(options);
   if (!config) return kExitFailed;
@@ -98,6 +100,7 @@ int run(const SettingOptions& options) {
       log.info("serving", {{"url", "http://" + address + "/metrics"}});
     }
     notify_service_manager("READY=1\nSTATUS=Serving.", kManagerWithin);
+    release_start_memory();
     signal = serve_until_told(agent, signals);
   }
   log.info("stopping", {{"signal", name_of(signal)}});

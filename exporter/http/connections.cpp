@@ -1,67 +1,21 @@
 #include "exporter/http/connections.h"
 
-#include "exporter/base/file.h"
-#include "exporter/base/host_paths.h"
-#include "exporter/base/parse.h"
-
 #include <algorithm>
-#include <filesystem>
-#include <optional>
 
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace chiron::http {
 namespace {
 
-constexpr Duration kTick = std::chrono::milliseconds(100);
+/// How long a request that has begun may take to arrive when too many wait; scrapers send theirs with one
+/// packet.
+constexpr Duration kCrowdedReceive = std::chrono::milliseconds(150);
+constexpr Duration kCrowdedTick = std::chrono::milliseconds(50);
 constexpr Duration kDrainTick = std::chrono::milliseconds(10);
-/// How long an idle connection may stay while others may be waiting for its worker.
-constexpr Duration kCrowdedIdle = std::chrono::milliseconds(100);
-/// And one whose request has not come: scrapers send theirs with the first packet.
-constexpr Duration kCrowdedSilence = std::chrono::seconds(1);
+constexpr Duration kLongestTick = std::chrono::seconds(5);
 
-std::optional<sockaddr_in> ipv4_name(int fd, int (*query)(int, sockaddr*, socklen_t*)) {
-  sockaddr_in name{};
-  socklen_t size = sizeof name;
-  if (query(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0 || name.sin_family != AF_INET)
-    return std::nullopt;
-  return name;
-}
-
-/// The peer of a connected IPv4 socket; nothing for any other descriptor.
-std::optional<Peer> peer_of(int fd) {
-  const auto local = ipv4_name(fd, ::getsockname);
-  if (!local) return std::nullopt;
-  const auto remote = ipv4_name(fd, ::getpeername);
-  if (!remote) return std::nullopt;
-  return Peer{remote->sin_addr.s_addr, ntohs(remote->sin_port), ntohs(local->sin_port)};
-}
-
-/// Connected sockets of this process at one of these local ports.
-std::vector<std::pair<int, Peer>> sockets_of(const std::vector<std::uint16_t>& ports) {
-  std::vector<std::pair<int, Peer>> sockets;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(HostPaths().proc("self/fd"), error), end; !error && it != end;
-       it.increment(error)) {
-    const auto fd = parse_int<int>(it->path().filename().native());
-    if (!fd) continue;
-    const auto peer = peer_of(*fd);
-    if (peer && std::find(ports.begin(), ports.end(), peer->server_port) != ports.end()) {
-      sockets.emplace_back(*fd, *peer);
-    }
-  }
-  return sockets;
-}
-
-/// Shuts down the connection to `peer` if `fd` is (still) that. The descriptor is civetweb's, which may close
-/// it at any time and the number be used again: so it is duplicated first, and looked at again through the
-/// duplicate. SHUT_RD leaves what has already arrived readable and the way back open: a request that crosses
-/// is answered.
-void shut_down(int fd, const Peer& peer, int how) {
-  const FileDescriptor held(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (held && peer_of(held.get()) == peer) ::shutdown(held.get(), how);
+std::size_t count_working(Connections::Phase phase) {
+  return phase == Connections::Phase::handling || phase == Connections::Phase::sending ? 1U : 0U;
 }
 
 }  // namespace
@@ -78,82 +32,106 @@ Connections::~Connections() {
 }
 
 void Connections::watch(std::vector<std::uint16_t> ports) {
+  defer_silent(ports, limits_.receive);
   const MutexLock lock(mutex_);
   ports_ = std::move(ports);
 }
 
+void Connections::look_soon_if_crowded() {
+  if (quick_ || !crowded()) return;
+  quick_ = true;
+  changed_.notify_all();
+}
+
 void Connections::opened() {
-  bool asleep = false;
-  {
-    const MutexLock lock(mutex_);
-    ++open_;
-    asleep = asleep_;
-  }
-  if (asleep) changed_.notify_all();
+  const MutexLock lock(mutex_);
+  ++open_;
+  look_soon_if_crowded();
 }
 
 void Connections::closed(const Peer* peer) {
-  bool draining = false;
-  {
-    const MutexLock lock(mutex_);
-    --open_;
-    if (peer != nullptr) known_.erase(*peer);
-    draining = draining_;
+  const MutexLock lock(mutex_);
+  --open_;
+  if (peer != nullptr) {
+    const auto known = known_.find(*peer);
+    if (known != known_.end()) {
+      working_ -= count_working(known->second.phase);
+      staying_ -= known->second.stays ? 1U : 0U;
+      known_.erase(known);
+    }
   }
-  if (draining) changed_.notify_all();
+  if (draining_) changed_.notify_all();
 }
 
 void Connections::enter(const Peer& peer, Phase phase) {
-  bool draining = false;
-  {
-    const MutexLock lock(mutex_);
-    known_[peer] = {phase, system_clock().boot()};
-    draining = draining_;
-  }
-  if (draining) changed_.notify_all();
-}
-
-bool Connections::crowded() const {
   const MutexLock lock(mutex_);
-  return open_ >= limits_.workers || draining_;
+  const auto [known, is_new] = known_.try_emplace(peer);
+  if (!is_new) working_ -= count_working(known->second.phase);
+  known->second.phase = phase;
+  known->second.since = system_clock().boot();
+  working_ += count_working(phase);
+  look_soon_if_crowded();
+  if (draining_) changed_.notify_all();
 }
 
-bool Connections::busy() const {
-  return std::any_of(known_.begin(), known_.end(), [](const auto& entry) {
-    return entry.second.phase == Phase::handling || entry.second.phase == Phase::sending;
-  });
+bool Connections::may_stay(const Peer& peer) {
+  const MutexLock lock(mutex_);
+  const auto known = known_.find(peer);
+  if (known == known_.end()) return false;
+  bool& stays = known->second.stays;
+  staying_ -= stays ? 1U : 0U;
+  stays = !draining_ && staying_ < limits_.patient;
+  staying_ += stays ? 1U : 0U;
+  return stays;
 }
 
 void Connections::drain(Duration patience) {
   MutexLock lock(mutex_);
+  defer_silent(ports_, Duration::zero());
   draining_ = true;
   changed_.notify_all();
-  changed_.wait_for(lock, patience, [this]() CHIRON_REQUIRES(mutex_) { return !busy(); });
+  changed_.wait_for(lock, patience, [this]() CHIRON_REQUIRES(mutex_) { return working_ == 0; });
+}
+
+Duration Connections::tick() const {
+  if (draining_) return kDrainTick;
+  if (crowded()) return kCrowdedTick;
+  const Duration shortest = std::min({limits_.receive, limits_.send, limits_.keep_alive});
+  return std::clamp(shortest / 2, kCrowdedTick, kLongestTick);
 }
 
 void Connections::run() {
   MutexLock lock(mutex_);
   while (!stop_) {
-    if (open_ == 0) {
-      strangers_.clear();
-      asleep_ = true;
-      changed_.wait(lock, [this]() CHIRON_REQUIRES(mutex_) { return stop_ || open_ > 0; });
-      asleep_ = false;
-    }
     const bool was_draining = draining_;
-    changed_.wait_for(lock, was_draining ? kDrainTick : kTick,
-                      [&]() CHIRON_REQUIRES(mutex_) { return stop_ || draining_ != was_draining; });
-    if (stop_ || open_ == 0) continue;
+    quick_ = draining_ || crowded();
+    const bool was_quick = quick_;
+    const bool woken = changed_.wait_for(lock, tick(), [&]() CHIRON_REQUIRES(mutex_) {
+      return stop_ || draining_ != was_draining || quick_ != was_quick;
+    });
+    // A crowd may be over in a moment.
+    if (woken && !draining_) continue;
+    const BootTime now = system_clock().boot();
+    if (stop_ || open_ == 0 || !any_overdue(now)) {
+      if (open_ == known_.size()) strangers_.clear();
+      continue;
+    }
     const std::vector<std::uint16_t> ports = ports_;
     lock.unlock();
-    const Sockets sockets = sockets_of(ports);
+    const Sockets sockets = connected_sockets(ports);
     lock.lock();
-    end_overdue(sockets);
+    end_overdue(sockets, now);
   }
 }
 
-void Connections::end_overdue(const Sockets& sockets) {
-  const BootTime now = system_clock().boot();
+/// Strangers are only known from their sockets, so that one is reason enough to look.
+bool Connections::any_overdue(BootTime now) const {
+  return open_ > known_.size() ||
+         std::any_of(known_.begin(), known_.end(),
+                     [&](const auto& known) CHIRON_REQUIRES(mutex_) { return overdue(known.second, now); });
+}
+
+void Connections::end_overdue(const Sockets& sockets, BootTime now) {
   std::map<Peer, BootTime> still_strangers;
   for (const auto& [fd, peer] : sockets) {
     if (known_.contains(peer)) continue;
@@ -170,23 +148,24 @@ void Connections::end_overdue(const Sockets& sockets) {
 }
 
 bool Connections::overdue(const Peer& peer, BootTime now) const {
-  const bool crowded = open_ >= limits_.workers;
   const auto known = known_.find(peer);
-  if (known == known_.end()) {
-    const auto stranger = strangers_.find(peer);
-    const Duration patience = crowded ? std::min(kCrowdedSilence, limits_.receive) : limits_.receive;
-    return draining_ || (stranger != strangers_.end() && now - stranger->second > patience);
-  }
-  const Duration age = now - known->second.since;
-  switch (known->second.phase) {
+  if (known != known_.end()) return overdue(known->second, now);
+  const auto stranger = strangers_.find(peer);
+  return stranger != strangers_.end() &&
+         overdue(Entry{.phase = Phase::receiving, .since = stranger->second}, now);
+}
+
+bool Connections::overdue(const Entry& entry, BootTime now) const {
+  const Duration age = now - entry.since;
+  switch (entry.phase) {
     case Phase::receiving:
-      return draining_ || age > limits_.receive;
+      return draining_ || age > (crowded() ? std::min(kCrowdedReceive, limits_.receive) : limits_.receive);
     case Phase::handling:
       return false;
     case Phase::sending:
       return age > limits_.send;
     case Phase::idle:
-      return draining_ || age > limits_.keep_alive || (crowded && age > kCrowdedIdle);
+      return draining_ || crowded() || age > limits_.keep_alive;
   }
   return false;
 }

@@ -1,28 +1,25 @@
 #pragma once
 
-#include "exporter/base/clock.h"
 #include "exporter/base/thread_annotations.h"
+#include "exporter/http/sockets.h"
 
-#include <cstdint>
 #include <map>
 #include <thread>
-#include <utility>
-#include <vector>
 
 namespace chiron::http {
 
-/// A connection of one of our listeners: who is at the other end, and at which of our ports.
-struct Peer {
-  std::uint32_t ip = 0;  ///< network byte order
-  std::uint16_t port = 0;
-  std::uint16_t server_port = 0;
-  auto operator<=>(const Peer&) const = default;
-};
-
-/// Ends connections that hold a worker too long. civetweb 1.15 has one thread per connection; its timeouts
-/// begin anew with every byte, so a client that trickles a request or reads an answer byte by byte keeps a
-/// worker for hours; and it looks at its stop flag every 2 s only. A thread of ours, asleep while there is no
-/// connection, shuts down (shutdown(2)) the sockets that are past their phase's limit. Thread-safe.
+/// Sees to it that clients who wait or are slow hold few workers. civetweb 1.15 has one thread per
+/// connection; its timeouts begin anew with every byte, so a client that trickles a request or reads an
+/// answer byte by byte keeps a worker for hours; and it looks at its stop flag every 2 s only.
+/// - A connection without a byte stays in the kernel (defer_silent()).
+/// - Connections that wait for their client, between requests or within one, hold `patient` workers at most:
+/// with that
+///   many of them an answer ends its connection, idle ones are ended at once, and requests that have begun
+///   must be whole within 150 ms.
+/// - A thread of ours shuts down (shutdown(2)) what is past the limit of its phase. It sleeps for seconds
+/// while there
+///   are few connections, so that an ordinary scrape does not wake it.
+/// Thread-safe.
 class Connections {
  public:
   struct Limits {
@@ -30,9 +27,7 @@ class Connections {
     Duration receive;
     Duration send;        ///< a whole answer
     Duration keep_alive;  ///< idle between requests
-    /// With that many connections open, idle ones end at once, and those that have asked for nothing yet
-    /// soon.
-    std::size_t workers;
+    std::size_t patient;  ///< workers that may wait for clients; fewer than there are
   };
   enum class Phase { receiving, handling, sending, idle };
 
@@ -47,24 +42,29 @@ class Connections {
   void opened();
   void closed(const Peer* peer);  ///< nullptr when it never sent a request
   void enter(const Peer& peer, Phase phase);
-  /// Whether every worker has a connection, so that an answer should end its own.
-  bool crowded() const;
+  /// Whether this connection may stay open after the answer that is about to be sent.
+  bool may_stay(const Peer& peer);
 
-  /// Ends idle and receiving connections at once, now and until destruction; waits, at most `patience`, for
-  /// the others to finish their answer.
+  /// Ends idle and receiving connections at once, now and until destruction, and lets silent ones through to
+  /// be ended; waits, at most `patience`, for the others to finish their answer.
   void drain(Duration patience);
 
  private:
   struct Entry {
     Phase phase;
     BootTime since;
+    bool stays = false;
   };
-  using Sockets =
-      std::vector<std::pair<int, Peer>>;  // descriptors of the process, and who is at the other end
   void run();
-  void end_overdue(const Sockets& sockets) CHIRON_REQUIRES(mutex_);
+  Duration tick() const CHIRON_REQUIRES(mutex_);
+  bool any_overdue(BootTime now) const CHIRON_REQUIRES(mutex_);
+  void end_overdue(const Sockets& sockets, BootTime now) CHIRON_REQUIRES(mutex_);
   bool overdue(const Peer& peer, BootTime now) const CHIRON_REQUIRES(mutex_);
-  bool busy() const CHIRON_REQUIRES(mutex_);
+  bool overdue(const Entry& entry, BootTime now) const CHIRON_REQUIRES(mutex_);
+  /// Connections that wait for their client.
+  std::size_t waiting() const CHIRON_REQUIRES(mutex_) { return open_ - working_; }
+  bool crowded() const CHIRON_REQUIRES(mutex_) { return waiting() > limits_.patient; }
+  void look_soon_if_crowded() CHIRON_REQUIRES(mutex_);
 
   const Limits limits_;
   mutable Mutex mutex_;
@@ -73,7 +73,9 @@ class Connections {
   std::map<Peer, Entry> known_ CHIRON_GUARDED_BY(mutex_);         // those that sent a request
   std::map<Peer, BootTime> strangers_ CHIRON_GUARDED_BY(mutex_);  // those that did not yet: first seen
   std::size_t open_ CHIRON_GUARDED_BY(mutex_) = 0;
-  bool asleep_ CHIRON_GUARDED_BY(mutex_) = false;  // the thread, until a connection is opened
+  std::size_t working_ CHIRON_GUARDED_BY(mutex_) = 0;  // of known_: handling or sending
+  std::size_t staying_ CHIRON_GUARDED_BY(mutex_) = 0;  // of known_
+  bool quick_ CHIRON_GUARDED_BY(mutex_) = false;       // the thread looks again soon
   bool draining_ CHIRON_GUARDED_BY(mutex_) = false;
   bool stop_ CHIRON_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the rest

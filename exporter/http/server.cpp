@@ -25,6 +25,8 @@ constexpr std::size_t kReadBlock = 16 << 10;
 constexpr std::size_t kOneWrite = 16 << 10;
 /// Most a worker spends on writing one answer, in request timeouts.
 constexpr int kSendTimeouts = 3;
+/// Connections that are not accepted yet, silent ones among them.
+constexpr const char* kBacklog = "1024";
 constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
 
 /// What civetweb keeps for us per connection.
@@ -134,7 +136,7 @@ struct Server::Impl {
         connections({.receive = std::chrono::milliseconds(options.request_timeout_ms),
                      .send = kSendTimeouts * std::chrono::milliseconds(options.request_timeout_ms),
                      .keep_alive = std::chrono::milliseconds(options.keep_alive_timeout_ms),
-                     .workers = options.workers}),
+                     .patient = std::min(options.patient_workers, options.workers - 1)}),
         listen(std::move(l)) {}
 
   Status start();
@@ -202,6 +204,8 @@ Status Server::Impl::start() {
                                   ports.c_str(),
                                   "num_threads",
                                   workers.c_str(),
+                                  "listen_backlog",
+                                  kBacklog,
                                   "decode_url",
                                   "no",
                                   "enable_keep_alive",
@@ -292,8 +296,9 @@ void Server::Impl::serve(mg_connection* connection) {
   Request request;
   bool close = false;
   const Response response = respond(connection, *info, request, close);
-  close = close || connections.crowded() || to_lower(request.header("connection")) == "close" ||
-          std::string_view(info->http_version != nullptr ? info->http_version : "") != "1.1";
+  close = close || to_lower(request.header("connection")) == "close" ||
+          std::string_view(info->http_version != nullptr ? info->http_version : "") != "1.1" ||
+          !connections.may_stay(*ours->peer);
   if (close) mg_disable_connection_keep_alive(connection);
   connections.enter(*ours->peer, Connections::Phase::sending);
   write_response(connection, response, request.method == "HEAD", close);

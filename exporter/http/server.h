@@ -50,7 +50,9 @@ struct Route {
 
 struct Options {
   std::vector<std::string> listen = {};  ///< HOST:PORT or :PORT; port 0 picks a free one
-  std::size_t workers = 8;
+  std::size_t workers = 8;               ///< threads; at least 1
+  /// Those that may wait for clients, between requests or for the rest of one; fewer than `workers`.
+  std::size_t patient_workers = 4;
   std::size_t body_limit = 1 << 20;
   /// Host headers answered besides the listen addresses, localhost and loopback; "*" turns the check off.
   std::vector<std::string> allowed_hosts = {};

@@ -1,39 +1,12 @@
 #include "exporter/series/store.h"
 
+#include "exporter/series/columns.h"
+
 namespace chiron {
 namespace {
 
-constexpr std::size_t kSlots = 64;
-// A slot that its series was not in: another quiet NaN payload than any value has, compared by bits like the
-// marker.
-constexpr std::uint64_t kAbsentBits = 0x7ff8dead00000001;
-
 std::size_t index_of(SeriesId id) { return static_cast<std::uint32_t>(id); }
 std::size_t index_of(StreamId id) { return static_cast<std::uint32_t>(id); }
-
-using Column = std::array<std::uint64_t, kSlots>;
-
-struct Block {
-  std::uint64_t number = 0;
-  std::size_t count = 0;
-  std::array<TimestampMs, kSlots> times{};
-  std::vector<SeriesId> members;
-
-  /// Slots with t <= until.
-  std::size_t slots_until(TimestampMs until) const {
-    return static_cast<std::size_t>(
-        std::upper_bound(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(count), until) -
-        times.begin());
-  }
-};
-
-constexpr std::size_t kBlockBytes = sizeof(Block) + 64;
-constexpr std::size_t kColumnBytes = sizeof(Column) + 48;
-
-struct BlockColumn {
-  std::uint64_t block;
-  std::unique_ptr<Column> values;
-};
 
 }  // namespace
 
@@ -48,8 +21,9 @@ struct Store::Impl {
   };
   struct Series {
     std::size_t stream = 0;
-    std::uint64_t pass = 0;  // of its stream, when last written
-    std::deque<BlockColumn> columns;
+    std::uint64_t pass = 0;            // of its stream, when last written
+    std::vector<SealedColumn> sealed;  // oldest first
+    OpenColumn open;
   };
 
   std::deque<Stream> streams;
@@ -83,18 +57,41 @@ struct Store::Impl {
   }
 
   void drop_columns(Series& one) {
-    for (const BlockColumn& column : one.columns) samples -= count_samples(*column.values);
-    bytes -= one.columns.size() * kColumnBytes;
-    one.columns.clear();
+    while (!one.sealed.empty()) drop_oldest(one);
+    drop_open(one);
   }
 
-  static std::size_t count_samples(const Column& column) {
-    return static_cast<std::size_t>(
-        std::count_if(column.begin(), column.end(), [](std::uint64_t bits) { return bits != kAbsentBits; }));
+  void drop_oldest(Series& one) {
+    samples -= one.sealed.front().samples;
+    bytes -= one.sealed.front().bytes();
+    one.sealed.erase(one.sealed.begin());
+  }
+
+  void drop_open(Series& one) {
+    for (std::size_t slot = 0; slot < one.open.end; ++slot)
+      samples -= one.open.at(slot) != kAbsentBits ? 1U : 0U;
+    if (one.open.values) bytes -= kOpenBytes;
+    one.open = {};
+  }
+
+  void seal(Series& one, const Block& block) {
+    if (one.open.empty() || one.open.block != block.number) return;
+    if (one.open.values) bytes -= kOpenBytes;
+    const Column column = one.open.column();
+    one.sealed.push_back({block.number, count_samples(column), Chunk(column)});
+    bytes += one.sealed.back().bytes();
+    one.open = {};
   }
 
   Block& open_block(Stream& stream) {
     if (stream.blocks.empty() || stream.blocks.back()->count == kSlots) {
+      if (!stream.blocks.empty()) {
+        const Block& full = *stream.blocks.back();
+        for (const SeriesId id : full.members) {
+          Series* one = find(id);
+          if (one != nullptr && &streams[one->stream] == &stream) seal(*one, full);
+        }
+      }
       stream.blocks.push_back(std::make_unique<Block>());
       stream.blocks.back()->number = stream.next_number++;
       bytes += kBlockBytes;
@@ -102,16 +99,23 @@ struct Store::Impl {
     return *stream.blocks.back();
   }
 
-  void write(Series& one, SeriesId id, Block& block, std::size_t slot, std::uint64_t bits) {
-    if (one.columns.empty() || one.columns.back().block != block.number) {
-      one.columns.push_back({block.number, std::make_unique<Column>()});
-      one.columns.back().values->fill(kAbsentBits);
+  void write(Series& one, SeriesId id, Block& block, std::size_t slot, std::uint64_t value) {
+    OpenColumn& open = one.open;
+    if (open.empty()) {
+      open.block = block.number;
+      open.begin = slot;
+      open.bits = value;
       block.members.push_back(id);
-      bytes += kColumnBytes + sizeof(SeriesId);
+      bytes += sizeof(SeriesId);
     }
-    std::uint64_t& cell = (*one.columns.back().values)[slot];
-    if (cell == kAbsentBits) ++samples;
-    cell = bits;
+    if (!open.values && (value != open.bits || slot > open.end) && !open.empty()) {
+      open.values = std::make_unique<Column>(open.column());
+      bytes += kOpenBytes;
+    }
+    const bool is_new = open.at(slot) == kAbsentBits;
+    if (open.values) (*open.values)[slot] = value;
+    open.end = slot + 1;
+    if (is_new) ++samples;
   }
 
   void drop_front(Stream& stream, std::vector<SeriesId>& empty) {
@@ -119,14 +123,15 @@ struct Store::Impl {
     for (const SeriesId id : block.members) {
       bytes -= sizeof(SeriesId);
       Series* one = find(id);
-      if (one == nullptr || one->columns.empty() || one->columns.front().block != block.number ||
-          &streams[one->stream] != &stream) {
+      if (one == nullptr || &streams[one->stream] != &stream) continue;
+      if (!one->sealed.empty() && one->sealed.front().block == block.number) {
+        drop_oldest(*one);
+      } else if (!one->open.empty() && one->open.block == block.number) {
+        drop_open(*one);
+      } else {
         continue;
       }
-      samples -= count_samples(*one->columns.front().values);
-      bytes -= kColumnBytes;
-      one->columns.pop_front();
-      if (one->columns.empty()) {
+      if (one->sealed.empty() && one->open.empty()) {
         empty.push_back(id);
         series[index_of(id)].reset();
       }
@@ -275,17 +280,22 @@ std::optional<Sample> Store::latest(SeriesId id, TimestampMs after, TimestampMs 
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return std::nullopt;
   const Impl::Stream& stream = impl_->streams[one->stream];
-  for (auto column = one->columns.rbegin(); column != one->columns.rend(); ++column) {
-    const Block& block = stream.block(column->block);
-    for (std::size_t slot = block.slots_until(until); slot-- > 0;) {
-      if (block.times[slot] <= after) return std::nullopt;
-      const std::uint64_t bits = (*column->values)[slot];
-      if (bits == kAbsentBits) continue;
-      if (bits == kStaleBits) return std::nullopt;
-      return Sample{block.times[slot], std::bit_cast<double>(bits)};
+  std::optional<Sample> found;
+  if (one->open.empty() || !last_in(
+                               stream.block(one->open.block),
+                               [&](std::size_t slot) { return one->open.at(slot); }, after, until, found)) {
+    Column column;
+    for (auto sealed = one->sealed.rbegin(); sealed != one->sealed.rend(); ++sealed) {
+      const Block& block = stream.block(sealed->block);
+      if (block.times[0] > until) continue;
+      if (block.times[block.count - 1] <= after) break;
+      sealed->values.decode(column);
+      if (last_in(
+              block, [&](std::size_t slot) { return column[slot]; }, after, until, found))
+        break;
     }
   }
-  return std::nullopt;
+  return found;
 }
 
 void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const {
@@ -293,17 +303,24 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return;
   const Impl::Stream& stream = impl_->streams[one->stream];
-  for (const BlockColumn& column : one->columns) {
-    const Block& block = stream.block(column.block);
-    if (block.times[block.count - 1] <= after) continue;
-    if (block.times[0] > until) break;
+  const auto add = [&](const Block& block, const auto& value_at) {
     const std::size_t end = block.slots_until(until);
     for (std::size_t slot = block.slots_until(after); slot < end; ++slot) {
-      const std::uint64_t bits = (*column.values)[slot];
+      const std::uint64_t bits = value_at(slot);
       if (bits == kAbsentBits || bits == kStaleBits) continue;
       out.push_back({block.times[slot], std::bit_cast<double>(bits)});
     }
+  };
+  Column column;
+  for (const SealedColumn& sealed : one->sealed) {
+    const Block& block = stream.block(sealed.block);
+    if (block.times[block.count - 1] <= after) continue;
+    if (block.times[0] > until) return;
+    sealed.values.decode(column);
+    add(block, [&](std::size_t slot) { return column[slot]; });
   }
+  if (!one->open.empty())
+    add(stream.block(one->open.block), [&](std::size_t slot) { return one->open.at(slot); });
 }
 
 TimestampMs Store::newest() const {

@@ -215,7 +215,7 @@ TEST_F(ServerTest, ListensOnSeveralAddresses) {
 TEST_F(ServerTest, IdleConnectionsDoNotHoldWorkers) {
   start({.workers = 2, .keep_alive_timeout_ms = 60'000});
   std::vector<RawSocket> idle;
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 10; ++i) {
     idle.push_back(RawSocket::connect_to(address_));
     idle.back().send("GET /label/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
     EXPECT_THAT(idle.back().receive_response(), ::testing::EndsWith("exact"));
@@ -232,6 +232,47 @@ TEST_F(ServerTest, SilentConnectionsDoNotHoldAllWorkers) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
   EXPECT_LT(since(begin), 30s);
+}
+
+// As the agent has it for 40 scrapes: 48 workers.
+TEST_F(ServerTest, AnswersWithinASecondBesideIdleAndSlowClients) {
+  start({.workers = 48, .request_timeout_ms = 60'000, .keep_alive_timeout_ms = 60'000});
+  std::vector<RawSocket> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(RawSocket::connect_to(address_));
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(RawSocket::connect_to(address_));
+    clients.back().send("GET /label/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_THAT(clients.back().receive_response(), ::testing::EndsWith("exact")) << i;
+  }
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(RawSocket::connect_to(address_));
+    clients.back().send("GET /label/x HT");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
+  EXPECT_LT(since(begin), 1s);
+}
+
+TEST_F(ServerTest, SlowClientsAreCutOffOnceTheyAreTooMany) {
+  start({.workers = 3, .patient_workers = 1, .request_timeout_ms = 60'000});
+  RawSocket one = RawSocket::connect_to(address_);
+  one.send("GET /label/x HT");
+  // Alone it has its time.
+  EXPECT_EQ(one.receive_all(400ms), "");
+  EXPECT_FALSE(one.ended());
+  RawSocket other = RawSocket::connect_to(address_);
+  other.send("GET /label/x HT");
+  one.receive_all();
+  EXPECT_TRUE(one.ended());
+}
+
+TEST_F(ServerTest, NoMoreThanThePatientWorkersWaitBetweenRequests) {
+  start({.workers = 4, .patient_workers = 1, .keep_alive_timeout_ms = 60'000});
+  RawSocket first = RawSocket::connect_to(address_), second = RawSocket::connect_to(address_);
+  first.send("GET /label/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(first.receive_response(), ::testing::HasSubstr("Connection: keep-alive"));
+  second.send("GET /label/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(second.receive_response(), ::testing::HasSubstr("Connection: close"));
 }
 
 TEST_F(ServerTest, ATrickledRequestIsCutOff) {

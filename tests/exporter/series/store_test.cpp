@@ -1,7 +1,10 @@
 #include "exporter/series/store.h"
 
 #include <atomic>
+#include <cmath>
 #include <limits>
+#include <optional>
+#include <random>
 #include <thread>
 
 namespace chiron {
@@ -119,14 +122,71 @@ TEST_F(StoreTest, SpansBlocksAndDropsWhatIsTooOldAndForgetsSeriesWithoutSamples)
 
 TEST_F(StoreTest, StaysInItsByteBudgetAndSaysWhatItDropped) {
   std::vector<FrameEntry> entries;
-  for (int i = 0; i < 1000; ++i) entries.push_back({series(std::to_string(i)), 1.0});
+  for (int i = 0; i < 1000; ++i) entries.push_back({series(std::to_string(i)), 0.0});
   for (int i = 0; i < 300; ++i) {
+    for (std::size_t one = 0; one < entries.size(); ++one)
+      entries[one].value = std::sqrt(i * 1000.0 + static_cast<double>(one));
     append(i * 5000, entries);
     store_.trim(i * 5000);
   }
   EXPECT_LE(store_.bytes(), std::size_t{1} << 20);
   EXPECT_GT(store_.evicted(), 0u);
   EXPECT_EQ(store_.latest(entries[999].id, 0, 300 * 5000)->t, 299 * 5000);
+}
+
+// Against the samples in plain lists: series that come and go, that change and do not.
+TEST_F(StoreTest, SealedBlocksAnswerLikeOpenOnes) {
+  constexpr int kSeries = 8;
+  std::vector<SeriesId> ids;
+  for (int i = 0; i < kSeries; ++i) ids.push_back(series("s" + std::to_string(i)));
+  std::vector<std::vector<std::pair<TimestampMs, std::optional<double>>>> written(kSeries);
+  std::mt19937 random(7);
+  constexpr TimestampMs kEnd = 300 * 5000;
+  for (TimestampMs t = 5000; t <= kEnd; t += 5000) {
+    std::vector<FrameEntry> entries;
+    for (int i = 0; i < kSeries; ++i) {
+      auto& own = written[static_cast<std::size_t>(i)];
+      const bool is_there = i < 2 || random() % 50 >= static_cast<unsigned>(i);
+      const double value = i % 2 == 0 ? 42 : static_cast<double>(random() % 1000) / 8;
+      if (is_there) {
+        entries.push_back({ids[static_cast<std::size_t>(i)], value});
+        own.emplace_back(t, value);
+      } else if (!own.empty() && own.back().second) {
+        own.emplace_back(t, std::nullopt);
+      }
+    }
+    append(t, entries);
+  }
+  for (std::size_t i = 0; i < kSeries; ++i) {
+    for (TimestampMs until = 0; until <= kEnd + 5000; until += 2500) {
+      const TimestampMs after = until - 60'000;
+      std::vector<std::pair<TimestampMs, double>> expected;
+      std::optional<Sample> last;
+      for (const auto& [t, value] : written[i]) {
+        if (t <= after || t > until) continue;
+        if (value) expected.emplace_back(t, *value);
+        last = value ? std::optional(Sample{t, *value}) : std::nullopt;
+      }
+      ASSERT_EQ(range(ids[i], after, until), expected) << i << ' ' << until;
+      const auto found = store_.latest(ids[i], after, until);
+      ASSERT_EQ(found.has_value(), last.has_value()) << i << ' ' << until;
+      if (found) {
+        ASSERT_EQ(std::pair(found->t, found->v), std::pair(last->t, last->v)) << i << ' ' << until;
+      }
+    }
+  }
+  std::size_t all = 0;
+  for (const auto& own : written) all += own.size();
+  EXPECT_EQ(store_.samples(), all);
+}
+
+TEST_F(StoreTest, WhatIsDroppedIsNoLongerCounted) {
+  const std::size_t empty = store_.bytes();
+  for (int i = 0; i < 200; ++i) append(i * 5000, {{a_, std::sqrt(i)}, {b_, 1}});
+  EXPECT_GT(store_.bytes(), empty);
+  store_.trim(std::int64_t{1'000'000'000});
+  EXPECT_EQ(store_.bytes(), empty);
+  EXPECT_EQ(store_.samples(), 0u);
 }
 
 TEST_F(StoreTest, AForgottenSeriesThatIsWrittenAgainLives) {

@@ -1,0 +1,55 @@
+#include "exporter/base/memory.h"
+
+#include <cstdint>
+
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace chiron {
+namespace {
+
+/// Whether the loader writes into the read-only segments (DT_TEXTREL, elf(5)): then they are not as the file
+/// is.
+bool has_text_relocations(const dl_phdr_info& object) {
+  for (const ElfW(Phdr)* header = object.dlpi_phdr; header != object.dlpi_phdr + object.dlpi_phnum;
+       ++header) {
+    if (header->p_type != PT_DYNAMIC) continue;
+    const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + header->p_vaddr);
+    for (; entry->d_tag != DT_NULL; ++entry) {
+      if (entry->d_tag == DT_TEXTREL) return true;
+      if (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0) return true;
+    }
+  }
+  return false;
+}
+
+/// Segments that nobody can have written to are the file's pages, and come back from it (madvise(2),
+/// MADV_DONTNEED on a private mapping). Relocated constants (RELRO) are in a writable segment, and stay.
+int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*data*/) {
+  if (has_text_relocations(*object)) return 0;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (const ElfW(Phdr)* header = object->dlpi_phdr; header != object->dlpi_phdr + object->dlpi_phnum;
+       ++header) {
+    if (header->p_type != PT_LOAD || (header->p_flags & PF_W) != 0) continue;
+    const std::uintptr_t begin = (object->dlpi_addr + header->p_vaddr) & ~(page - 1);
+    const std::uintptr_t end =
+        (object->dlpi_addr + header->p_vaddr + header->p_filesz + page - 1) & ~(page - 1);
+    // Best effort: the vdso, which is no file, refuses.
+    static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin,
+                                MADV_DONTNEED));  // NOLINT(performance-no-int-to-ptr)
+  }
+  return 0;
+}
+
+}  // namespace
+
+void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
+
+void release_start_memory() {
+  ::malloc_trim(0);
+  ::dl_iterate_phdr(release_object, nullptr);
+}
+
+}  // namespace chiron

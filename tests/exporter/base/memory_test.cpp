@@ -1,0 +1,61 @@
+#include "exporter/base/memory.h"
+
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+
+#include <array>
+#include <memory>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+namespace chiron {
+namespace {
+
+// Made by the compiler: 1 MiB of the test program's constants.
+constexpr auto kConstants = [] {
+  std::array<std::uint64_t, (1 << 20) / sizeof(std::uint64_t)> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = i + 1;
+  return values;
+}();
+
+std::uint64_t sum_of_constants() {
+  const volatile std::uint64_t* values = kConstants.data();
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kConstants.size(); ++i) sum += values[i];
+  return sum;
+}
+
+std::size_t resident_file_kib() {
+  const Result<std::string> status = read_file("/proc/self/status");
+  const std::size_t at = status->find("RssFile:");
+  return *parse_int<std::size_t>(
+      trim(std::string_view(*status).substr(at + 8, status->find("kB", at) - at - 8)));
+}
+
+struct Virtual {
+  virtual ~Virtual() = default;
+  virtual int answer() const = 0;
+};
+struct Answer final : Virtual {
+  int answer() const override { return 42; }
+};
+
+TEST(Memory, TouchedCodeAndConstantsAreGivenBackAndReadTheSame) {
+  constexpr std::uint64_t kCount = kConstants.size();
+  constexpr std::uint64_t kSum = kCount * (kCount + 1) / 2;
+  ASSERT_EQ(sum_of_constants(), kSum);
+  const std::size_t before = resident_file_kib();
+  release_start_memory();
+  const std::size_t after = resident_file_kib();
+  EXPECT_LT(after + 900, before);
+  EXPECT_EQ(sum_of_constants(), kSum);
+  EXPECT_GT(resident_file_kib(), after + 900);
+  // Relocated by the loader: not to be lost.
+  const std::unique_ptr<Virtual> object = std::make_unique<Answer>();
+  release_start_memory();
+  EXPECT_EQ(object->answer(), 42);
+}
+
+}  // namespace
+}  // namespace chiron
