@@ -47,9 +47,9 @@ bool DeferredLedger::admits() const {
   return admits_;
 }
 
-Result<std::vector<RunRecord>> DeferredLedger::recover() {
+Result<std::vector<RunRecord>> DeferredLedger::recover(const MayGoOn& may_go_on) {
   const auto ledger = opened();
-  return ledger ? ledger->recover() : std::vector<RunRecord>();
+  return ledger ? ledger->recover(may_go_on) : std::vector<RunRecord>();
 }
 
 Result<bool> DeferredLedger::lost_records() {

@@ -19,7 +19,7 @@ class DeferredLedger final : public remediation::Ledger {
   void admit() CHIRON_EXCLUDES(mutex_);
   bool admits() const CHIRON_EXCLUDES(mutex_);
 
-  Result<std::vector<remediation::RunRecord>> recover() override;
+  Result<std::vector<remediation::RunRecord>> recover(const MayGoOn& may_go_on) override;
   Result<bool> lost_records() override;
   Result<std::string> begin(remediation::RunRecord run) override;
   Status begin_approved(const remediation::RunRecord& run) override;

@@ -17,7 +17,7 @@ using remediation::StepRecord;
 /// Before the first start of an agent: nothing has ever run.
 class NoLedger final : public Ledger {
  public:
-  Result<std::vector<RunRecord>> recover() override { return std::vector<RunRecord>(); }
+  Result<std::vector<RunRecord>> recover(const MayGoOn&) override { return std::vector<RunRecord>(); }
   Result<std::string> begin(RunRecord) override { return refusal(); }
   Status begin_approved(const RunRecord&) override { return refusal(); }
   Status begin_step(std::string_view, const StepRecord&) override { return refusal(); }

@@ -198,7 +198,7 @@ Status BusConnection::subscribe(const std::string& match, SignalHandler handler,
 }
 
 Status BusConnection::process_until(const std::function<bool()>& done, BootTime deadline,
-                                    const CancelToken* cancel) {
+                                    const CancelToken* cancel, const std::function<Also()>& also) {
   while (!done()) {
     if (bus_ == nullptr) return Error(ErrorCode::unavailable, "the bus connection is closed");
     if (system_clock().boot() >= deadline) return Error(ErrorCode::timed_out, "no answer in time");
@@ -207,12 +207,12 @@ Status BusConnection::process_until(const std::function<bool()>& done, BootTime 
     if (handled < 0) return broken(-handled, "talk");
     if (handled > 0) continue;
     if (sd_bus_is_open(bus_) <= 0) return broken(ECONNRESET, "talk");
-    if (Status polled = poll_once(deadline, cancel); !polled) return polled;
+    if (Status polled = poll_once(deadline, cancel, also ? also() : Also{-1, -1}); !polled) return polled;
   }
   return {};
 }
 
-Status BusConnection::poll_once(BootTime deadline, const CancelToken* cancel) {
+Status BusConnection::poll_once(BootTime deadline, const CancelToken* cancel, const Also& also) {
   Duration wait = std::max(deadline - system_clock().boot(), Duration::zero());
   std::uint64_t own_us = 0;
   const int events = sd_bus_get_events(bus_);
@@ -224,10 +224,13 @@ Status BusConnection::poll_once(BootTime deadline, const CancelToken* cancel) {
                      std::chrono::nanoseconds(now.tv_nsec);
     wait = std::clamp(Duration(own), Duration::zero(), wait);
   }
-  pollfd watched[2] = {{sd_bus_get_fd(bus_), static_cast<short>(events), 0},
-                       {cancel ? cancel->descriptor() : -1, POLLIN, 0}};
+  pollfd watched[] = {{sd_bus_get_fd(bus_), static_cast<short>(events), 0},
+                      {cancel ? cancel->descriptor() : -1, POLLIN, 0},
+                      {also[0], POLLIN, 0},
+                      {also[1], POLLIN, 0}};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
-  const int ready = ::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(ms, 3'600'000)));
+  const int ready =
+      ::poll(watched, std::size(watched), static_cast<int>(std::min<std::int64_t>(ms, 3'600'000)));
   if (ready < 0 && errno != EINTR) return broken(errno, "poll");
   return {};
 }

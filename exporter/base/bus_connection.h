@@ -4,6 +4,7 @@
 #include "exporter/base/clock.h"
 #include "exporter/base/result.h"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -29,6 +30,9 @@ class BusConnection {
   /// A signal's message; borrowed for the call.
   using SignalHandler = std::function<void(sd_bus_message* message)>;
 
+  /// Descriptors to look at while waiting for the bus; -1: none.
+  using Also = std::array<int, 2>;
+
   explicit BusConnection(std::string address) : address_(std::move(address)) {}
   ~BusConnection();
   BusConnection(const BusConnection&) = delete;
@@ -48,13 +52,14 @@ class BusConnection {
   /// Hands signals that match to `handler`, for as long as the connection lives.
   Status subscribe(const std::string& match, SignalHandler handler, BootTime deadline);
   /// Works on what arrives until `done`; timed_out, cancelled (with `cancel`), or the connection's error.
+  /// `done` is asked again after each message, and when one of `also` can be read.
   Status process_until(const std::function<bool()>& done, BootTime deadline,
-                       const CancelToken* cancel = nullptr);
+                       const CancelToken* cancel = nullptr, const std::function<Also()>& also = {});
 
  private:
   struct Pending;
   Status call_some(std::span<BusMessage> messages, std::span<Pending> pending, BootTime deadline);
-  Status poll_once(BootTime deadline, const CancelToken* cancel);
+  Status poll_once(BootTime deadline, const CancelToken* cancel, const Also& also);
   /// Drops the connection and says why.
   Error broken(int errnum, const char* doing);
 

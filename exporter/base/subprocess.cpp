@@ -1,6 +1,7 @@
 #include "exporter/base/subprocess.h"
 
 #include "exporter/base/file.h"
+#include "exporter/base/output_capture.h"
 #include "exporter/base/thread_annotations.h"
 
 #include <algorithm>
@@ -81,54 +82,6 @@ class ChildSetup : public bp::extend::handler {
   std::vector<char*> environment_;
 };
 
-/// One output of the child: read as it comes, kept up to a limit.
-class Capture {
- public:
-  explicit Capture(std::size_t limit) : limit_(limit) {}
-
-  /// Makes the pipe; the end for the child, or a negated errno.
-  Result<FileDescriptor> open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno(errno, "pipe");
-    fd_.reset(ends[0]);
-    FileDescriptor writer(ends[1]);
-    if (::fcntl(fd_.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno(errno, "pipe");
-    // Below 3 it would be in the way of the child's own.
-    if (writer.get() < 3) writer.reset(::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3));
-    if (!writer) return Error::from_errno(errno, "pipe");
-    return writer;
-  }
-
-  /// Reads what is there, but not for ever: a flood must not keep the deadline from being seen.
-  void drain() {
-    std::array<char, 16 << 10> buffer;
-    for (int rounds = 0; fd_ && rounds < 16; ++rounds) {
-      const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0 && errno == EAGAIN) return;
-      if (count <= 0) {
-        fd_.reset();
-        return;
-      }
-      const auto size = static_cast<std::size_t>(count);
-      const std::size_t kept = std::min(size, limit_ - text_.size());
-      text_.append(buffer.data(), kept);
-      truncated_ = truncated_ || kept < size;
-    }
-  }
-
-  bool open_still() const { return static_cast<bool>(fd_); }
-  int descriptor() const { return fd_.get(); }
-  bool truncated() const { return truncated_; }
-  std::string take() { return std::move(text_); }
-
- private:
-  const std::size_t limit_;
-  FileDescriptor fd_;
-  std::string text_;
-  bool truncated_ = false;
-};
-
 /// Killed processes that the kernel had not let go of when their time was up (a read from a dead NFS server);
 /// reaped when the next command runs.
 class Lingering {
@@ -160,7 +113,7 @@ Lingering& lingering() {
 /// A started command, until it is gone.
 class Running {
  public:
-  Running(pid_t pid, FileDescriptor pidfd, Capture& out, Capture& err)
+  Running(pid_t pid, FileDescriptor pidfd, OutputCapture& out, OutputCapture& err)
       : pid_(pid), pidfd_(std::move(pidfd)), out_(out), err_(err), started_(now()) {}
 
   CommandOutcome wait(const Command& command, const CancelToken& cancel) {
@@ -226,8 +179,8 @@ class Running {
 
   const pid_t pid_;
   FileDescriptor pidfd_;
-  Capture& out_;
-  Capture& err_;
+  OutputCapture& out_;
+  OutputCapture& err_;
   const BootTime started_;
   bool exited_ = false;
 };
@@ -260,14 +213,14 @@ Result<FileDescriptor> open_high(const std::string& path, int flags) {
   return fd;
 }
 
-Result<pid_t> spawn(const Command& command, Capture& out, Capture& err) {
+Result<pid_t> spawn(const Command& command, OutputCapture& out, OutputCapture& err) {
   auto null = open_high("/dev/null", O_RDONLY);
   if (!null) return std::move(null).error();
   auto directory = open_high(command.directory, O_PATH | O_DIRECTORY);
   if (!directory) return std::move(directory).error();
-  auto out_end = out.open();
+  auto out_end = out.open_pipe();
   if (!out_end) return std::move(out_end).error();
-  auto err_end = err.open();
+  auto err_end = err.open_pipe();
   if (!err_end) return std::move(err_end).error();
   try {
     std::error_code failed;
@@ -288,8 +241,8 @@ Result<CommandOutcome> run_command(const Command& command, const CancelToken& ca
   if (Status good = check(command); !good) return std::move(good).error();
   if (cancel.cancelled())
     return Error(ErrorCode::cancelled, command.argv.front() + ": cancelled before the start");
-  Capture out(command.output_limit);
-  Capture err(command.output_limit);
+  OutputCapture out(command.output_limit);
+  OutputCapture err(command.output_limit);
   const Result<pid_t> pid = spawn(command, out, err);
   if (!pid) return Error(pid.error()).wrap("cannot run " + command.argv.front());
   FileDescriptor pidfd(open_pidfd(*pid));

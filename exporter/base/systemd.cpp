@@ -1,11 +1,13 @@
 #include "exporter/base/systemd.h"
 
 #include "exporter/base/bus_connection.h"
+#include "exporter/base/bus_value.h"
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
-#include "exporter/base/systemd_properties.h"
+#include "exporter/base/systemd_calls.h"
 #include "exporter/base/unit_details.h"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 
@@ -19,11 +21,12 @@
 namespace chiron {
 namespace {
 
-constexpr const char* kService = "org.freedesktop.systemd1";
-constexpr const char* kPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
-constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
-constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
+using systemd1::kManager;
+using systemd1::kPath;
+using systemd1::kProperties;
+using systemd1::kService;
+using systemd1::malformed;
+
 constexpr std::size_t kMostUnitNameBytes = 255;  // UNIT_NAME_MAX - 1
 
 const char* method_of(UnitVerb verb) {
@@ -34,12 +37,10 @@ const char* method_of(UnitVerb verb) {
       return "StopUnit";
     case UnitVerb::restart:
       return "RestartUnit";
+    case UnitVerb::reload:
+      return "ReloadUnit";
   }
   return "";
-}
-
-Error malformed(const char* what) {
-  return {ErrorCode::corrupt, fmt::format("systemd: unexpected answer to {}", what)};
 }
 
 bool has_unit_suffix(std::string_view name) {
@@ -63,23 +64,21 @@ class BusSystemdManager final : public SystemdManager {
   Result<std::string> version(Duration timeout) override { return manager_property("Version", timeout); }
   Result<JobOutcome> run_job(const JobRequest& request, const CancelToken& cancel) override;
   Status reset_failed(std::string_view unit, Duration timeout) override;
+  Result<std::vector<std::uint64_t>> numbers(std::string_view unit,
+                                             const std::vector<std::string>& properties,
+                                             Duration timeout) override;
+  Status set_numbers(std::string_view unit,
+                     const std::vector<std::pair<std::string, std::uint64_t>>& properties,
+                     Duration timeout) override;
 
  private:
-  BusMessage manager_method(const char* member) { return bus_.method(kService, kPath, kManager, member); }
+  BusMessage manager_method(const char* member) { return systemd1::manager_method(bus_, member); }
   BusMessage get(const std::string& path, const char* interface, const char* property);
   Result<std::string> manager_property(const char* name, Duration timeout);
-  Result<UnitState> read_unit(const std::string& name, BootTime deadline);
-  /// Has systemd tell us of jobs that end. Once per connection.
-  Status subscribe(BootTime deadline);
   Result<std::string> queue_job(UnitVerb verb, const std::string& unit, BootTime deadline);
-  Result<std::string> wait_for_job(const std::string& job, BootTime deadline, const CancelToken& cancel);
 
   BusConnection bus_;
-  std::uint64_t subscribed_generation_ = 0;
-  /// Object path and result of the jobs that ended since a job was queued, and whether one is: the signal may
-  /// overtake the method's answer. Signals of jobs that nobody here waits for are as many as the host has.
-  std::map<std::string, std::string> ended_jobs_;
-  bool expecting_job_ = false;
+  systemd1::JobWatch jobs_{bus_};
 };
 
 BusMessage BusSystemdManager::get(const std::string& path, const char* interface, const char* property) {
@@ -107,76 +106,21 @@ Result<std::vector<UnitSummary>> BusSystemdManager::list_units(Duration timeout)
   return read_unit_rows(answer->get());
 }
 
-Result<UnitState> BusSystemdManager::read_unit(const std::string& name, BootTime deadline) {
-  BusMessage load = manager_method("LoadUnit");
-  if (!load || sd_bus_message_append(load.get(), "s", name.c_str()) < 0) return malformed("LoadUnit");
-  Result<BusMessage> loaded = bus_.call(std::move(load), deadline);
-  if (!loaded) return std::move(loaded).error().wrap("unit " + name);
-  const char* borrowed = nullptr;
-  if (sd_bus_message_read(loaded->get(), "o", &borrowed) < 0) return malformed("LoadUnit");
-  const std::string path = borrowed;
-
-  std::vector<BusMessage> calls;
-  for (const std::string& interface : {std::string(kUnit), kind_interface(name)}) {
-    BusMessage all = bus_.method(kService, path.c_str(), kProperties, "GetAll");
-    if (!all || sd_bus_message_append(all.get(), "s", interface.c_str()) < 0) return malformed("GetAll");
-    calls.push_back(std::move(all));
-  }
-  auto answers = bus_.call_all(std::move(calls), deadline);
-  if (!answers) return std::move(answers).error().wrap("unit " + name);
-  UnitState state;
-  for (Result<BusMessage>& answer : *answers) {
-    if (!answer) return std::move(answer).error().wrap("unit " + name);
-    if (Status read = read_unit_properties(answer->get(), state); !read) return std::move(read).error();
-  }
-  if (state.load_state == "not-found") {
-    return Error(ErrorCode::not_found, "unit " + name + " does not exist: no unit file of that name");
-  }
-  return state;
-}
-
 Result<UnitState> BusSystemdManager::unit(std::string_view name, Duration timeout) {
   if (!is_valid_unit_name(name)) {
     return Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is not a unit name", name));
   }
   if (Status opened = bus_.open(); !opened) return std::move(opened).error();
-  return read_unit(std::string(name), deadline_after(timeout));
-}
-
-Status BusSystemdManager::subscribe(BootTime deadline) {
-  if (subscribed_generation_ == bus_.generation()) return {};
-  const std::string match = fmt::format(
-      "type='signal',sender='{}',path='{}',interface='{}',member='JobRemoved'", kService, kPath, kManager);
-  const auto on_removed = [this](sd_bus_message* message) {
-    std::uint32_t id = 0;
-    const char *job = nullptr, *unit = nullptr, *result = nullptr;
-    if (!expecting_job_) return;
-    if (sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0) ended_jobs_[job] = result;
-  };
-  if (Status matched = bus_.subscribe(match, on_removed, deadline); !matched) return matched;
-  // Without a subscriber systemd sends no signals at all.
-  Result<BusMessage> subscribed = bus_.call(manager_method("Subscribe"), deadline);
-  if (!subscribed) return std::move(subscribed).error().wrap("systemd Subscribe");
-  subscribed_generation_ = bus_.generation();
-  return {};
+  return systemd1::read_unit(bus_, std::string(name), deadline_after(timeout));
 }
 
 Result<std::string> BusSystemdManager::queue_job(UnitVerb verb, const std::string& unit, BootTime deadline) {
   BusMessage call = manager_method(method_of(verb));
   if (!call || sd_bus_message_append(call.get(), "ss", unit.c_str(), "replace") < 0)
     return malformed("a job");
-  Result<BusMessage> answer = bus_.call(std::move(call), deadline);
-  const char* job = nullptr;
-  if (!answer) return std::move(answer).error().wrap(fmt::format("{} {}", to_string(verb), unit));
-  if (sd_bus_message_read(answer->get(), "o", &job) < 0) return malformed(method_of(verb));
-  return std::string(job);
-}
-
-Result<std::string> BusSystemdManager::wait_for_job(const std::string& job, BootTime deadline,
-                                                    const CancelToken& cancel) {
-  const auto ended = [&] { return ended_jobs_.contains(job); };
-  if (Status waited = bus_.process_until(ended, deadline, &cancel); !waited) return std::move(waited).error();
-  return ended_jobs_.at(job);
+  Result<std::string> job = jobs_.queue(std::move(call), method_of(verb), deadline);
+  if (!job) return std::move(job).error().wrap(fmt::format("{} {}", to_string(verb), unit));
+  return job;
 }
 
 Result<JobOutcome> BusSystemdManager::run_job(const JobRequest& request, const CancelToken& cancel) {
@@ -187,21 +131,18 @@ Result<JobOutcome> BusSystemdManager::run_job(const JobRequest& request, const C
     return Error(ErrorCode::cancelled, "cancelled before anything was asked of systemd");
   const BootTime deadline = deadline_after(request.timeout);
   if (Status opened = bus_.open(); !opened) return std::move(opened).error();
-  if (Status subscribed = subscribe(deadline); !subscribed) return std::move(subscribed).error();
+  if (Status subscribed = jobs_.subscribe(deadline); !subscribed) return std::move(subscribed).error();
 
   JobOutcome outcome;
-  Result<UnitState> before = read_unit(name, deadline);
+  Result<UnitState> before = systemd1::read_unit(bus_, name, deadline);
   if (!before) return std::move(before).error();
   outcome.before = *std::move(before);
   if (Status allowed = request.guard ? request.guard(outcome.before) : Status(); !allowed) {
     return std::move(allowed).error();
   }
-  expecting_job_ = true;
   Result<std::string> job = queue_job(request.verb, name, deadline);
-  Result<std::string> result = job ? wait_for_job(*job, deadline, cancel) : job;
-  expecting_job_ = false;
-  ended_jobs_.clear();
   if (!job) return std::move(job).error();
+  Result<std::string> result = jobs_.wait(*job, deadline, &cancel);
   if (!result) {
     return Error(result.error().code(),
                  fmt::format("{} {}: {}; the job is left to systemd", to_string(request.verb), name,
@@ -211,7 +152,8 @@ Result<JobOutcome> BusSystemdManager::run_job(const JobRequest& request, const C
   }
   outcome.result = *std::move(result);
   // The job is over; reading what became of the unit gets a moment of its own when the deadline is near.
-  Result<UnitState> after = read_unit(name, std::max(deadline, deadline_after(std::chrono::seconds(1))));
+  Result<UnitState> after =
+      systemd1::read_unit(bus_, name, std::max(deadline, deadline_after(std::chrono::seconds(1))));
   if (!after) {
     return std::move(after).error().wrap(fmt::format("{} {}: job {}, but the unit's state is not known",
                                                      to_string(request.verb), name, outcome.result));
@@ -229,6 +171,51 @@ Status BusSystemdManager::reset_failed(std::string_view unit, Duration timeout) 
   if (!call || sd_bus_message_append(call.get(), "s", name.c_str()) < 0) return malformed("ResetFailedUnit");
   Result<BusMessage> answer = bus_.call(std::move(call), deadline_after(timeout));
   if (!answer) return std::move(answer).error().wrap("reset-failed " + name);
+  return {};
+}
+
+Result<std::vector<std::uint64_t>> BusSystemdManager::numbers(std::string_view unit,
+                                                              const std::vector<std::string>& properties,
+                                                              Duration timeout) {
+  const std::string name(unit);
+  if (!is_valid_unit_name(name))
+    return Error(ErrorCode::invalid_argument, "\"" + name + "\" is not a unit name");
+  const BootTime deadline = deadline_after(timeout);
+  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
+  const Result<std::string> path = systemd1::unit_path(bus_, name, deadline);
+  if (!path) return path.error();
+  std::vector<BusMessage> calls;
+  for (const std::string& property : properties) {
+    calls.push_back(get(*path, kind_interface(name).c_str(), property.c_str()));
+  }
+  auto answers = bus_.call_all(std::move(calls), deadline);
+  if (!answers) return std::move(answers).error().wrap("unit " + name);
+  std::vector<std::uint64_t> values;
+  for (std::size_t i = 0; i < properties.size(); ++i) {
+    Result<BusMessage>& answer = (*answers)[i];
+    if (!answer) return std::move(answer).error().wrap(fmt::format("{} of {}", properties[i], name));
+    if (read_variant(answer->get(), values.emplace_back()) < 0) return malformed(properties[i].c_str());
+  }
+  return values;
+}
+
+Status BusSystemdManager::set_numbers(std::string_view unit,
+                                      const std::vector<std::pair<std::string, std::uint64_t>>& properties,
+                                      Duration timeout) {
+  const std::string name(unit);
+  if (!is_valid_unit_name(name))
+    return Error(ErrorCode::invalid_argument, "\"" + name + "\" is not a unit name");
+  if (Status opened = bus_.open(); !opened) return opened;
+  BusMessage call = manager_method("SetUnitProperties");
+  int rc = call ? sd_bus_message_append(call.get(), "sb", name.c_str(), 1) : -ENOMEM;
+  if (rc >= 0) rc = sd_bus_message_open_container(call.get(), 'a', "(sv)");
+  for (const auto& [property, value] : properties) {
+    if (rc >= 0) rc = sd_bus_message_append(call.get(), "(sv)", property.c_str(), "t", value);
+  }
+  if (rc >= 0) rc = sd_bus_message_close_container(call.get());
+  if (rc < 0) return malformed("SetUnitProperties");
+  Result<BusMessage> answer = bus_.call(std::move(call), deadline_after(timeout));
+  if (!answer) return std::move(answer).error().wrap("set properties of " + name);
   return {};
 }
 
@@ -255,6 +242,8 @@ std::string_view to_string(UnitVerb verb) {
       return "stop";
     case UnitVerb::restart:
       return "restart";
+    case UnitVerb::reload:
+      return "reload";
   }
   return "";
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace chiron {
@@ -35,6 +36,7 @@ struct UnitState {
   bool refuse_manual_start = false;
   bool refuse_manual_stop = false;
   bool remain_after_exit = false;
+  bool can_reload = false;            ///< CanReload: there is an ExecReload= or the like
   std::uint32_t restarts = 0;         ///< NRestarts
   std::uint64_t active_enter_us = 0;  ///< CLOCK_REALTIME
   std::uint64_t inactive_enter_us = 0;
@@ -47,8 +49,9 @@ struct UnitState {
   /// Units that systemd stops or restarts along with this one when they are up: RequiredBy, RequisiteOf,
   /// BoundBy, ConsistsOf (PartOf= of theirs), PropagatesStopTo.
   std::vector<std::string> takes_along;
-  std::vector<std::string> conflicts;  ///< Conflicts, ConflictedBy: units that a start stops
-  std::uint32_t job = 0;               ///< the job that is queued or runs, 0 when none
+  std::vector<std::string> reloads_along;  ///< PropagatesReloadTo: reloaded along with it when they are up
+  std::vector<std::string> conflicts;      ///< Conflicts, ConflictedBy: units that a start stops
+  std::uint32_t job = 0;                   ///< the job that is queued or runs, 0 when none
   std::int32_t main_code =
       0;  ///< CLD_EXITED, CLD_KILLED, ... of the main process (waitid(2)), 0 when it has not ended
   std::int32_t main_status = 0;  ///< exit code or signal
@@ -59,8 +62,8 @@ struct UnitState {
   std::uint64_t main_exit_mono_us = 0;      ///< the main process ended
 };
 
-enum class UnitVerb { start, stop, restart };
-/// start, stop, restart.
+enum class UnitVerb { start, stop, restart, reload };
+/// start, stop, restart, reload.
 std::string_view to_string(UnitVerb verb);
 
 struct JobRequest {
@@ -94,6 +97,15 @@ class SystemdManager {
   /// the call. On timeout or cancel the job is left to systemd and the error says so.
   virtual Result<JobOutcome> run_job(const JobRequest& request, const CancelToken& cancel) = 0;
   virtual Status reset_failed(std::string_view unit, Duration timeout) = 0;
+  /// Unsigned numbers among the properties of the unit's kind (org.freedesktop.systemd1.Service, ...), in the
+  /// order asked for; not_supported when it has no such property.
+  virtual Result<std::vector<std::uint64_t>> numbers(std::string_view unit,
+                                                     const std::vector<std::string>& properties,
+                                                     Duration timeout) = 0;
+  /// SetUnitProperties, for as long as the host runs ("runtime"): all of them or none.
+  virtual Status set_numbers(std::string_view unit,
+                             const std::vector<std::pair<std::string, std::uint64_t>>& properties,
+                             Duration timeout) = 0;
 };
 
 struct BusAddress {

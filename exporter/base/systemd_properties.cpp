@@ -25,6 +25,7 @@ constexpr Property kProperties[] = {
     {"RefuseManualStart", &UnitState::refuse_manual_start},
     {"RefuseManualStop", &UnitState::refuse_manual_stop},
     {"RemainAfterExit", &UnitState::remain_after_exit},
+    {"CanReload", &UnitState::can_reload},
     {"NRestarts", &UnitState::restarts},
     {"MainPID", &UnitState::main_pid},
     {"ExecMainCode", &UnitState::main_code},
@@ -80,6 +81,7 @@ int read_value(sd_bus_message* message, std::string_view name, UnitState& state)
        {"RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"}) {
     if (name == relation) return read_names(message, state.takes_along);
   }
+  if (name == "PropagatesReloadTo") return read_names(message, state.reloads_along);
   if (name == "Conflicts" || name == "ConflictedBy") return read_names(message, state.conflicts);
   if (name == "Job") return read_job(message, state);
   for (const Property& property : kProperties) {

@@ -41,6 +41,9 @@ struct ActionContext {
   /// A person asked for it by name, knowing the target: an operator's earlier `systemctl stop` does not
   /// forbid it.
   bool manual = false;
+  int step = 0;  ///< which step of the run, from 0: with run_id a name for what outlives this process
+  /// Whether `cancel` means that the agent ends: what can go on without it may be left to. Any thread.
+  std::function<bool()> agent_stops = [] { return false; };
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }
@@ -66,6 +69,8 @@ struct Report {
   std::uint64_t freed_bytes = 0;
   std::uint64_t removed_objects = 0;
   std::vector<std::pair<std::string, std::string>> facts;  ///< job_result=done, ...
+  /// The agent ends, and what was begun goes on without it: nobody knows its outcome yet.
+  bool goes_on = false;
 };
 
 /// One kind of deed. Made for one step, declares its arguments, is filled, checked, then planned or run once,
@@ -79,6 +84,11 @@ class Action {
   virtual Status validate() const { return {}; }
   virtual Result<Plan> plan(ActionContext& context) = 0;
   virtual Status run(ActionContext& context, Report& report) = 0;
+  /// Takes up what run() of an earlier process began under the same run_id and step, and waits for its result
+  /// as run() does; never begins it anew. not_found: nothing of it goes on or is left.
+  virtual Status resume(ActionContext& /*context*/, Report& /*report*/) {
+    return Error(ErrorCode::not_found, "nothing of it goes on without the agent");
+  }
 };
 
 struct ActionInfo {
@@ -88,6 +98,8 @@ struct ActionInfo {
   std::unique_ptr<Action> (*make)();
   /// Works object by object and can be stopped between two of them with nothing half-done: a pause stops it.
   bool stops_cleanly = false;
+  /// What it began may go on when the agent ends: resume() is asked at the next start.
+  bool outlives_agent = false;
 };
 
 /// Every action there is. A new one is one row in table.cpp.

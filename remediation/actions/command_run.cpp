@@ -62,6 +62,12 @@ void CommandRun::declare(Arguments& arguments) {
   arguments.add("expect_exit", &expect_exit_, Need::optional, "the exit code that means success");
   arguments.add("record_output", &record_output_, Need::optional,
                 "whether the end of its output is kept in the ledger");
+  arguments.add("user", &user_, Need::optional,
+                "the user it runs as, instead of root; in a transient unit only");
+  arguments.add("memory_max", &memory_max_, Need::optional,
+                "memory that it and its children may use, as a size; in a transient unit only");
+  arguments.add("cpu_quota", &cpu_quota_, Need::optional,
+                "share of one CPU that they may use, such as 50%; in a transient unit only");
 }
 
 Status CommandRun::validate() const {
@@ -76,6 +82,13 @@ Status CommandRun::validate() const {
   }
   if (expect_exit_ < 0 || expect_exit_ > 255) {
     return Error(ErrorCode::invalid_argument, "expect_exit: an exit code is from 0 to 255");
+  }
+  if (memory_max_.is_percent) {
+    return Error(ErrorCode::invalid_argument, "memory_max: must be a size, such as 512MiB");
+  }
+  if (cpu_quota_.bytes > 0 || (cpu_quota_.is_percent && cpu_quota_.percent < 1)) {
+    return Error(ErrorCode::invalid_argument,
+                 "cpu_quota: must be a share of one CPU, such as 50%, at least 1%");
   }
   for (const auto& [name, value] : environment_) {
     if (!name.empty() && name.find('=') == std::string::npos) continue;
@@ -100,12 +113,7 @@ Result<Plan> CommandRun::plan(ActionContext& context) {
   return plan;
 }
 
-Status CommandRun::run(ActionContext& context, Report& report) {
-  if (Status status = check_program(argv_.front()); !status) return status;
-  if (Status status = check_directory(directory_); !status) return status;
-  const Duration remaining = context.remaining();
-  if (remaining <= Duration::zero()) return Error(ErrorCode::timed_out, "no time was left to start it");
-
+Command CommandRun::command(const ActionContext& context) const {
   Command command;
   command.argv = argv_;
   command.directory = directory_;
@@ -122,12 +130,68 @@ Status CommandRun::run(ActionContext& context, Report& report) {
     }
   }
   // The grace is part of the step's time: the group is gone by the deadline.
+  const Duration remaining = context.remaining();
   command.grace = std::min(kLongestGrace, remaining / 10);
   command.timeout = remaining - command.grace;
+  return command;
+}
 
-  Result<CommandOutcome> result = run_command(command, context.cancel);
+TransientCommand CommandRun::transient(const ActionContext& context) const {
+  return {.unit = fmt::format("chiron-run-{}-{}.service", context.run_id, context.step),
+          .description = fmt::format("Chiron's command {}, run {}", argv_.front(), context.run_id),
+          .command = command(context),
+          .user = user_,
+          .memory_max = memory_max_.bytes,
+          .cpu_percent = cpu_quota_.percent};
+}
+
+Status CommandRun::run(ActionContext& context, Report& report) {
+  if (Status status = check_program(argv_.front()); !status) return status;
+  if (Status status = check_directory(directory_); !status) return status;
+  if (context.remaining() <= Duration::zero())
+    return Error(ErrorCode::timed_out, "no time was left to start it");
+
+  if (const std::unique_ptr<TransientUnits> units = find_units_(context.bus)) {
+    const TransientCommand unit = transient(context);
+    report.facts.emplace_back("unit", unit.unit);
+    return conclude(units->run(unit, context.cancel, context.agent_stops), report);
+  }
+  if (!user_.empty() || memory_max_.bytes > 0 || cpu_quota_.is_percent) {
+    return Error(
+        ErrorCode::failed_precondition,
+        "user, memory_max and cpu_quota need a transient unit: systemd on the bus, and the agent as root");
+  }
+  Result<CommandOutcome> result = run_command(command(context), context.cancel);
   if (!result) return std::move(result).error().wrap(fmt::format("{} did not start", argv_.front()));
-  const CommandOutcome& outcome = *result;
+  return conclude(*result, report);
+}
+
+Status CommandRun::resume(ActionContext& context, Report& report) {
+  const std::unique_ptr<TransientUnits> units = find_units_(context.bus);
+  if (!units) return Action::resume(context, report);
+  const TransientCommand unit = transient(context);
+  report.facts.emplace_back("unit", unit.unit);
+  return conclude(units->attach(unit, context.cancel, context.agent_stops), report);
+}
+
+Status CommandRun::conclude(const Result<TransientOutcome>& result, Report& report) const {
+  if (!result) return result.error();
+  if (result->goes_on) {
+    report.goes_on = true;
+    return Error(ErrorCode::cancelled, fmt::format("{} goes on without the agent", argv_.front()));
+  }
+  Status concluded = conclude(result->command, report);
+  if (concluded || result->result == "success" || result->command.cancelled || result->command.timed_out) {
+    return concluded;
+  }
+  const std::string_view why =
+      result->result == "exit-code"
+          ? ", which may mean that it could not execute it (systemd.exec(5), 200 to 243)"
+          : "";
+  return std::move(concluded).error().wrap(fmt::format("systemd says {}{}", result->result, why));
+}
+
+Status CommandRun::conclude(const CommandOutcome& outcome, Report& report) const {
   report.facts.emplace_back("took",
                             fmt::format("{:.3f}s", std::chrono::duration<double>(outcome.took).count()));
   if (record_output_) {
@@ -138,8 +202,7 @@ Status CommandRun::run(ActionContext& context, Report& report) {
   if (outcome.cancelled) return Error(ErrorCode::cancelled, fmt::format("{} was cancelled", argv_.front()));
   if (outcome.timed_out) {
     return Error(ErrorCode::timed_out,
-                 fmt::format("{} did not end within {} and was killed with its children", argv_.front(),
-                             format_duration(command.timeout)));
+                 fmt::format("{} did not end in its time and was killed with its children", argv_.front()));
   }
   const std::string why = record_output_ && !trim(outcome.err).empty() ? ": " + last_line(outcome.err) : "";
   if (outcome.signal != 0) {

@@ -24,7 +24,8 @@ std::unique_ptr<Action> make() {
 const ActionInfo kActions[] = {
     {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
      make<CachePrune>, true},
-    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>},
+    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>, false,
+     true},
     {"container.kill", "send a signal to a container and see what it did", seconds(30), make<ContainerKill>},
     {"container.restart", "restart a container and see that it is up and healthy", seconds(90),
      make<ContainerRestart>},
@@ -37,6 +38,7 @@ const ActionInfo kActions[] = {
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
     {"logs.rotate", "remove, compress and rotate logs by age, number and size", minutes(10), make<LogsRotate>,
      true},
+    {"service.reload", "have a systemd unit read its configuration again", seconds(30), make<ServiceReload>},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},

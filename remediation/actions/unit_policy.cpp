@@ -121,8 +121,10 @@ Judgement judge_inactive(const UnitState& unit, bool watched) {
 std::optional<Judgement> obstacle(UnitVerb verb, const UnitState& unit, bool manual) {
   if (unit.load_state == "masked") return leave("is masked: an operator forbids it to run");
   if (unit.load_state != "loaded") return leave(fmt::format("cannot be loaded ({})", unit.load_state));
-  if (verb != UnitVerb::stop && unit.refuse_manual_start) return leave("has RefuseManualStart=yes");
-  if (verb != UnitVerb::start && unit.refuse_manual_stop) return leave("has RefuseManualStop=yes");
+  const bool starts = verb == UnitVerb::start || verb == UnitVerb::restart;
+  const bool stops = verb == UnitVerb::stop || verb == UnitVerb::restart;
+  if (starts && unit.refuse_manual_start) return leave("has RefuseManualStart=yes");
+  if (stops && unit.refuse_manual_stop) return leave("has RefuseManualStop=yes");
   if (manual) return std::nullopt;
   if (unit.sub_state == "auto-restart" && verb != UnitVerb::stop) {
     return leave("is about to be restarted by systemd (Restart=): that is its turn first");
@@ -169,9 +171,14 @@ Status check_dependents(UnitVerb verb, const UnitState& unit, const UnitLookup& 
       if (seen.insert(name).second) reached.push_back({name, how});
     }
   };
-  // What is down takes nothing along when it is started.
-  if (verb != UnitVerb::start) reach(unit.takes_along, "hangs on " + unit.id);
-  if (verb != UnitVerb::stop) reach(unit.conflicts, "conflicts with " + unit.id);
+  const bool reloads = verb == UnitVerb::reload;
+  if (reloads) {
+    reach(unit.reloads_along, "is reloaded along with " + unit.id);
+  } else {
+    // What is down takes nothing along when it is started.
+    if (verb != UnitVerb::start) reach(unit.takes_along, "hangs on " + unit.id);
+    if (verb != UnitVerb::stop) reach(unit.conflicts, "conflicts with " + unit.id);
+  }
   for (std::size_t i = 0; i < reached.size(); ++i) {
     const Reached at = reached[i];
     if (i >= kMostDependents) {
@@ -184,10 +191,14 @@ Status check_dependents(UnitVerb verb, const UnitState& unit, const UnitLookup& 
     if (is_down(*other)) continue;
     if (Status allowed = check_reached(*other); !allowed) {
       return std::move(allowed).error().wrap(
-          fmt::format("{} is left alone: to {} it would also stop {}, which {}", unit.id, to_string(verb),
-                      other->id, at.how));
+          fmt::format("{} is left alone: to {} it would also {} {}, which {}", unit.id, to_string(verb),
+                      reloads ? "reload" : "stop", other->id, at.how));
     }
-    reach(other->takes_along, "hangs on " + other->id);
+    if (reloads) {
+      reach(other->reloads_along, "is reloaded along with " + other->id);
+    } else {
+      reach(other->takes_along, "hangs on " + other->id);
+    }
   }
   return {};
 }
@@ -198,6 +209,12 @@ Judgement judge(UnitVerb verb, const UnitState& unit, Circumstances circumstance
   if (verb == UnitVerb::stop) {
     return down ? Judgement{Verdict::nothing_to_do, "is " + unit.active_state, false}
                 : Judgement{Verdict::act, "is " + unit.active_state, false};
+  }
+  if (verb == UnitVerb::reload) {
+    if (!is_up(unit)) return leave(fmt::format("is {}: there is nothing to reload", unit.active_state));
+    if (!unit.can_reload)
+      return leave("cannot be reloaded (CanReload=no: it has no ExecReload=); restart it instead");
+    return {Verdict::act, "is " + unit.active_state, false};
   }
   if (is_up(unit) && verb == UnitVerb::start)
     return {Verdict::nothing_to_do, "is " + unit.active_state, false};

@@ -18,8 +18,8 @@ Status check_not_denied(const UnitState& unit);
 
 /// Whether the verb would, by systemd's own propagation (org.freedesktop.systemd1(5), systemd.unit(5)), also
 /// stop a running unit that no remedy touches: one that requires, is bound to or part of the target, at any
-/// depth, or one that a start conflicts with. `lookup` finds a unit by name. permission_denied, with the unit
-/// and how it hangs on the target; an error of `lookup`.
+/// depth, or one that a start conflicts with; or reload one along with the target. `lookup` finds a unit by
+/// name. permission_denied, with the unit and how it hangs on the target; an error of `lookup`.
 using UnitLookup = std::function<Result<UnitState>(const std::string& name)>;
 Status check_dependents(UnitVerb verb, const UnitState& unit, const UnitLookup& lookup);
 

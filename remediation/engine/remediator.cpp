@@ -221,9 +221,19 @@ Remediator::~Remediator() = default;
 Status Remediator::take_up() {
   Impl& self = *impl_;
   Ledger& ledger = self.services.ledger;
-  Result<std::vector<RunRecord>> interrupted = ledger.recover();
+  Result<std::vector<RunRecord>> interrupted =
+      ledger.recover([boot = self.services.clock.boot_id()](const RunRecord& run) {
+        if (run.steps.empty() || run.started.boot_id != boot || !run.steps.back().outcome.empty())
+          return false;
+        const ActionInfo* const action = find_action(run.steps.back().action);
+        return action != nullptr && action->outlives_agent;
+      });
   if (!interrupted) return std::move(interrupted).error().wrap("recovering the ledger");
   for (const RunRecord& run : *interrupted) {
+    if (!is_final(run.state)) {
+      self.pool.adopt(run);
+      continue;
+    }
     self.services.log.warning("run interrupted", {{"run", run.id},
                                                   {"remedy", run.remedy},
                                                   {"alert", run.alertname},

@@ -11,11 +11,16 @@ namespace {
 
 // For all steps of on_failure together: what they tell of should be told before anybody has given up on it.
 constexpr Duration kAfterFailure = std::chrono::minutes(2);
+constexpr Duration kAskAgain = std::chrono::seconds(10);
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-StepOwner owner_of(const Run& run, const RunRecord& record) {
-  return {record.id, record.target, run.cancel(), run.plan().manual};
+StepOwner owner_of(const Run& run, const RunRecord& record, int step) {
+  return {.run_id = record.id,
+          .target = record.target,
+          .cancel = run.cancel(),
+          .manual = run.plan().manual,
+          .step = step};
 }
 
 rules::TemplateData data_of(const Cure& cure) {
@@ -60,8 +65,21 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   }
   run.update([&step](RunRecord& r) { r.steps.push_back(step); });
   boundary("after begin_step");
-  StepResult result = services_.steps.run(std::move(prepared), owner_of(run, record));
+  StepOwner owner = owner_of(run, record, index);
+  owner.may_go_on = part.empty();
+  StepResult result = services_.steps.run(std::move(prepared), owner);
   boundary("after action");
+  if (result.outcome == "goes_on") return {RunState::interrupted, "", true};
+  end_step(run, step, std::move(result), part);
+  step = run.record().steps.back();
+  if (step.outcome == "succeeded") return {};
+  const std::string reason = fmt::format("step {} ({}): {}", index + 1, step.action, step.detail);
+  if (step.outcome == "cancelled") return when_cancelled(reason);
+  return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
+}
+
+void RunExecutor::end_step(Run& run, StepRecord step, StepResult result, std::string_view part) const {
+  const RunRecord record = run.record();
   step.outcome = result.outcome;
   step.detail = part.empty() ? result.detail : fmt::format("{}: {}", part, result.detail);
   step.took = result.took;
@@ -69,7 +87,7 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   step.removed_objects = result.report.removed_objects;
   if (Status ended = services_.ledger.end_step(record.id, step); !ended) {
     services_.log.error("step not recorded",
-                        {{"run", record.id}, {"step", index}, {"error", ended.error().to_string()}});
+                        {{"run", record.id}, {"step", step.index}, {"error", ended.error().to_string()}});
   }
   boundary("after end_step");
   run.update([&step](RunRecord& r) {
@@ -82,17 +100,51 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
                       {{"run", record.id},
                        {"remedy", record.remedy},
                        {"target", record.target},
-                       {"step", index},
+                       {"step", step.index},
                        {"action", step.action},
                        {"outcome", step.outcome},
                        {"detail", step.detail},
                        {"duration_seconds", seconds(step.took)},
                        {"freed_bytes", step.freed_bytes},
                        {"removed_objects", step.removed_objects}});
-  if (step.outcome == "succeeded") return {};
-  const std::string reason = fmt::format("step {} ({}): {}", index + 1, step.action, step.detail);
-  if (step.outcome == "cancelled") return when_cancelled(reason);
-  return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
+}
+
+RunExecutor::End RunExecutor::resume(Run& run) const {
+  const RunRecord record = run.record();
+  StepRecord step = record.steps.back();
+  const ActionInfo* const action = find_action(step.action);
+  const std::string ended = fmt::format("the agent ended while the run was {}", to_string(record.state));
+  StepResult result{.outcome = "not_found", .detail = {}, .report = {}, .took = {}};
+  if (action != nullptr) {
+    Result<PreparedStep> prepared = prepare_recorded(*action, step.arguments);
+    if (prepared) {
+      // The step's time goes on too; asking what became of it takes a moment in any case.
+      const Duration passed = services_.clock.boot() - step.started.boot;
+      prepared->timeout = std::max(prepared->timeout - passed, kAskAgain);
+      result = services_.steps.resume(*std::move(prepared), owner_of(run, record, step.index));
+    } else {
+      result.detail = prepared.error().to_string();
+    }
+  }
+  if (result.outcome == "goes_on") return {RunState::interrupted, "", true};
+  if (result.outcome == "not_found") {
+    result.outcome = "interrupted";
+    result.detail.clear();
+    end_step(run, step, std::move(result), {});
+    return {RunState::interrupted, ended};
+  }
+  result.took = services_.clock.boot() - step.started.boot;
+  const std::string outcome = result.outcome;
+  const std::string reason =
+      fmt::format("{}; step {} ({}) went on without it and {}", ended, step.index + 1, step.action,
+                  outcome == "succeeded" ? outcome : result.detail);
+  end_step(run, step, std::move(result), {});
+  if (outcome == "failed") return {RunState::failed, reason};
+  if (outcome == "timed_out") return {RunState::timed_out, reason};
+  if (outcome == "cancelled") return when_cancelled(reason);
+  // An action by hand is its one step; what else a remedy's run had before it is not known any more.
+  if (record.remedy.empty()) return {RunState::succeeded, reason};
+  return {RunState::interrupted, reason + "; what comes after it was not done"};
 }
 
 RunExecutor::End RunExecutor::verify(Run& run) const {
@@ -120,7 +172,7 @@ RunExecutor::End RunExecutor::act(Run& run) const {
     End end = do_step(run, std::move((*steps)[i]), static_cast<int>(i));
     run.leave_step();
     if (end.state == RunState::cancelled && run.held()) end.reason = "paused: " + end.reason;
-    if (end.state != RunState::succeeded) return end;
+    if (end.goes_on || end.state != RunState::succeeded) return end;
   }
   return verify(run);
 }
@@ -177,7 +229,7 @@ RunExecutor::End RunExecutor::rehearse(Run& run) const {
     step.arguments = prepared.arguments_json;
     step.started = moment_now(services_.clock);
     step.outcome = "planned";
-    Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record));
+    Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record, step.index));
     step.took = services_.clock.boot() - step.started.boot;
     step.detail = plan ? plan->summary : "cannot plan: " + plan.error().to_string();
     if (plan) bytes += plan->bytes;
@@ -228,7 +280,13 @@ void RunExecutor::finish(Run& run, End end) const {
 void RunExecutor::carry_out(Run& run) const {
   End end;
   try {
-    end = run.plan().dry_run ? rehearse(run) : act(run);
+    end = run.plan().resumed ? resume(run) : run.plan().dry_run ? rehearse(run) : act(run);
+    if (end.goes_on) {
+      // As if the agent had been killed: the next one takes it up.
+      services_.log.warning("run goes on without the agent",
+                            {{"run", run.record().id}, {"target", run.record().target}});
+      return;
+    }
     const bool failed = end.state == RunState::failed || end.state == RunState::timed_out ||
                         end.state == RunState::ineffective;
     if (failed && !run.plan().dry_run) after_failure(run, end);

@@ -25,6 +25,8 @@ class Run {
     Cure cure;
     bool dry_run = false;
     bool manual = false;
+    /// An earlier process began it, and its last recorded step may go on: that is followed, nothing is begun.
+    bool resumed = false;
     /// Looked at once more when the run has its target to itself, and a pause holds it; nothing: a person
     /// insists.
     std::optional<PolicySpec> policy;
@@ -98,10 +100,13 @@ class RunExecutor {
  private:
   struct End {
     RunState state = RunState::succeeded;
-    std::string reason;
+    std::string reason{};
+    bool goes_on = false;  ///< the agent ends, the step under way does not
   };
   End act(Run& run) const;
   End rehearse(Run& run) const;
+  End resume(Run& run) const;
+  void end_step(Run& run, StepRecord step, StepResult result, std::string_view part) const;
   End do_step(Run& run, PreparedStep step, int index, std::string_view part = {}) const;
   void after_failure(Run& run, const End& end) const;
   End verify(Run& run) const;

@@ -113,6 +113,27 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   return *std::move(id);
 }
 
+void RunPool::adopt(RunRecord record) {
+  services_.log.info("run taken up", {{"run", record.id},
+                                      {"remedy", record.remedy},
+                                      {"target", record.target},
+                                      {"step", record.steps.back().index},
+                                      {"action", record.steps.back().action}});
+  Run::Plan plan;
+  plan.resumed = true;
+  plan.cure.target = record.target;
+  plan.manual = record.trigger == "manual";
+  services_.metrics.at_work(record.remedy, record.target, true);
+  const std::lock_guard lock(mutex_);
+  targets_.emplace(record.target, record.remedy);
+  services_.metrics.set_active(targets_.size());
+  const std::string id = record.id;
+  const auto run = std::make_shared<Run>(std::move(plan), std::move(record));
+  runs_.emplace(id, run);
+  waiting_.push_back(run);
+  changed_.notify_all();
+}
+
 void RunPool::work() {
   ::pthread_setname_np(::pthread_self(), "run");
   std::unique_lock lock(mutex_);

@@ -51,6 +51,9 @@ class RunPool {
   /// for approval.
   std::variant<std::string, Refusal> launch(Run::Plan plan, RunRecord record);
 
+  /// Holds the target of a run that an earlier process began, and has a worker follow it: Run::Plan::resumed.
+  void adopt(RunRecord record);
+
   /// The remedy whose run holds the target now; "" an action by hand.
   std::optional<std::string> occupant(std::string_view target) const;
   bool full() const;

@@ -47,13 +47,16 @@ Status expand(ArgumentValues& values, const rules::TemplateData& data) {
   return {};
 }
 
-std::string_view outcome_of(const Status& status) {
+std::string_view outcome_of(const Status& status, const Report& report) {
+  if (report.goes_on) return "goes_on";
   if (status) return "succeeded";
   switch (status.error().code()) {
     case ErrorCode::timed_out:
       return "timed_out";
     case ErrorCode::cancelled:
       return "cancelled";
+    case ErrorCode::not_found:
+      return "not_found";
     default:
       return "failed";
   }
@@ -92,6 +95,29 @@ std::string arguments_to_json(const ArgumentValues& values) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+Result<PreparedStep> prepare_recorded(const ActionInfo& action, std::string_view arguments_json) {
+  const nlohmann::json json = nlohmann::json::parse(arguments_json, nullptr, false);
+  if (!json.is_object()) return Error(ErrorCode::corrupt, "a recorded step's arguments are no object");
+  StepSpec step{&action, {}, {}};
+  const auto text = [](const nlohmann::json& value) {
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  for (const auto& [name, value] : json.items()) {
+    ArgumentValue argument;
+    if (value.is_object()) {
+      argument.shape = ArgumentValue::Shape::pairs;
+      for (const auto& [key, kept] : value.items()) argument.pairs.emplace_back(key, text(kept));
+    } else if (value.is_array()) {
+      argument.shape = ArgumentValue::Shape::list;
+      for (const nlohmann::json& element : value) argument.texts.push_back(text(element));
+    } else {
+      argument.texts.push_back(text(value));
+    }
+    step.arguments.emplace_back(name, std::move(argument));
+  }
+  return prepare_step(step, nullptr);
+}
+
 std::string_view subject_of(const ActionInfo& info) {
   const std::unique_ptr<Action> action = info.make();
   Arguments arguments;
@@ -121,14 +147,26 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 /// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
 struct StepRunner::Job {
   Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, DeletionPolicy may_delete,
-      const Options& options, std::shared_ptr<Isolation> isolated, const Clock& clock, EventLog& log)
+      const Options& options, std::shared_ptr<Isolation> isolated,
+      std::shared_ptr<const std::atomic<bool>> agent_stops, const Clock& clock, EventLog& log)
       : isolation(std::move(isolated)),
         step(std::move(prepared)),
         paths(host),
         deletion(std::move(may_delete)),
         watched(options.watched_services),
-        context{paths,    clock,       log,     *isolation,   owner.cancel, clock.boot() + step.timeout,
-                deletion, options.bus, watched, owner.run_id, owner.manual} {}
+        context{paths,
+                clock,
+                log,
+                *isolation,
+                owner.cancel,
+                clock.boot() + step.timeout,
+                deletion,
+                options.bus,
+                watched,
+                owner.run_id,
+                owner.manual,
+                owner.step,
+                [stopping = std::move(agent_stops), may = owner.may_go_on] { return may && *stopping; }} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
@@ -160,7 +198,10 @@ void StepRunner::set_deletion(DeletionPolicy deletion) {
   deletion_ = std::move(deletion);
 }
 
-void StepRunner::abandon_at(BootTime line) { abandon_at_ = line.time_since_epoch().count(); }
+void StepRunner::abandon_at(BootTime line) {
+  *stopping_ = true;
+  abandon_at_ = line.time_since_epoch().count();
+}
 
 Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
                                                               const StepOwner& owner) const {
@@ -181,7 +222,7 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
     deletion = deletion_;
   }
   return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, isolation_,
-                               clock_, log_);
+                               stopping_, clock_, log_);
 }
 
 void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,
@@ -226,13 +267,24 @@ Result<bool> StepRunner::carry_out(const std::shared_ptr<Job>& job, const StepOw
 }
 
 StepResult StepRunner::run(PreparedStep step, const StepOwner& owner) {
+  StepResult result = perform(std::move(step), owner, &Action::run);
+  if (result.outcome == "not_found") result.outcome = "failed";
+  return result;
+}
+
+StepResult StepRunner::resume(PreparedStep step, const StepOwner& owner) {
+  return perform(std::move(step), owner, &Action::resume);
+}
+
+StepResult StepRunner::perform(PreparedStep step, const StepOwner& owner, Doing doing) {
   const BootTime started = clock_.boot();
   const Duration timeout = step.timeout;
+  const bool outlives = step.info->outlives_agent;
   Result<std::shared_ptr<Job>> job = make_job(std::move(step), owner);
   if (!job) return {"failed", job.error().to_string(), {}, {}};
-  (*job)->work = [](Job& self) {
+  (*job)->work = [doing](Job& self) {
     try {
-      self.status = self.step.action->run(self.context, self.report);
+      self.status = (*self.step.action.*doing)(self.context, self.report);
     } catch (const std::exception& fault) {
       self.status = Error(ErrorCode::internal, fmt::format("the action threw: {}", fault.what()));
     }
@@ -242,12 +294,16 @@ StepResult StepRunner::run(PreparedStep step, const StepOwner& owner) {
   StepResult result;
   result.took = clock_.boot() - started;
   if (*returned) {
-    result.outcome = outcome_of((*job)->status);
+    result.outcome = outcome_of((*job)->status, (*job)->report);
     result.detail = detail_of((*job)->status, (*job)->report);
     result.report = (*job)->report;
     return result;
   }
   const bool cancelled = owner.cancel.cancelled();
+  if (cancelled && owner.may_go_on && outlives && *stopping_) {
+    result.outcome = "goes_on";
+    return result;
+  }
   result.outcome = cancelled ? "cancelled" : "timed_out";
   result.detail = cancelled ? "did not stop when cancelled; left behind"
                             : fmt::format("did not end within {} and {} of grace; left behind",

@@ -33,6 +33,8 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 std::string_view subject_of(const ActionInfo& action);
 /// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);
+/// A step that was recorded, with what arguments_to_json() kept of it: to resume, not to run again.
+Result<PreparedStep> prepare_recorded(const ActionInfo& action, std::string_view arguments_json);
 
 /// On whose behalf a step runs.
 struct StepOwner {
@@ -40,11 +42,14 @@ struct StepOwner {
   std::string target;
   CancelToken cancel;
   bool manual = false;
+  int step = 0;
+  bool may_go_on = true;  ///< without the agent, where its action can
 };
 struct StepResult {
-  std::string outcome;  ///< succeeded, failed, timed_out, cancelled
-  std::string detail;   ///< summary, or the error chain
-  Report report;        ///< empty when the step was abandoned
+  std::string
+      outcome;         ///< succeeded, failed, timed_out, cancelled; goes_on, not_found of one that is resumed
+  std::string detail;  ///< summary, or the error chain
+  Report report;       ///< empty when the step was abandoned
   Duration took{};
 };
 
@@ -64,6 +69,8 @@ class StepRunner {
   StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log);
 
   StepResult run(PreparedStep step, const StepOwner& owner);
+  /// Takes up what the step of an earlier process began: Action::resume.
+  StepResult resume(PreparedStep step, const StepOwner& owner);
   Result<Plan> plan(PreparedStep step, const StepOwner& owner);
   /// Whether an abandoned step of this target has not returned yet.
   bool stuck(std::string_view target) const;
@@ -83,6 +90,8 @@ class StepRunner {
   static void work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,
                    const std::string& target);
   Result<std::shared_ptr<Job>> make_job(PreparedStep step, const StepOwner& owner) const;
+  using Doing = Status (Action::*)(ActionContext&, Report&);
+  StepResult perform(PreparedStep step, const StepOwner& owner, Doing doing);
 
   const Options options_;
   mutable std::mutex deletion_mutex_;
@@ -94,6 +103,8 @@ class StepRunner {
   const std::shared_ptr<Isolation> isolation_ =
       std::make_shared<Isolation>();  ///< shared with abandoned steps
   std::atomic<Duration::rep> abandon_at_{Duration::max().count()};
+  const std::shared_ptr<std::atomic<bool>> stopping_ =
+      std::make_shared<std::atomic<bool>>(false);  ///< shared with abandoned steps
 };
 
 }  // namespace chiron::remediation

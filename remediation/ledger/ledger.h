@@ -113,8 +113,11 @@ class Ledger {
                                                         EventLog& log);
   virtual ~Ledger() = default;
 
-  /// Marks every unfinished run and step interrupted; returns them. Once, right after open().
-  virtual Result<std::vector<RunRecord>> recover() = 0;
+  /// Whether what a run had begun may go on without the agent. On the ledger's thread; reads the record only.
+  using MayGoOn = std::function<bool(const RunRecord&)>;
+  /// Marks every unfinished run and step interrupted, apart from runs that may go on; returns them all. Once,
+  /// right after open().
+  virtual Result<std::vector<RunRecord>> recover(const MayGoOn& may_go_on) = 0;
   /// Whether open() found a damaged file and began a fresh one: nobody knows what was paused or had just run.
   virtual Result<bool> lost_records() { return false; }
 

@@ -262,10 +262,11 @@ Result<std::string> LedgerCore::get(const std::string& key) {
   return value;
 }
 
-Result<std::vector<RunRecord>> LedgerCore::interrupt_unfinished(const Moment& now) {
+Result<std::vector<RunRecord>> LedgerCore::interrupt_unfinished(const Moment& now,
+                                                                const Ledger::MayGoOn& may_go_on) {
   Result<std::vector<RunRecord>> runs = std::vector<RunRecord>();
   Status written = write([&](Database& database) -> Status {
-    runs = interrupt_all(database, now);
+    runs = interrupt_all(database, now, may_go_on);
     return runs ? Status() : Status(runs.error());
   });
   tidy();

@@ -47,7 +47,7 @@ class LedgerCore {
   Status write_outcome(Statement statement);
   Status put(const std::string& key, const std::string& value);
   Result<std::string> get(const std::string& key);
-  Result<std::vector<RunRecord>> interrupt_unfinished(const Moment& now);
+  Result<std::vector<RunRecord>> interrupt_unfinished(const Moment& now, const Ledger::MayGoOn& may_go_on);
 
   /// Writes what is owed: the last one's error, or that of the first which has to wait on.
   Status settle();

@@ -43,10 +43,11 @@ class SqliteLedger final : public Ledger {
                          Serial::Late::drop, std::max(deadline_, kOpening));
   }
 
-  Result<std::vector<RunRecord>> recover() override {
-    return value_of<std::vector<RunRecord>>(Serial::Late::keep, [now = moment_now(clock_)](LedgerCore& core) {
-      return core.interrupt_unfinished(now);
-    });
+  Result<std::vector<RunRecord>> recover(const MayGoOn& may_go_on) override {
+    return value_of<std::vector<RunRecord>>(Serial::Late::keep,
+                                            [now = moment_now(clock_), may_go_on](LedgerCore& core) {
+                                              return core.interrupt_unfinished(now, may_go_on);
+                                            });
   }
   Result<bool> lost_records() override {
     return value_of<bool>(Serial::Late::drop,

@@ -244,11 +244,13 @@ Status update_end(Database& database, std::string_view run, const RunEnd& end) {
   return status ? expect_change(database, run) : std::move(status);
 }
 
-Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& now) {
+Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& now,
+                                             const Ledger::MayGoOn& may_go_on) {
   Result<std::vector<RunRecord>> open =
       read_runs(database, "WHERE state IN ('running', 'verifying') ORDER BY seq", {}, true);
   if (!open || open->empty()) return open;
   for (RunRecord& run : *open) {
+    if (may_go_on && may_go_on(run)) continue;
     run.reason = fmt::format("the agent ended while the run was {}", to_string(run.state));
     run.state = RunState::interrupted;
     run.finished = now;
@@ -262,7 +264,9 @@ Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& n
         update_end(database, run.id, {run.state, run.reason, now, run.freed_bytes, run.removed_objects});
     if (!status) return std::move(status).error();
   }
-  Status status = database.run("UPDATE steps SET outcome='interrupted' WHERE outcome=''");
+  Status status = database.run(
+      "UPDATE steps SET outcome='interrupted' WHERE outcome='' AND run NOT IN "
+      "(SELECT id FROM runs WHERE state IN ('running', 'verifying'))");
   if (!status) return std::move(status).error();
   return open;
 }

@@ -34,7 +34,8 @@ Status update_end(Database& database, std::string_view run, const RunEnd& end);
 /// Of a run that waits for approval only.
 Status update_approved(Database& database, const RunRecord& run);
 /// Marks unfinished runs and steps interrupted; returns them as they are then.
-Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& now);
+Result<std::vector<RunRecord>> interrupt_all(Database& database, const Moment& now,
+                                             const Ledger::MayGoOn& may_go_on);
 Result<std::vector<RunRecord>> select_runs(Database& database, const HistoryFilter& filter);
 Result<std::optional<RunRecord>> select_run(Database& database, std::string_view id);
 Result<std::string> newest_id(Database& database);

@@ -4,7 +4,8 @@
 Usage: systemd-namespace.sh lab_service.py CHIRON SOURCE_DIR
 
 A killed service comes back, verified; a crash loop stops at its budget; a service stopped by hand is left alone; sshd is
-never touched; a disk rescue works under the unit's sandboxing; metric, log and ledger agree; `systemctl stop` ends the
+never touched; a disk rescue works under the unit's sandboxing; a command goes on when the agent is killed or restarted and
+ends in the ledger, once; metric, log and ledger agree; `systemctl stop` ends the
 agent within two seconds.
 """
 import json
@@ -175,6 +176,53 @@ def rescue_works_under_the_sandbox():
     assert free.f_bavail / free.f_blocks >= 0.5, free
 
 
+def command_outlives(how, ends_agent, exit_code):
+    """The command's agent ends in the middle of it, and another one says how it ended."""
+    inside("sh", "-c", "rm -f /run/lab-calls /run/lab-go")
+    write("/run/lab-command", f'''#!/bin/sh
+echo "$CHIRON_RUN_ID" >> /run/lab-calls
+echo began
+until [ -e /run/lab-go ]; do sleep 0.05; done
+echo ended
+exit {exit_code}
+''')
+    inside("chmod", "755", "/run/lab-command")
+    asked = subprocess.Popen(["nsenter", "-t", PID, "-a", "/usr/local/bin/chiron", "action", "run", "command.run",
+                              "argv=/run/lab-command", "timeout=5m"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    calls = wait_for("the command at work", lambda: inside("sh", "-c", "cat /run/lab-calls || true").split())
+    run, unit = calls[0], f"chiron-run-{calls[0]}-0.service"
+    assert show(unit, "ActiveState") == "active"
+    agent, command = show("chiron", "MainPID"), show(unit, "MainPID")
+    ends_agent()
+    asked.wait(timeout=60)
+    wait_for("another agent", lambda: show("chiron", "ActiveState") == "active" and show("chiron", "MainPID") != agent)
+    assert show(unit, "MainPID") == command, "it is another process"
+    wait_for("the run taken up", lambda: [event for event in log_events("run taken up") if event["run"] == run])
+    # Its target is held meanwhile: nothing begins a second one.
+    refused = subprocess.run(["nsenter", "-t", PID, "-a", "/usr/local/bin/chiron", "action", "run", "command.run",
+                              "argv=/run/lab-command"], capture_output=True, text=True, timeout=60)
+    assert refused.returncode != 0 and "in progress" in refused.stdout + refused.stderr, refused
+    write("/run/lab-go", "")
+    state = "succeeded" if exit_code == 0 else "failed"
+    row = wait_for(f"the run to be {state}, {how}", lambda: [one for one in history(outcome=state) if one["id"] == run])[0]
+    step = row["steps"][0]
+    assert step["outcome"] == state and "went on without it" in row["reason"], row
+    assert f"exit code {exit_code}" in step["detail"], row
+    if exit_code == 0:
+        assert "stdout=began" in step["detail"] and "ended" in step["detail"], row
+    assert inside("cat", "/run/lab-calls").split() == [run], "the command ran more than once"
+    assert show(unit, "LoadState") == "not-found", "the unit is left"
+    print(f"        {how}: run {run} is {row['state']}: {row['reason']}", flush=True)
+
+
+def command_outlives_a_kill():
+    command_outlives("kill -9", lambda: inside("systemctl", "kill", "-s", "KILL", "chiron"), 0)
+
+
+def command_outlives_a_restart():
+    command_outlives("restart", lambda: inside("systemctl", "restart", "chiron"), 3)
+
+
 def stops_quickly():
     begin = time.monotonic()
     inside("systemctl", "stop", "chiron")
@@ -187,7 +235,8 @@ def stops_quickly():
 def main():
     install_agent()
     for scenario in (killed_service_comes_back, stopped_by_hand_is_left_alone, denied_unit_is_never_touched,
-                     crash_loop_stops_at_its_budget, rescue_works_under_the_sandbox, stops_quickly):
+                     crash_loop_stops_at_its_budget, rescue_works_under_the_sandbox, command_outlives_a_kill,
+                     command_outlives_a_restart, stops_quickly):
         begin = time.monotonic()
         scenario()
         print(f"ok {scenario.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)

@@ -224,6 +224,46 @@ TEST_F(ServiceLab, WhatHangsOnAUnitProtectsIt) {
   EXPECT_TRUE(run<ServiceRestart>("below.service")) << "nothing that is up hangs on it now";
 }
 
+TEST_F(ServiceLab, AReloadIsSeenToBeDone) {
+  add_wanted("reads.service",
+             "Type=exec\nExecStart=/bin/sleep infinity\n"
+             "ExecReload=/bin/sh -c \"echo again >> /run/reads.log; ! test -e /run/reads-fails\"");
+  const UnitState before = wait_for("reads.service", {"active"});
+  const Status status = run<ServiceReload>("reads.service");
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_EQ(LabSystemd::run("test $(wc -l < /run/reads.log) = 1"), 0);
+  const UnitState after = wait_for("reads.service", {"active"});
+  EXPECT_EQ(after.invocation_id, before.invocation_id);
+  EXPECT_EQ(after.main_pid, before.main_pid);
+
+  LabSystemd::write("/run/reads-fails", "");
+  EXPECT_THAT(run<ServiceReload>("reads.service").error().to_string(), HasSubstr("job failed"));
+  EXPECT_EQ(wait_for("reads.service", {"active"}).invocation_id, before.invocation_id);
+
+  add_wanted("deaf.service", "Type=exec\nExecStart=/bin/sleep infinity");
+  EXPECT_THAT(run<ServiceReload>("deaf.service").error().to_string(), HasSubstr("CanReload=no"));
+  LabSystemd::run("systemctl stop reads.service");
+  EXPECT_THAT(run<ServiceReload>("reads.service").error().to_string(), HasSubstr("nothing to reload"));
+}
+
+TEST_F(ServiceLab, WhatIsReloadedAlongProtectsAUnit) {
+  manual_ = true;
+  LabSystemd::add_service(
+      "sshd-reload.service",
+      "Type=exec\nExecStart=/bin/sleep infinity\nExecReload=/bin/touch /run/sshd-reloaded");
+  LabSystemd::add_service("source.service", "Type=exec\nExecStart=/bin/sleep infinity\nExecReload=/bin/true",
+                          "PropagatesReloadTo=sshd-reload.service");
+  LabSystemd::run("systemctl start source.service sshd-reload.service");
+  EXPECT_THAT(run<ServiceReload>("source.service").error().to_string(),
+              HasSubstr("also reload sshd-reload.service"));
+  EXPECT_NE(LabSystemd::run("test -e /run/sshd-reloaded"), 0);
+  // That systemd would have done so:
+  LabSystemd::run("systemctl reload source.service");
+  EXPECT_EQ(LabSystemd::run(
+                "for i in $(seq 100); do test -e /run/sshd-reloaded && exit 0; sleep 0.05; done; exit 1"),
+            0);
+}
+
 TEST_F(ServiceLab, TheCollectorSeesTheRealSystemd) {
   add_wanted("seen.service", "Type=exec\nExecStart=/bin/sleep infinity");
   add_wanted("eye.service", "Type=exec\nExecStart=/bin/sleep infinity");

@@ -26,7 +26,9 @@ struct FakeSystemdState {
   std::function<void(UnitState&)> after_refusal;  // and after one was refused at a start limit
   std::map<std::string, UnitState> after_job;     // what a job makes of a unit
   std::map<std::string, UnitState> settled;       // and what it is a moment later
-  std::vector<std::string> calls;                 // "restart a.service", "unit b.service"
+  std::map<std::pair<std::string, std::string>, std::uint64_t> numbers;  // by unit and property
+  bool deaf = false;                                                     // set_numbers changes nothing
+  std::vector<std::string> calls;  // "restart a.service", "unit b.service"
 };
 
 /// systemd as the test has it, for what a real one cannot be brought to in a unit test.
@@ -84,6 +86,27 @@ class FakeSystemd final : public SystemdManager {
       state.active_state = "inactive";
       state.sub_state = "dead";
       state.result = "success";
+    }
+    return {};
+  }
+  Result<std::vector<std::uint64_t>> numbers(std::string_view unit,
+                                             const std::vector<std::string>& properties, Duration) override {
+    if (state_->failure) return *state_->failure;
+    std::vector<std::uint64_t> values;
+    for (const std::string& property : properties) {
+      const auto found = state_->numbers.find({std::string(unit), property});
+      if (found == state_->numbers.end()) return Error(ErrorCode::not_supported, "no property " + property);
+      values.push_back(found->second);
+    }
+    return values;
+  }
+  Status set_numbers(std::string_view unit,
+                     const std::vector<std::pair<std::string, std::uint64_t>>& properties,
+                     Duration) override {
+    if (state_->failure) return *state_->failure;
+    for (const auto& [property, value] : properties) {
+      state_->calls.push_back("set " + std::string(unit) + " " + property + "=" + std::to_string(value));
+      if (!state_->deaf) state_->numbers[{std::string(unit), property}] = value;
     }
     return {};
   }

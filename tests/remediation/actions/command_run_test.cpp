@@ -144,6 +144,35 @@ TEST_F(CommandRunTest, CancellingEndsIt) {
   EXPECT_EQ(status.error().code(), ErrorCode::cancelled);
 }
 
+TEST_F(CommandRunTest, AChildHasNoUserOrLimitsOfItsOwnAndDoesNotGoOn) {
+  for (const auto& [name, value] :
+       {std::pair("user", "nobody"), std::pair("memory_max", "64MiB"), std::pair("cpu_quota", "50%")}) {
+    CommandRun action([](const BusAddress&) { return nullptr; });
+    ASSERT_TRUE(ArgumentBuilder().list("argv", {"/bin/true"}).text(name, value).fill(action)) << name;
+    ActionContext context = fixture.context();
+    EXPECT_THAT(action.run(context, report).error().to_string(), HasSubstr("need a transient unit")) << name;
+    EXPECT_EQ(action.resume(context, report).error().code(), ErrorCode::not_found);
+  }
+  EXPECT_THAT(
+      run(ArgumentBuilder().list("argv", {"/bin/true"}).text("memory_max", "50%")).error().to_string(),
+      HasSubstr("must be a size"));
+  EXPECT_THAT(
+      run(ArgumentBuilder().list("argv", {"/bin/true"}).text("cpu_quota", "50MB")).error().to_string(),
+      HasSubstr("share of one CPU"));
+}
+
+TEST_F(CommandRunTest, AUnitThatCannotBeStartedIsAnErrorAndNoChildIsTriedInstead) {
+  const TempDir dir;
+  CommandRun action([&](const BusAddress&) {
+    return std::make_unique<TransientUnits>(BusAddress{"unix:path=" + (dir / "none")}, dir / "commands");
+  });
+  ASSERT_TRUE(ArgumentBuilder().list("argv", {"/usr/bin/touch", dir / "canary"}).fill(action));
+  ActionContext context = fixture.context();
+  EXPECT_EQ(action.run(context, report).error().code(), ErrorCode::unavailable);
+  EXPECT_EQ(fact(report, "unit"), "chiron-run-run-1-0.service");
+  EXPECT_FALSE(std::filesystem::exists(dir / "canary"));
+}
+
 TEST_F(CommandRunTest, BadArgumentsAreRefusedBeforeAnythingRuns) {
   EXPECT_THAT(run(ArgumentBuilder().list("argv", {"true"})).error().message(), HasSubstr("absolute path"));
   EXPECT_FALSE(run(ArgumentBuilder().list("argv", {})).ok());

@@ -152,6 +152,25 @@ TEST(UnitPolicyTest, SomebodyElsesTurnIsLeftAlone) {
   EXPECT_EQ(verdict(UnitVerb::stop, base("failed", "failed", "signal")), Verdict::nothing_to_do);
 }
 
+TEST(UnitPolicyTest, OnlyWhatIsUpAndSaysHowIsReloaded) {
+  const auto verdict = [](const UnitState& unit, bool manual = false) {
+    return judge(UnitVerb::reload, unit, {.manual = manual}).verdict;
+  };
+  UnitState web = base("active", "running");
+  EXPECT_EQ(verdict(web, true), Verdict::leave_alone) << "it has no ExecReload=";
+  web.can_reload = true;
+  EXPECT_EQ(verdict(web), Verdict::act);
+  web.refuse_manual_start = web.refuse_manual_stop = true;
+  EXPECT_EQ(verdict(web), Verdict::act) << "systemd.unit(5): both are about starts and stops";
+  web.job = 7;
+  EXPECT_EQ(verdict(web), Verdict::leave_alone);
+  for (const char* state : {"failed", "inactive", "activating", "deactivating"}) {
+    UnitState other = base(state, "dead");
+    other.can_reload = true;
+    EXPECT_EQ(verdict(other, true), Verdict::leave_alone) << state;
+  }
+}
+
 class ServiceActionTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -168,6 +187,22 @@ class ServiceActionTest : public ::testing::Test {
     context.manual = manual_;
     return action.run(context, report_);
   }
+  Status reload(bool or_restart = false) {
+    ServiceReload action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd_); });
+    ArgumentBuilder arguments;
+    arguments.text("unit", "web").text("or_restart", or_restart ? "true" : "false");
+    if (Status filled = arguments.fill(action); !filled) return filled;
+    ActionContext context = fixture_.context(within_);
+    Result<Plan> plan = action.plan(context);
+    planned_ = plan ? plan->summary : plan.error().to_string();
+    return action.run(context, report_);
+  }
+  /// A unit that is up and can be reloaded.
+  void make_reloadable() {
+    up_.can_reload = true;
+    systemd_->units["web.service"] = up_;
+    systemd_->after_job["web.service"] = up_;
+  }
   Result<Plan> plan(const std::string& unit = "web.service") {
     ServiceRestart action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd_); });
     if (Status filled = ArgumentBuilder().text("unit", unit).fill(action); !filled)
@@ -182,6 +217,7 @@ class ServiceActionTest : public ::testing::Test {
   UnitState up_;
   ActionFixture fixture_;
   Report report_;
+  std::string planned_;
   bool manual_ = false;
   Duration within_ = std::chrono::seconds(30);
 };
@@ -388,6 +424,65 @@ TEST_F(ServiceActionTest, StopsAndKnowsWhatIsDown) {
   EXPECT_EQ(report_.summary, "stopped web.service");
   ASSERT_TRUE(run<ServiceStop>());
   EXPECT_EQ(report_.summary, "web.service is inactive already");
+}
+
+TEST_F(ServiceActionTest, ReloadsInTheSameInvocation) {
+  make_reloadable();
+  const Status status = reload();
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_TRUE(asked("reload web.service"));
+  EXPECT_EQ(planned_, "reload web.service: it is active");
+  EXPECT_EQ(report_.summary, "reloaded web.service");
+  EXPECT_THAT(report_.facts, Contains(std::pair<std::string, std::string>("invocation_id", "bb")));
+
+  systemd_->job_result = "failed";
+  EXPECT_THAT(reload().error().to_string(), HasSubstr("reload web.service: job failed"));
+  systemd_->job_result = "done";
+  systemd_->after_job["web.service"].invocation_id = "cc";
+  EXPECT_THAT(reload().error().to_string(), HasSubstr("started anew meanwhile"));
+  make_reloadable();
+  systemd_->settled["web.service"] = down("failed", "exit-code", {.status = 1});
+  EXPECT_THAT(reload().error().to_string(), HasSubstr("did not stay up"));
+}
+
+TEST_F(ServiceActionTest, WhatCannotBeReloadedIsSaidOrRestarted) {
+  systemd_->units["web.service"] = base("active", "running");
+  const Status refused = reload();
+  EXPECT_EQ(refused.error().code(), ErrorCode::failed_precondition);
+  EXPECT_THAT(refused.error().to_string(), AllOf(HasSubstr("CanReload=no"), HasSubstr("restart it")));
+  EXPECT_THAT(planned_, HasSubstr("leave alone web.service: it cannot be reloaded"));
+  EXPECT_FALSE(asked("reload web.service"));
+  ASSERT_TRUE(reload(true));
+  EXPECT_EQ(planned_, "restart web.service: it is active");
+  EXPECT_TRUE(asked("restart web.service"));
+
+  SetUp();  // it failed, and may be able to reload when it is up
+  systemd_->units["web.service"].can_reload = true;
+  EXPECT_THAT(reload().error().to_string(), HasSubstr("nothing to reload"));
+  ASSERT_TRUE(reload(true));
+  EXPECT_EQ(planned_, "restart web.service: it failed (signal)");
+
+  // An operator's stop is a stop for this too.
+  systemd_->units["web.service"] = down("inactive", "success", {.main_exit = 21});
+  fixture_.watched_services = {"web"};
+  EXPECT_THAT(reload(true).error().to_string(), HasSubstr("stopped on request"));
+}
+
+TEST_F(ServiceActionTest, AReloadThatReachesADeniedUnitIsRefused) {
+  make_reloadable();
+  systemd_->units["web.service"].reloads_along = {"between.service"};
+  UnitState between = base("active", "running");
+  between.id = "between.service";
+  between.reloads_along = {"sshd.service"};
+  UnitState sshd = base("active", "running");
+  sshd.id = "sshd.service";
+  systemd_->units["between.service"] = between;
+  systemd_->units["sshd.service"] = sshd;
+  EXPECT_THAT(reload().error().to_string(),
+              AllOf(HasSubstr("also reload sshd.service"), HasSubstr("along with between.service")));
+  EXPECT_FALSE(asked("reload web.service"));
+  systemd_->units["between.service"].active_state = "inactive";
+  EXPECT_TRUE(reload()) << "systemd reloads only what is up";
 }
 
 TEST_F(ServiceActionTest, PlansSayWhatAndWhyNot) {

@@ -20,7 +20,9 @@ class Unwilling final : public Ledger {
   explicit Unwilling(Ledger& ledger) : ledger_(ledger) {}
   std::atomic<bool> refuses{false};
 
-  Result<std::vector<RunRecord>> recover() override { return ledger_.recover(); }
+  Result<std::vector<RunRecord>> recover(const MayGoOn& may_go_on) override {
+    return ledger_.recover(may_go_on);
+  }
   Result<std::string> begin(RunRecord run) override { return ledger_.begin(std::move(run)); }
   Status begin_approved(const RunRecord& run) override { return ledger_.begin_approved(run); }
   Status begin_step(std::string_view run, const StepRecord& step) override {

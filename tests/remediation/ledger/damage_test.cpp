@@ -37,7 +37,7 @@ class Damage : public ::testing::Test {
   void expect_usable(const std::string& directory, const std::string& what) {
     auto ledger = open(directory);
     ASSERT_TRUE(ledger.ok()) << what << ": " << ledger.error().to_string();
-    [[maybe_unused]] const auto recovered = (*ledger)->recover();
+    [[maybe_unused]] const auto recovered = (*ledger)->recover({});
     [[maybe_unused]] const auto history = (*ledger)->history({.limit = 1000});
     RunRecord run;
     run.state = RunState::running;

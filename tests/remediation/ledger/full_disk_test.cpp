@@ -139,7 +139,7 @@ TEST_P(FullDisk, ARestartOnAFullDiskKeepsWorking) {
     for (int i = 0; i < 5; ++i) {
       auto ledger = open();
       ASSERT_TRUE(ledger);
-      ASSERT_TRUE(ledger->recover().ok());
+      ASSERT_TRUE(ledger->recover({}).ok());
       const Status status = whole_run(*ledger);
       ASSERT_TRUE(status.ok()) << status.error().to_string();
     }

@@ -117,10 +117,10 @@ TEST_F(LedgerTest, WhatWasNotFinishedIsInterruptedOnceByRecover) {
   ASSERT_TRUE(ledger->begin_step(open_run, step).ok());
   ledger.reset();
   ledger = open();
-  const auto interrupted = *ledger->recover();
+  const auto interrupted = *ledger->recover({});
   ASSERT_EQ(interrupted.size(), 1u);
   EXPECT_EQ(interrupted[0].id, open_run);
-  EXPECT_EQ(ledger->recover()->size(), 0u);
+  EXPECT_EQ(ledger->recover({})->size(), 0u);
   const auto run = **ledger->run(open_run);
   EXPECT_EQ(run.state, RunState::interrupted);
   EXPECT_EQ(run.freed_bytes, 100u);
@@ -128,6 +128,24 @@ TEST_F(LedgerTest, WhatWasNotFinishedIsInterruptedOnceByRecover) {
   EXPECT_EQ(run.steps[0].outcome, "succeeded");
   EXPECT_EQ(run.steps[1].outcome, "interrupted");
   EXPECT_EQ((**ledger->run(done)).state, RunState::succeeded);
+}
+
+TEST_F(LedgerTest, WhatMayGoOnIsReturnedAsItIs) {
+  auto ledger = open();
+  const std::string goes_on = *ledger->begin(intent());
+  const std::string lost = *ledger->begin(intent());
+  const StepRecord step{.index = 0, .action = "command.run", .started = moment_now(clock_)};
+  ASSERT_TRUE(ledger->begin_step(goes_on, step).ok());
+  ASSERT_TRUE(ledger->begin_step(lost, step).ok());
+  ledger.reset();
+  ledger = open();
+  const auto may = [&](const RunRecord& run) { return run.id == goes_on; };
+  ASSERT_EQ(ledger->recover(may)->size(), 2u);
+  EXPECT_EQ((**ledger->run(goes_on)).state, RunState::running);
+  EXPECT_FALSE((**ledger->run(goes_on)).finished.has_value());
+  EXPECT_EQ((**ledger->run(goes_on)).steps[0].outcome, "");
+  EXPECT_EQ((**ledger->run(lost)).state, RunState::interrupted);
+  EXPECT_EQ((**ledger->run(lost)).steps[0].outcome, "interrupted");
 }
 
 TEST_F(LedgerTest, OldEndedRunsArePrunedThoseThatActedApartFromThoseThatDidNot) {
