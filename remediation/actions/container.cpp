@@ -1,5 +1,7 @@
 #include "remediation/actions/container.h"
 
+#include "remediation/actions/rolling.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -173,30 +175,19 @@ Status ContainerRollingRestart::run(ActionContext& context, Report& report) {
   const ContainerWork work(context, *path);
   const Result<std::vector<ContainerDetail>> selected = select(work, context);
   if (!selected) return selected.error();
-  std::size_t done = 0;
-  for (const ContainerDetail& container : *selected) {
-    if (done > 0 && pause_ > Duration::zero()) {
-      context.cancel.wait_for(std::min(pause_, std::max(context.remaining(), Duration::zero())));
-    }
-    Report one;
-    Status status = context.cancel.cancelled()
-                        ? Status(Error(ErrorCode::cancelled, "cancelled"))
-                        : work.act({.verb = ContainerVerb::restart, .name = container.id, .grace = grace_},
-                                   container, one);
-    for (const auto& [name, value] : one.facts) {
-      if (name == "state_after") report.facts.emplace_back("after_" + container.name, value);
-    }
-    if (!status) {
-      report.summary = fmt::format("restarted {} of {} containers, then {} failed", done, selected->size(),
-                                   container.name);
-      return std::move(status).error().wrap(
-          fmt::format("stopped after {} of {} containers", done, selected->size()));
-    }
-    ++done;
-    report.summary = fmt::format("restarted {} of {} containers", done, selected->size());
+  if (selected->empty()) {
+    report.summary = "nothing to do: no running container has these labels";
+    return {};
   }
-  if (selected->empty()) report.summary = "nothing to do: no running container has these labels";
-  return {};
+  std::vector<RollingMember> members;
+  for (const ContainerDetail& container : *selected) {
+    members.push_back({container.name, [&](Report& one) {
+                         return work.act(
+                             {.verb = ContainerVerb::restart, .name = container.id, .grace = grace_},
+                             container, one);
+                       }});
+  }
+  return restart_one_by_one(context, "containers", members, pause_, report);
 }
 
 }  // namespace chiron::remediation

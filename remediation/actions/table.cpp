@@ -6,6 +6,8 @@
 #include "remediation/actions/files_prune.h"
 #include "remediation/actions/logs_rotate.h"
 #include "remediation/actions/service.h"
+#include "remediation/actions/service_property.h"
+#include "remediation/actions/service_rolling.h"
 
 #include <algorithm>
 
@@ -41,6 +43,10 @@ const ActionInfo kActions[] = {
     {"service.reload", "have a systemd unit read its configuration again", seconds(30), make<ServiceReload>},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
+    {"service.rolling_restart", "restart systemd units one by one while each comes up", minutes(10),
+     make<ServiceRollingRestart>, true},
+    {"service.set_property", "give a systemd unit other resource limits until the host reboots", seconds(30),
+     make<ServiceSetProperty>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},
     {"service.stop", "stop a systemd unit", seconds(30), make<ServiceStop>},
 };

@@ -1,5 +1,7 @@
 #include "exporter/collectors/systemd.h"
 #include "remediation/actions/service.h"
+#include "remediation/actions/service_property.h"
+#include "remediation/actions/service_rolling.h"
 #include "remediation/actions/unit_policy.h"
 #include "tests/lab/lab_systemd.h"
 #include "tests/support/action_fixture.h"
@@ -261,6 +263,60 @@ TEST_F(ServiceLab, WhatIsReloadedAlongProtectsAUnit) {
   LabSystemd::run("systemctl reload source.service");
   EXPECT_EQ(LabSystemd::run(
                 "for i in $(seq 100); do test -e /run/sshd-reloaded && exit 0; sleep 0.05; done; exit 1"),
+            0);
+}
+
+TEST_F(ServiceLab, ARollingRestartEndsAtTheFirstThatDoesNotComeUp) {
+  LabSystemd::add_service(
+      "roll@.service", "Type=exec\nExecStart=/bin/sh -c \"! test -e /run/roll-%i && exec sleep infinity\"");
+  LabSystemd::run("systemctl start roll@1.service roll@2.service roll@3.service");
+  std::map<std::string, std::string> before;
+  for (const char* name : {"roll@1.service", "roll@2.service", "roll@3.service"}) {
+    before[name] = wait_for(name, {"active"}).invocation_id;
+  }
+  const auto roll = [&] {
+    ServiceRollingRestart action;
+    report_ = {};
+    EXPECT_TRUE(ArgumentBuilder().list("units", {"roll@*"}).text("settle", "300ms").fill(action));
+    ActionContext context = this->context(60s);
+    return action.run(context, report_);
+  };
+  const Status all = roll();
+  ASSERT_TRUE(all) << all.error().to_string();
+  EXPECT_EQ(report_.summary, "restarted 3 of 3 units");
+  for (auto& [name, invocation] : before) {
+    const std::string now = wait_for(name, {"active"}).invocation_id;
+    EXPECT_NE(now, invocation) << name;
+    invocation = now;
+  }
+  LabSystemd::write("/run/roll-2", "");
+  const Status stopped = roll();
+  ASSERT_FALSE(stopped);
+  EXPECT_THAT(stopped.error().to_string(), HasSubstr("stopped after 1 of 3 units"));
+  EXPECT_EQ(report_.summary, "restarted 1 of 3 units, then roll@2.service failed");
+  EXPECT_EQ(wait_for("roll@3.service", {"active"}).invocation_id, before["roll@3.service"]) << "not touched";
+}
+
+TEST_F(ServiceLab, PropertiesAreSetUntilTheReboot) {
+  add_wanted("limited.service", "Type=exec\nExecStart=/bin/sleep infinity\nTasksMax=50");
+  wait_for("limited.service", {"active"});
+  ServiceSetProperty action;
+  ASSERT_TRUE(ArgumentBuilder()
+                  .text("unit", "limited")
+                  .text("tasks_max", "20")
+                  .text("cpu_quota", "25%")
+                  .text("memory_high", "64MiB")
+                  .fill(action));
+  ActionContext context = this->context(30s);
+  report_ = {};
+  const Status status = action.run(context, report_);
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_THAT(report_.facts, Contains(std::pair<std::string, std::string>("TasksMax_before", "50")));
+  EXPECT_EQ(LabSystemd::run("test $(systemctl show -P TasksMax limited) = 20 && "
+                            "test $(systemctl show -P CPUQuotaPerSecUSec limited) = 250ms && "
+                            "test $(systemctl show -P MemoryHigh limited) = 67108864 && "
+                            "test -d /run/systemd/system.control/limited.service.d && "
+                            "! test -e /etc/systemd/system.control"),
             0);
 }
 
