@@ -49,9 +49,9 @@ std::string explain(const LogsWork& work) {
   if (work.left().logrotate > 0)
     parts.push_back(fmt::format("{} belong to logrotate", work.left().logrotate));
   if (work.left().written > 0) {
-    parts.push_back(
-        fmt::format("{} are open for writing and stay, {} first: set writer to signal or copytruncate",
-                    work.left().written, work.first_written()));
+    parts.push_back(fmt::format(
+        "{} are open for writing and stay, {} first: set writer to signal, reload or copytruncate",
+        work.left().written, work.first_written()));
   }
   if (std::string kept = describe(work.kept()); !kept.empty()) parts.push_back(std::move(kept));
   return parts.empty() ? std::string() : fmt::format(" ({})", fmt::join(parts, "; "));
@@ -70,11 +70,13 @@ void LogsRotate::declare(Arguments& arguments) {
   arguments.add("delete_after", &delete_after_, Need::optional,
                 "remove older parts that were last written so long ago");
   arguments.add("writer", &writer_, Need::optional, "what to do with a large log that is open for writing",
-                {"leave", "signal", "copytruncate"});
+                {"leave", "signal", "reload", "copytruncate"});
   arguments.add("unit", &unit_, Need::optional,
                 "with writer: signal, the systemd unit whose main process opens its logs again when told");
   arguments.add("signal", &signal_, Need::optional, "with writer: signal, what it is told by",
                 {"HUP", "USR1", "USR2"});
+  arguments.add("reload", &reload_, Need::optional,
+                "with writer: reload, the systemd unit that opens its logs again when it is reloaded");
 }
 
 Status LogsRotate::validate() const {
@@ -91,14 +93,22 @@ Status LogsRotate::validate() const {
   if (keep_ < 0 || keep_ > kMostKept) return refuse(fmt::format("keep: must be from 0 to {}", kMostKept));
   if (compress_after_ < Duration::zero()) return refuse("compress_after: must not be negative");
   if (delete_after_ < Duration::zero()) return refuse("delete_after: must not be negative");
-  if (writer_ == "signal" && !is_valid_unit_name(full_unit_name(unit_))) {
-    return refuse("writer: signal needs the argument unit, such as nginx.service");
+  struct Telling {
+    std::string_view writer, argument;
+    const std::string& unit;
+  };
+  for (const Telling& way : {Telling{"signal", "unit", unit_}, Telling{"reload", "reload", reload_}}) {
+    if (writer_ != way.writer && !way.unit.empty()) {
+      return refuse(fmt::format("{}: given, but writer is not {}", way.argument, way.writer));
+    }
+    if (writer_ != way.writer) continue;
+    if (!is_valid_unit_name(full_unit_name(way.unit))) {
+      return refuse(
+          fmt::format("writer: {} needs the argument {}, such as nginx.service", way.writer, way.argument));
+    }
+    if (Status allowed = check_not_denied(full_unit_name(way.unit)); !allowed)
+      return std::move(allowed).error().wrap(std::string(way.argument));
   }
-  if (writer_ == "signal") {
-    if (Status allowed = check_not_denied(full_unit_name(unit_)); !allowed)
-      return std::move(allowed).error().wrap("unit");
-  }
-  if (writer_ != "signal" && !unit_.empty()) return refuse("unit: given, but writer is not signal");
   return {};
 }
 
@@ -110,9 +120,10 @@ LogsRequest LogsRotate::request() const {
   request.delete_after = delete_after_;
   request.compress_after = compress_after_;
   request.writer = writer_ == "signal"         ? Writer::signal
+                   : writer_ == "reload"       ? Writer::reload
                    : writer_ == "copytruncate" ? Writer::copytruncate
                                                : Writer::leave;
-  request.unit = full_unit_name(unit_);
+  request.unit = full_unit_name(writer_ == "reload" ? reload_ : unit_);
   request.signal = signal_ == "USR1" ? SIGUSR1 : signal_ == "USR2" ? SIGUSR2 : SIGHUP;
   return request;
 }

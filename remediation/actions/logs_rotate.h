@@ -34,6 +34,7 @@ class LogsRotate final : public Action {
   std::string writer_ = "leave";
   std::string unit_;
   std::string signal_ = "HUP";
+  std::string reload_;
 };
 
 }  // namespace chiron::remediation

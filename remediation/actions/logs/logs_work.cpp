@@ -5,7 +5,7 @@
 #include "remediation/actions/deletion/remove.h"
 #include "remediation/actions/logs/gzip_copy.h"
 #include "remediation/actions/logs/rotated_name.h"
-#include "remediation/actions/unit_policy.h"
+#include "remediation/actions/unit_work.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -214,8 +214,9 @@ Status LogsWork::compress(const Part& part) {
 
 /// The newest part, still written to under a name that only rotated_as() gives: its writer was not told.
 Status LogsWork::finish_interrupted(const std::string& path, const Log& log) {
-  if (request_.writer != LogsRequest::Writer::signal || log.parts.empty() || log.parts.front().compressed)
-    return {};
+  const bool told =
+      request_.writer == LogsRequest::Writer::signal || request_.writer == LogsRequest::Writer::reload;
+  if (!told || log.parts.empty() || log.parts.front().compressed) return {};
   const Part& part = log.parts.front();
   if (!part.file->name.ends_with('Z')) return {};
   Result<FileDescriptor> directory = part.hunt->directory(*part.file);
@@ -295,6 +296,13 @@ Status LogsWork::let_go(const std::string& name, int old_part) {
 
 Status LogsWork::tell_writer() {
   const std::unique_ptr<SystemdManager> manager = make_manager_(context_.bus);
+  if (request_.writer == LogsRequest::Writer::reload) {
+    const UnitWork work(context_, *manager);
+    const Result<UnitState> unit = work.find(request_.unit);
+    if (!unit) return unit.error();
+    Report of_reload;
+    return work.perform(UnitVerb::reload, *unit, of_reload);
+  }
   const Duration patience = std::min(kBusPatience, context_.remaining());
   Result<UnitState> state = manager->unit(request_.unit, patience);
   if (!state) return std::move(state).error();

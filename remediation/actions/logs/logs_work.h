@@ -20,6 +20,7 @@ struct LogsRequest {
   enum class Writer {
     leave,         ///< a log that is open for writing stays as it is
     signal,        ///< it is renamed, and the unit's main process told to open it again
+    reload,        ///< it is renamed, and the unit reloaded, upon which it opens it again
     copytruncate,  ///< it is copied and then cut: what is written in between is lost
   };
   std::vector<std::string> globs;  ///< of the logs themselves; older parts are told by their names

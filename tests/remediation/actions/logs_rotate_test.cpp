@@ -198,7 +198,8 @@ TEST_F(LogsRotateTest, ALogThatIsWrittenStaysUnlessItsWriterCanBeTold) {
   ASSERT_TRUE(run(logs()).ok());
   EXPECT_THAT(names(), ElementsAre("a.log"));
   EXPECT_EQ(fact("open_for_writing"), "1");
-  EXPECT_THAT(report.summary, HasSubstr("/var/log/a.log first: set writer to signal or copytruncate"));
+  EXPECT_THAT(report.summary,
+              HasSubstr("/var/log/a.log first: set writer to signal, reload or copytruncate"));
   ::close(writer);
   ASSERT_TRUE(run(logs()).ok());
   EXPECT_EQ(names().size(), 2U);
@@ -281,6 +282,39 @@ TEST_F(LogsRotateSignalTest, RenamesAndTellsTheWriter) {
   ASSERT_EQ(names().size(), 2U);
   EXPECT_EQ(read(path), "up\n");
   EXPECT_EQ(read(host / ("var/log/" + names()[1])), std::string(2000, 'x') + "up\n");
+}
+
+TEST_F(LogsRotateSignalTest, RenamesAndReloadsTheWriter) {
+  const std::string path = host.write("var/log/a.log", std::string(2000, 'x'));
+  const Daemon daemon(path);
+  UnitState& app = systemd->units["app.service"];
+  app.id = "app.service";
+  app.load_state = "loaded";
+  app.active_state = "active";
+  app.invocation_id = "aa";
+  const auto rotate = [&] {
+    LogsRotate action([this](BusAddress) { return std::make_unique<FakeSystemd>(systemd); });
+    if (Status status = logs().text("writer", "reload").text("reload", "app").fill(action); !status)
+      return status;
+    ActionContext context = fixture.context();
+    report = {};
+    return action.run(context, report);
+  };
+  const Status refused = rotate();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("its writer not told"));
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("CanReload=no"));
+  // The next run has only to tell it.
+  app.can_reload = true;
+  systemd->before_job = [&daemon](UnitState&) { ::kill(daemon.pid(), SIGUSR1); };
+  const Status status = rotate();
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  daemon.wait_until_open();
+  EXPECT_THAT(systemd->calls, ::testing::Contains("reload app.service"));
+  ASSERT_EQ(names().size(), 2U);
+  EXPECT_EQ(read(path), "up\n");
+  EXPECT_EQ(unpack(host / ("var/log/" + names()[1])), std::string(2000, 'x') + "up\n")
+      << "let go of, the old part is compressed like any other";
 }
 
 // A kill after the rename: the log has its new name, no new one is there, and the writer goes on in the old
@@ -454,9 +488,13 @@ TEST_F(LogsRotateTest, BadArgumentsAreRefused) {
   refused(ArgumentBuilder().list("globs", {"/var/log/**"}), "must end in the name of logs");
   refused(logs().text("max_size", "large"), "max_size");
   refused(logs().text("keep", "-1"), "keep");
-  refused(logs().text("writer", "kill"), "not one of leave, signal, copytruncate");
+  refused(logs().text("writer", "kill"), "not one of leave, signal, reload, copytruncate");
   refused(logs().text("writer", "signal"), "needs the argument unit");
   refused(logs().text("unit", "nginx"), "writer is not signal");
+  refused(logs().text("writer", "reload"), "needs the argument reload");
+  refused(logs().text("writer", "reload").text("reload", "nginx").text("unit", "nginx"),
+          "writer is not signal");
+  refused(logs().text("reload", "nginx"), "writer is not reload");
 }
 
 }  // namespace
