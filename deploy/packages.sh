@@ -15,7 +15,7 @@ run=(
 )
 test=(
   clang-16 libclang-rt-16-dev libbenchmark-dev libgmock-dev libgtest-dev libfuse3-dev
-  btrfs-progs busybox-static curl dbus docker.io e2fsprogs fuse3 iproute2 jq procps prometheus prometheus-alertmanager
+  btrfs-progs busybox-static curl dbus docker.io e2fsprogs fuse3 iproute2 jq polkitd procps prometheus prometheus-alertmanager
   prometheus-node-exporter python3 python3-prometheus-client python3-yaml redis-server sqlite3 systemd tzdata util-linux xfsprogs
 )
 

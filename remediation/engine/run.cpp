@@ -135,9 +135,8 @@ RunExecutor::End RunExecutor::resume(Run& run) const {
   }
   result.took = services_.clock.boot() - step.started.boot;
   const std::string outcome = result.outcome;
-  const std::string reason =
-      fmt::format("{}; step {} ({}) went on without it and {}", ended, step.index + 1, step.action,
-                  outcome == "succeeded" ? outcome : result.detail);
+  const std::string reason = fmt::format("{}; step {} ({}) went on without it and {}", ended, step.index + 1,
+                                         step.action, outcome == "succeeded" ? outcome : result.detail);
   end_step(run, step, std::move(result), {});
   if (outcome == "failed") return {RunState::failed, reason};
   if (outcome == "timed_out") return {RunState::timed_out, reason};
@@ -265,7 +264,9 @@ void RunExecutor::finish(Run& run, End end) const {
     services_.metrics.run_ended(record);
   }
   const bool well = record.state == RunState::succeeded || record.state == RunState::planned;
-  services_.log.write(well ? LogLevel::info : LogLevel::warning, "run ended",
+  // As for one that nothing is left of: an end that no executor saw.
+  const bool lost = run.plan().resumed && record.state == RunState::interrupted;
+  services_.log.write(well ? LogLevel::info : LogLevel::warning, lost ? "run interrupted" : "run ended",
                       {{"run", record.id},
                        {"remedy", record.remedy},
                        {"alert", record.alertname},

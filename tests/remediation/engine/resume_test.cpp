@@ -48,6 +48,7 @@ TEST_F(Resume, WhatGoesOnIsLeftOpenAndTakenUpAtTheNextStart) {
   EXPECT_EQ(run.steps[0].outcome, "interrupted");
   EXPECT_EQ(run.reason, "the agent ended while the run was running");
   EXPECT_EQ(runs("interrupted"), 1);
+  EXPECT_EQ(log_.count("run interrupted run=" + run.id), 1u);
   EXPECT_EQ(testing::Stage::get().count(), 1u) << "it is not begun again";
   pass({alert()});
   ASSERT_TRUE(eventually([this] { return suppressed("cooldown") == 1; }));
