@@ -3,6 +3,7 @@
 #include "exporter/base/parse.h"
 #include "remediation/engine/approvals.h"
 #include "remediation/engine/dispatcher.h"
+#include "remediation/engine/kept_findings.h"
 #include "remediation/engine/outcome_metrics.h"
 #include "remediation/engine/run_pool.h"
 #include "remediation/engine/start_guard.h"
@@ -56,8 +57,15 @@ struct Remediator::Impl {
         book(services.clock),
         starts({services.ledger, book, services.clock, services.log}),
         metrics(services.metrics),
-        steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
-              services.clock, services.log),
+        findings(services.metrics, services.ledger, services.log),
+        steps({.deletion = options.limits.deletion,
+               .bus = options.bus,
+               .watched_services = options.watched_services,
+               .grace = options.grace,
+               .requests = options.limits.requests,
+               .notifier = services.notifier,
+               .findings = &findings},
+              services.paths, services.clock, services.log),
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
@@ -88,14 +96,16 @@ struct Remediator::Impl {
   void keep_house();
   Status save_pauses();
   Result<std::string> launch(Run::Plan plan, RunRecord record);
+  /// `remedy` "": an action by hand, whose arguments are no templates.
   Result<std::vector<StepPlan>> plan_steps(const std::vector<StepSpec>& specs, const std::string& target,
-                                           bool templates);
+                                           const std::string& remedy);
 
   const Services services;
   const Options options;
   PolicyBook book;
   StartGuard starts;
   OutcomeMetrics metrics;
+  KeptFindings findings;
   StepRunner steps;
   FrameGate frames;
   Verifier verifier;
@@ -177,22 +187,26 @@ Result<std::string> Remediator::Impl::launch(Run::Plan plan, RunRecord record) {
 }
 
 Result<std::vector<StepPlan>> Remediator::Impl::plan_steps(const std::vector<StepSpec>& specs,
-                                                           const std::string& target, bool templates) {
+                                                           const std::string& target,
+                                                           const std::string& remedy) {
   static const Labels kNone;
   rules::TemplateData data;
   data.labels = &kNone;
   data.target = target;
   std::vector<StepPlan> plans;
   for (const StepSpec& spec : specs) {
-    Result<PreparedStep> step = prepare_step(spec, templates ? &data : nullptr);
+    Result<PreparedStep> step = prepare_step(spec, remedy.empty() ? nullptr : &data);
     if (!step) {
       plans.push_back({std::string(spec.action->name), std::move(step).error()});
       continue;
     }
     step->timeout = std::min(step->timeout, kPlanTimeout);
-    plans.push_back(
-        {std::string(spec.action->name),
-         steps.plan(*std::move(step), {.run_id = "", .target = target, .cancel = {}, .manual = true})});
+    plans.push_back({std::string(spec.action->name),
+                     steps.plan(*std::move(step), {.run_id = "",
+                                                   .target = target,
+                                                   .cancel = {},
+                                                   .manual = true,
+                                                   .run = {.remedy = remedy, .target = target}})});
   }
   return plans;
 }
@@ -234,6 +248,9 @@ Status Remediator::take_up() {
   }
   if (Status recalled = recall(); !recalled) return recalled;
   self.starts.begin(!interrupted->empty());
+  if (Status found = self.findings.restore(); !found) {
+    self.services.log.warning("findings not restored", {{"error", found.error().to_string()}});
+  }
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
   if (Status saved = self.save_pauses(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
@@ -303,7 +320,7 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
 std::vector<RemedySpec> Remediator::remedies() const { return *impl_->list(); }
 
 void Remediator::set_limits(Limits limits) {
-  impl_->steps.set_deletion(std::move(limits.deletion));
+  impl_->steps.set_policies(std::move(limits.deletion), std::move(limits.requests));
   impl_->book.set_gate(limits.gate);
   impl_->book.set_host_budget(limits.budget);
 }
@@ -373,7 +390,7 @@ Result<RemedyPlan> Remediator::plan(std::string_view remedy_name, std::string_vi
   const Target target = target_named(*remedy, target_name);
   if (!target.ok()) return plan;
   plan.target = target.name;
-  Result<std::vector<StepPlan>> steps = impl_->plan_steps(remedy->steps, target.name, true);
+  Result<std::vector<StepPlan>> steps = impl_->plan_steps(remedy->steps, target.name, remedy->name);
   if (!steps) return std::move(steps).error();
   plan.steps = *std::move(steps);
   return plan;
@@ -383,7 +400,7 @@ Result<Plan> Remediator::plan_action(std::string_view action, const ArgumentValu
   Result<const ActionInfo*> info = action_named(action);
   if (!info) return std::move(info).error();
   Result<std::vector<StepPlan>> steps =
-      impl_->plan_steps({StepSpec{*info, arguments, {}}}, target_of(**info, arguments), false);
+      impl_->plan_steps({StepSpec{*info, arguments, {}}}, target_of(**info, arguments), "");
   if (!steps) return std::move(steps).error();
   return std::move(steps->front().plan);
 }

@@ -15,7 +15,11 @@ constexpr Duration kAfterFailure = std::chrono::minutes(2);
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 StepOwner owner_of(const Run& run, const RunRecord& record) {
-  return {record.id, record.target, run.cancel(), run.plan().manual};
+  return {record.id,
+          record.target,
+          run.cancel(),
+          run.plan().manual,
+          {.remedy = record.remedy, .target = record.target}};
 }
 
 rules::TemplateData data_of(const Cure& cure) {
@@ -45,8 +49,7 @@ RunExecutor::End RunExecutor::when_cancelled(std::string reason) const {
   return {RunState::cancelled, std::move(reason)};
 }
 
-RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index,
-                                      std::string_view part) const {
+RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index, const End* failure) const {
   const RunRecord record = run.record();
   StepRecord step;
   step.index = index;
@@ -60,10 +63,15 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   }
   run.update([&step](RunRecord& r) { r.steps.push_back(step); });
   boundary("after begin_step");
-  StepResult result = services_.steps.run(std::move(prepared), owner_of(run, record));
+  StepOwner owner = owner_of(run, record);
+  if (failure != nullptr) {
+    owner.run.state = to_string(failure->state);
+    owner.run.reason = failure->reason;
+  }
+  StepResult result = services_.steps.run(std::move(prepared), owner);
   boundary("after action");
   step.outcome = result.outcome;
-  step.detail = part.empty() ? result.detail : fmt::format("{}: {}", part, result.detail);
+  step.detail = failure == nullptr ? result.detail : fmt::format("on_failure: {}", result.detail);
   step.took = result.took;
   step.freed_bytes = result.report.freed_bytes;
   step.removed_objects = result.report.removed_objects;
@@ -158,7 +166,7 @@ void RunExecutor::after_failure(Run& run, const End& end) const {
       skip("the run was cancelled, or its remedy paused");
     } else {
       step->timeout = std::min(step->timeout, left);
-      do_step(run, *std::move(step), index++, "on_failure");
+      do_step(run, *std::move(step), index++, &end);
       run.leave_step();
     }
   }

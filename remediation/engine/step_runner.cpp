@@ -121,19 +121,35 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 /// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
 struct StepRunner::Job {
   Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, DeletionPolicy may_delete,
-      const Options& options, std::shared_ptr<Isolation> isolated, const Clock& clock, EventLog& log)
+      RequestPolicy may_request, const Options& options, std::shared_ptr<Isolation> isolated,
+      const Clock& clock, EventLog& log)
       : isolation(std::move(isolated)),
         step(std::move(prepared)),
         paths(host),
         deletion(std::move(may_delete)),
+        requests(std::move(may_request)),
         watched(options.watched_services),
-        context{paths,    clock,       log,     *isolation,   owner.cancel, clock.boot() + step.timeout,
-                deletion, options.bus, watched, owner.run_id, owner.manual} {}
+        context{paths,
+                clock,
+                log,
+                *isolation,
+                owner.cancel,
+                clock.boot() + step.timeout,
+                deletion,
+                options.bus,
+                watched,
+                owner.run_id,
+                owner.manual,
+                owner.run,
+                &requests,
+                options.notifier,
+                options.findings} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
   const HostPaths paths;
   const DeletionPolicy deletion;
+  const RequestPolicy requests;
   const std::vector<std::string> watched;
   ActionContext context;
   std::function<void(Job&)> work;
@@ -148,16 +164,22 @@ struct StepRunner::Job {
 };
 
 StepRunner::StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log)
-    : options_(std::move(options)), deletion_(options_.deletion), paths_(paths), clock_(clock), log_(log) {}
+    : options_(std::move(options)),
+      deletion_(options_.deletion),
+      requests_(options_.requests),
+      paths_(paths),
+      clock_(clock),
+      log_(log) {}
 
 bool StepRunner::stuck(std::string_view target) const {
   const std::lock_guard lock(stuck_->mutex);
   return stuck_->targets.find(target) != stuck_->targets.end();
 }
 
-void StepRunner::set_deletion(DeletionPolicy deletion) {
-  const std::lock_guard lock(deletion_mutex_);
+void StepRunner::set_policies(DeletionPolicy deletion, RequestPolicy requests) {
+  const std::lock_guard lock(policy_mutex_);
   deletion_ = std::move(deletion);
+  requests_ = std::move(requests);
 }
 
 void StepRunner::abandon_at(BootTime line) { abandon_at_ = line.time_since_epoch().count(); }
@@ -176,12 +198,14 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
     }
   }
   DeletionPolicy deletion;
+  RequestPolicy requests;
   {
-    const std::lock_guard lock(deletion_mutex_);
+    const std::lock_guard lock(policy_mutex_);
     deletion = deletion_;
+    requests = requests_;
   }
-  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, isolation_,
-                               clock_, log_);
+  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), std::move(requests),
+                               options_, isolation_, clock_, log_);
 }
 
 void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,

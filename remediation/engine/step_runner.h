@@ -40,6 +40,7 @@ struct StepOwner {
   std::string target;
   CancelToken cancel;
   bool manual = false;
+  RunFacts run = {};
 };
 struct StepResult {
   std::string outcome;  ///< succeeded, failed, timed_out, cancelled
@@ -60,6 +61,10 @@ class StepRunner {
     Duration grace =
         std::chrono::seconds(10);  ///< beyond the deadline or the cancellation, before it is left behind
     std::size_t max_stuck = 16;    ///< threads left behind before no step is started any more
+    RequestPolicy requests = {};
+    // Borrowed; a step that was left behind asks nothing of them any more.
+    alerting::Notifier* notifier = nullptr;
+    Findings* findings = nullptr;
   };
   StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log);
 
@@ -68,7 +73,7 @@ class StepRunner {
   /// Whether an abandoned step of this target has not returned yet.
   bool stuck(std::string_view target) const;
   /// Holds for steps from now on.
-  void set_deletion(DeletionPolicy deletion);
+  void set_policies(DeletionPolicy deletion, RequestPolicy requests);
   /// From then on nothing is waited for past `line`: the agent is stopping.
   void abandon_at(BootTime line);
 
@@ -85,8 +90,9 @@ class StepRunner {
   Result<std::shared_ptr<Job>> make_job(PreparedStep step, const StepOwner& owner) const;
 
   const Options options_;
-  mutable std::mutex deletion_mutex_;
-  DeletionPolicy deletion_;  // guarded by deletion_mutex_
+  mutable std::mutex policy_mutex_;
+  DeletionPolicy deletion_;  // guarded by policy_mutex_
+  RequestPolicy requests_;   // guarded by policy_mutex_
   const HostPaths paths_;
   const Clock& clock_;
   EventLog& log_;
