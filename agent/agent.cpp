@@ -175,7 +175,9 @@ Status AgentParts::make_rules() {
       log.warning("alert progress not restored", {{"error", restored.error().to_string()}});
     }
   }
-  alertmanagers = std::make_unique<alerting::AlertmanagerClient>(metrics, log);
+  Labels identity = config.external_labels;
+  for (const Label& label : target) identity.set(label.name, label.value);
+  alertmanagers = std::make_unique<alerting::AlertmanagerClient>(metrics, log, std::move(identity));
   due_alerts = std::make_unique<alerting::DueAlerts>(alerting::DueAlerts::Options{
       .interval = own ? config.settings.duration("evaluation.interval") : sampling,
       .external_labels = config.external_labels,
@@ -187,7 +189,7 @@ Status AgentParts::make_rules() {
 }
 
 remediation::Remediator::Limits AgentParts::limits_of(const Config& fresh) const {
-  remediation::Remediator::Limits limits{fresh.deletion, fresh.gate(), fresh.host_budget};
+  remediation::Remediator::Limits limits{fresh.deletion, fresh.gate(), fresh.host_budget, fresh.requests};
   // Whatever the roots are: a rescue does not delete the record of itself.
   limits.deletion.protect.push_back(state->path());
   limits.deletion.protect.push_back(state->path() + "/**");
@@ -208,7 +210,8 @@ Status AgentParts::make_remediator() {
           .paths = paths,
           .clock = clock,
           .log = log,
-          .want_frame = [this] { loop->want_frame(); }},
+          .want_frame = [this] { loop->want_frame(); },
+          .notifier = alertmanagers.get()},
       std::move(options));
   return {};
 }

@@ -6,6 +6,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd.h"
 #include "exporter/base/yaml_reader.h"
+#include "remediation/actions/request_policy.h"
 
 #include <cstdlib>
 
@@ -236,6 +237,18 @@ void read_deletion(yaml::Reader& root, Config& config) {
   deletion.finish();
 }
 
+void read_requests(yaml::Reader& root, Config& config) {
+  yaml::Reader requests = root.mapping("requests");
+  if (auto allow = requests.strings("allow")) config.requests.allow = *std::move(allow);
+  for (const auto& [text, node] : texts_of(requests, "allow")) {
+    if (const Status good = remediation::check_allowed_url(text); !good) {
+      requests.fail_at(node, "bad-value", good.error().message(),
+                       "for example https://hooks.example/chiron or http://127.0.0.1:8080");
+    }
+  }
+  requests.finish();
+}
+
 void read_external_labels(yaml::Reader& identity, Config& config) {
   const auto labels = identity.string_map("external_labels");
   if (!labels) return;
@@ -266,6 +279,7 @@ void read_file_into(Config& config, std::string text, DiagnosticSink& sink) {
   read_probes(root, config);
   read_overrides(root, config);
   read_deletion(root, config);
+  read_requests(root, config);
   read_files(root, "rule_files", config.rule_files);
   read_files(root, "remedy_files", config.remedy_files);
   read_host_budget(settings.reader_of("remediation"), config);

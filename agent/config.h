@@ -45,6 +45,7 @@ struct Config {
   std::vector<FilePattern> remedy_files = {{"shipped:*"}};
   std::map<std::string, RemedyOverride> remedies;
   remediation::DeletionPolicy deletion;
+  remediation::RequestPolicy requests;
   remediation::HostBudget host_budget;
   std::vector<alerting::AlertmanagerSpec> alertmanagers;
 

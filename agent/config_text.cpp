@@ -37,6 +37,10 @@ constexpr std::string_view kStructured = R"(
 #  roots: [/var/cache/apt/archives, /var/log, /var/tmp, /tmp]
 #  protect: ['/var/log/audit/**']
 
+# What http.request may ask for, and what lies below it; without a list, any URL that a remedy names.
+#requests:
+#  allow: ['https://hooks.example/chiron', 'http://127.0.0.1:8080', 'unix:///run/app.sock']
+
 # Alertmanagers that are told of this host's alerts, as Prometheus tells them. Secrets stand in files of their own.
 #alertmanagers:
 #  - {url: 'http://127.0.0.1:9093'}
@@ -145,6 +149,7 @@ std::vector<ShownSetting> shown_settings(const Config& config) {
   summary("remedies", counted(config.remedies.size(), "remedy") + " tuned");
   list("deletion.roots", config.deletion.roots);
   list("deletion.protect", config.deletion.protect);
+  list("requests.allow", config.requests.allow);
   std::vector<std::string> urls;
   for (const alerting::AlertmanagerSpec& one : config.alertmanagers) urls.push_back(one.url);
   list("alertmanagers", std::move(urls));

@@ -38,6 +38,21 @@ class NoLedger final : public Ledger {
   static Error refusal() { return {ErrorCode::failed_precondition, "planning writes nothing"}; }
 };
 
+/// Knows whom the agent would tell, and tells nobody.
+class NamedReceivers final : public alerting::Notifier {
+ public:
+  explicit NamedReceivers(const std::vector<alerting::AlertmanagerSpec>& specs) {
+    for (const alerting::AlertmanagerSpec& spec : specs) urls_.push_back(spec.url);
+  }
+  std::vector<std::string> receivers() const override { return urls_; }
+  Result<std::string> deliver(const alerting::Notice&, Duration, const CancelToken&) override {
+    return Error(ErrorCode::failed_precondition, "planning tells nobody");
+  }
+
+ private:
+  std::vector<std::string> urls_;
+};
+
 Result<std::unique_ptr<Ledger>> ledger_of(const std::string& directory) {
   if (::access((directory + "/ledger.db").c_str(), F_OK) != 0 && errno == ENOENT) {
     return std::unique_ptr<Ledger>(std::make_unique<NoLedger>());
@@ -61,9 +76,10 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
   SelfMetrics metrics(catalogue);
   const Store store(catalogue, {});
   remediation::Remediator::Options options;
-  options.limits = {config.deletion, config.gate(), config.host_budget};
+  options.limits = {config.deletion, config.gate(), config.host_budget, config.requests};
   options.pause_file = config.settings.text("storage.path") + "/pause";
   options.watched_services = config.services;
+  NamedReceivers receivers(config.alertmanagers);
   remediation::Remediator remediator(
       remediation::Remediator::Services{.ledger = **ledger,
                                         .still_holds = [](const rules::Alert&) { return Result<bool>(true); },
@@ -72,7 +88,8 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
                                         .paths = paths,
                                         .clock = system_clock(),
                                         .log = null_log(),
-                                        .want_frame = [] {}},
+                                        .want_frame = [] {},
+                                        .notifier = &receivers},
       std::move(options));
   remediator.load(std::move(policies.remedies));
   if (const Status recalled = remediator.recall(); !recalled.ok()) return recalled.error();

@@ -12,9 +12,10 @@ constexpr Duration kLook = std::chrono::milliseconds(100);
 
 }  // namespace
 
-AlertmanagerClient::AlertmanagerClient(SelfMetrics& metrics, EventLog& log)
+AlertmanagerClient::AlertmanagerClient(SelfMetrics& metrics, EventLog& log, Labels identity)
     : metrics_(metrics),
       log_(log),
+      identity_(std::move(identity)),
       discovered_(metrics.gauge("chiron_notifications_alertmanagers_discovered",
                                 "Alertmanagers that alerts are sent to.")) {}
 
@@ -54,17 +55,24 @@ std::size_t AlertmanagerClient::enqueue(std::span<const Notice> notices,
 }
 
 void AlertmanagerClient::send(std::span<const Notice> notices) {
-  if (!notices.empty() && has_receivers()) enqueue(notices, nullptr);
+  if (!notices.empty() && !receivers().empty()) enqueue(notices, nullptr);
 }
 
-bool AlertmanagerClient::has_receivers() const {
+std::vector<std::string> AlertmanagerClient::receivers() const {
   const MutexLock lock(mutex_);
-  return !peers_.empty();
+  std::vector<std::string> urls;
+  for (const auto& peer : peers_) urls.push_back(peer->spec().url);
+  return urls;
 }
 
-Status AlertmanagerClient::deliver(const Notice& notice, Duration within, const CancelToken& cancel) {
+Result<std::string> AlertmanagerClient::deliver(const Notice& notice, Duration within,
+                                                const CancelToken& cancel) {
+  Notice told = notice;
+  for (const Label& label : identity_) {
+    if (!told.labels.has(label.name)) told.labels.set(label.name, label.value);
+  }
   const auto delivery = std::make_shared<Delivery>();
-  const std::size_t peers = enqueue(std::span(&notice, 1), delivery);
+  const std::size_t peers = enqueue(std::span(&told, 1), delivery);
   if (peers == 0) {
     return Error(ErrorCode::unavailable, "no Alertmanager is configured; set alertmanagers: in chiron.yml");
   }
@@ -72,7 +80,7 @@ Status AlertmanagerClient::deliver(const Notice& notice, Duration within, const 
   for (;;) {
     const Duration left = deadline - system_clock().boot();
     const bool over = delivery->wait(peers, std::clamp(left, Duration::zero(), kLook));
-    if (delivery->is_taken()) return {};
+    if (std::optional<std::string> taker = delivery->taker()) return *std::move(taker);
     if (over) return Error(ErrorCode::unavailable, "no Alertmanager took it: " + delivery->why());
     if (cancel.cancelled()) return Error(ErrorCode::cancelled, "cancelled; it stays queued");
     if (left > Duration::zero()) continue;

@@ -14,14 +14,15 @@ namespace chiron::alerting {
 /// own, so that a dead one delays no other. Thread-safe; metrics and log outlive it.
 class AlertmanagerClient final : public Notifier {
  public:
-  AlertmanagerClient(SelfMetrics& metrics, EventLog& log);
+  /// `identity`: labels that say whose word a delivered notice is, added where it has none of the name.
+  AlertmanagerClient(SelfMetrics& metrics, EventLog& log, Labels identity = {});
 
   /// The Alertmanagers from now on. Those that stay as they were keep their queues.
   void configure(std::vector<AlertmanagerSpec> specs) CHIRON_EXCLUDES(mutex_);
   /// Never blocks on the network.
   void send(std::span<const Notice> notices) CHIRON_EXCLUDES(mutex_);
-  bool has_receivers() const override CHIRON_EXCLUDES(mutex_);
-  Status deliver(const Notice& notice, Duration within, const CancelToken& cancel) override
+  std::vector<std::string> receivers() const override CHIRON_EXCLUDES(mutex_);
+  Result<std::string> deliver(const Notice& notice, Duration within, const CancelToken& cancel) override
       CHIRON_EXCLUDES(mutex_);
   /// Sends what waits, at most `wait`, and ends.
   void stop(Duration wait) CHIRON_EXCLUDES(mutex_);
@@ -32,6 +33,7 @@ class AlertmanagerClient final : public Notifier {
 
   SelfMetrics& metrics_;
   EventLog& log_;
+  const Labels identity_;
   SelfMetrics::Gauge& discovered_;
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<AlertmanagerPeer>> peers_ CHIRON_GUARDED_BY(mutex_);

@@ -1,14 +1,13 @@
 #include "alerting/alertmanager_peer.h"
 
-#include "exporter/base/file.h"
 #include "exporter/base/http_client.h"
+#include "exporter/base/http_credentials.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/utf8.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 
 namespace chiron::alerting {
@@ -16,26 +15,16 @@ namespace {
 
 constexpr Duration kFirstPause = std::chrono::seconds(1);
 constexpr Duration kLongestPause = std::chrono::seconds(30);
-constexpr std::size_t kSecretLimit = 64 << 10;
 constexpr std::size_t kAnswerLimit = 64 << 10;
 constexpr std::size_t kShown = 300;
-
-std::string base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
 
 std::vector<double> latency_buckets() { return {0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}; }
 
 }  // namespace
 
-void Delivery::taken() {
+void Delivery::taken(const std::string& by) {
   const MutexLock lock(mutex_);
-  taken_ = true;
+  if (!taker_) taker_ = by;
   changed_.notify_all();
 }
 
@@ -54,17 +43,12 @@ void Delivery::delayed(const std::string& why) {
 bool Delivery::wait(std::size_t peers, Duration within) {
   MutexLock lock(mutex_);
   return changed_.wait_for(lock, within,
-                           [&]() CHIRON_REQUIRES(mutex_) { return taken_ || refusals_ >= peers; });
+                           [&]() CHIRON_REQUIRES(mutex_) { return taker_ || refusals_ >= peers; });
 }
 
-bool Delivery::is_taken() const {
+std::optional<std::string> Delivery::taker() const {
   const MutexLock lock(mutex_);
-  return taken_;
-}
-
-std::size_t Delivery::refusals() const {
-  const MutexLock lock(mutex_);
-  return refusals_;
+  return taker_;
 }
 
 std::string Delivery::why() const {
@@ -191,7 +175,7 @@ void AlertmanagerPeer::run() {
     note(outcome, batch.size(), why);
     for (const Word& word : batch) {
       for (const auto& delivery : word.waiting) {
-        if (outcome == Outcome::taken) delivery->taken();
+        if (outcome == Outcome::taken) delivery->taken(spec_.url);
         if (outcome == Outcome::refused) delivery->refused(why);
         if (outcome == Outcome::failed) delivery->delayed(why);
       }
@@ -210,22 +194,6 @@ void AlertmanagerPeer::run() {
   changed_.notify_all();
 }
 
-/// Read for each request: secrets are changed under a running agent. "" when none is set.
-Result<std::string> AlertmanagerPeer::authorization() const {
-  const std::string& file = spec_.password_file.empty() ? spec_.credentials_file : spec_.password_file;
-  if (file.empty()) {
-    return spec_.username.empty() ? std::string() : "Basic " + base64(spec_.username + ":");
-  }
-  Result<std::string> secret = read_file(file, kSecretLimit);
-  if (!secret) return std::move(secret).error();
-  const std::string text(trim(*secret));
-  if (!spec_.password_file.empty()) return "Basic " + base64(spec_.username + ':' + text);
-  if (text.find_first_of("\r\n") != std::string::npos) {
-    return Error(ErrorCode::invalid_argument, file + ": more than one line");
-  }
-  return spec_.credentials_type + ' ' + text;
-}
-
 AlertmanagerPeer::Outcome AlertmanagerPeer::send(const std::vector<Word>& batch, std::string& why) {
   HttpRequest request{.method = "POST",
                       .url = spec_.url + "/api/v2/alerts",
@@ -234,7 +202,10 @@ AlertmanagerPeer::Outcome AlertmanagerPeer::send(const std::vector<Word>& batch,
                       .body_limit = kAnswerLimit,
                       .verify_tls = !spec_.insecure_skip_verify,
                       .ca_file = spec_.ca_file};
-  Result<std::string> secret = authorization();
+  Result<std::string> secret = authorization_of({.username = spec_.username,
+                                                 .password_file = spec_.password_file,
+                                                 .type = spec_.credentials_type,
+                                                 .file = spec_.credentials_file});
   if (!secret) {
     why = secret.error().to_string();
     return Outcome::failed;

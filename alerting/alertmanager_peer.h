@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -31,20 +32,20 @@ struct AlertmanagerSpec {
 /// How it goes with a notice that somebody waits for. Thread-safe.
 class Delivery {
  public:
-  void taken() CHIRON_EXCLUDES(mutex_);
+  void taken(const std::string& by) CHIRON_EXCLUDES(mutex_);
   void refused(const std::string& why) CHIRON_EXCLUDES(mutex_);
   /// Not now, but it is tried again.
   void delayed(const std::string& why) CHIRON_EXCLUDES(mutex_);
   /// Nobody is left who may take it: `peers` have refused. At most `within`.
   bool wait(std::size_t peers, Duration within) CHIRON_EXCLUDES(mutex_);
-  bool is_taken() const CHIRON_EXCLUDES(mutex_);
-  std::size_t refusals() const CHIRON_EXCLUDES(mutex_);
+  /// Who was the first to take it.
+  std::optional<std::string> taker() const CHIRON_EXCLUDES(mutex_);
   std::string why() const CHIRON_EXCLUDES(mutex_);
 
  private:
   mutable Mutex mutex_;
   CondVar changed_;
-  bool taken_ CHIRON_GUARDED_BY(mutex_) = false;
+  std::optional<std::string> taker_ CHIRON_GUARDED_BY(mutex_);
   std::size_t refusals_ CHIRON_GUARDED_BY(mutex_) = 0;
   std::string why_ CHIRON_GUARDED_BY(mutex_);
 };
@@ -86,7 +87,6 @@ class AlertmanagerPeer {
   void put_back(std::vector<Word> batch) CHIRON_REQUIRES(mutex_);
   void drop_oldest() CHIRON_REQUIRES(mutex_);
   Outcome send(const std::vector<Word>& batch, std::string& why);
-  Result<std::string> authorization() const;
   void note(Outcome outcome, std::size_t words, const std::string& why);
 
   const AlertmanagerSpec spec_;

@@ -27,11 +27,11 @@ std::string to_json(const Notice& notice);
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  /// Whether there is anybody to tell.
-  virtual bool has_receivers() const = 0;
-  /// Blocks until one receiver has taken the notice. timed_out: none had by then, and it stays queued;
-  /// unavailable: there is no receiver, or each has refused it; cancelled.
-  virtual Status deliver(const Notice& notice, Duration within, const CancelToken& cancel) = 0;
+  /// The addresses of those to tell; empty: there is nobody.
+  virtual std::vector<std::string> receivers() const = 0;
+  /// Blocks until one receiver has taken the notice: its address. timed_out: none had by then, and it stays
+  /// queued; unavailable: there is no receiver, or each has refused it; cancelled.
+  virtual Result<std::string> deliver(const Notice& notice, Duration within, const CancelToken& cancel) = 0;
 };
 
 }  // namespace chiron::alerting

@@ -98,7 +98,7 @@ def outcomes():
 
 def settings():
     shown = [line.split()[0] for line in program("config", "show").splitlines()[1:] if line.strip()]
-    real = {name for name in shown if not re.match(r"(identity\.external_labels|services|probes|rule_files|remedy_files|remedies|remediation\.budget|deletion\..*|alertmanagers)$", name)}
+    real = {name for name in shown if not re.match(r"(identity\.external_labels|services|probes|rule_files|remedy_files|remedies|remediation\.budget|deletion\..*|requests\..*|alertmanagers)$", name)}
     compare("options.md", {name for name, _ in rows(page("options.md"))}, real)
 
 

@@ -25,18 +25,24 @@ using TlsStream = asio::ssl::stream<asio::ip::tcp::socket&>;
 constexpr std::uint32_t kHeaderLimit = 64 << 10;
 /// Interim answers (100 Continue, 103 Early Hints) before the real one.
 constexpr int kMostInterim = 5;
+/// How soon a cancelled request is given up.
+constexpr Duration kLook = std::chrono::milliseconds(50);
 
 /// One connection's event loop; runs one operation at a time, each to its end or to the common deadline.
 class Loop {
  public:
-  explicit Loop(Duration timeout)
-      : timeout_(timeout), deadline_(std::chrono::steady_clock::now() + std::min(timeout, kLongestWait)) {}
+  Loop(Duration timeout, std::optional<CancelToken> cancel)
+      : timeout_(timeout),
+        cancel_(std::move(cancel)),
+        deadline_(std::chrono::steady_clock::now() + std::min(timeout, kLongestWait)) {}
 
   asio::io_context& context() { return context_; }
   Duration remaining() const { return deadline_ - std::chrono::steady_clock::now(); }
+  bool cancelled() const { return cancel_ && cancel_->cancelled(); }
+  SocketWait wait() const { return SocketWait::within(remaining(), cancel_ ? cancel_->descriptor() : -1); }
 
-  /// Starts an operation and waits for it, at most until the deadline and `limit`. Past that `cancel` must
-  /// make it return, and the result is timed_out.
+  /// Starts an operation and waits for it, at most until the deadline, `limit` and a cancellation. Past that
+  /// `cancel` must make it return, and the result is timed_out.
   template <class Start, class Cancel>
   error_code run(Start start, Cancel cancel, Duration limit = Duration::max()) {
     error_code result;
@@ -46,7 +52,11 @@ class Loop {
       done = true;
     });
     context_.restart();
-    context_.run_for(std::max(Duration::zero(), std::min(limit, remaining())));
+    const auto end = std::chrono::steady_clock::now() + std::min(limit, remaining());
+    do {
+      const Duration left = std::max(Duration::zero(), Duration(end - std::chrono::steady_clock::now()));
+      context_.run_for(cancel_ ? std::min(left, kLook) : left);
+    } while (!done && !cancelled() && std::chrono::steady_clock::now() < end);
     if (done) return result;
     cancel();
     context_.restart();
@@ -55,6 +65,9 @@ class Loop {
   }
 
   Error failure(std::string_view phase, const error_code& ec) const {
+    if (ec == asio::error::timed_out && cancelled()) {
+      return {ErrorCode::cancelled, fmt::format("{}: cancelled", phase)};
+    }
     if (ec == asio::error::timed_out && remaining() <= Duration::zero()) {
       return {ErrorCode::timed_out, fmt::format("{}: not done within {}", phase, format_duration(timeout_))};
     }
@@ -64,6 +77,7 @@ class Loop {
 
  private:
   const Duration timeout_;
+  const std::optional<CancelToken> cancel_;
   const std::chrono::steady_clock::time_point deadline_;
   asio::io_context context_{1};
 };
@@ -127,8 +141,13 @@ Result<HttpResponse> exchange(Loop& loop, Stream& stream, Close close, const std
     parser.header_limit(kHeaderLimit);
     parser.body_limit(body_limit);
     parser.skip(message.method() == http::verb::head);
-    const error_code read =
-        loop.run([&](auto handler) { http::async_read(stream, buffer, parser, std::move(handler)); }, close);
+    // The head by itself: read together with a body that is too long, Beast 1.74 forgets the error.
+    error_code read = loop.run(
+        [&](auto handler) { http::async_read_header(stream, buffer, parser, std::move(handler)); }, close);
+    if (!read && !parser.is_done()) {
+      read = loop.run([&](auto handler) { http::async_read(stream, buffer, parser, std::move(handler)); },
+                      close);
+    }
     if (read && written) return loop.failure("write to " + peer, written);
     if (read) return read_failure(loop, peer, read, body_limit);
     const int status = static_cast<int>(parser.get().result_int());
@@ -165,7 +184,7 @@ Result<HttpResponse> exchange_unix(Loop& loop, const std::string& path,
 }
 
 Status connect_any(Loop& loop, asio::ip::tcp::socket& socket, const Url& url, std::string& peer) {
-  Result<std::vector<std::string>> addresses = resolve_host(url.host, SocketWait::within(loop.remaining()));
+  Result<std::vector<std::string>> addresses = resolve_host(url.host, loop.wait());
   if (!addresses) return std::move(addresses).error();
   std::optional<Error> failure;
   for (std::size_t i = 0; i < addresses->size(); ++i) {
@@ -288,7 +307,7 @@ Result<HttpResponse> ask(const HttpRequest& request) {
   if (!url) return std::move(url).error();
   const std::string first_host = url->scheme + url->authority;
   const bool may_follow = request.method == "GET" || request.method == "HEAD";
-  Loop loop(request.timeout);
+  Loop loop(request.timeout, request.cancel);
   for (int redirects = 0;; ++redirects) {
     Result<HttpResponse> response = ask_once(loop, *url, request, url->scheme + url->authority == first_host);
     if (!response) return response;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "exporter/base/cancel.h"
 #include "exporter/base/clock.h"
 #include "exporter/base/result.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +23,9 @@ struct HttpRequest {
   Duration timeout = std::chrono::seconds(5);  ///< for all of it: resolve, connect, TLS, write, read
   std::size_t body_limit = 8 << 20;            ///< a longer body is ErrorCode::exhausted
   bool verify_tls = true;
-  std::string ca_file = {};  ///< authorities in PEM, instead of the system's; "": the system's
-  int max_redirects = 0;  ///< followed only for GET and HEAD
+  std::string ca_file = {};                ///< authorities in PEM, instead of the system's; "": the system's
+  int max_redirects = 0;                   ///< followed only for GET and HEAD
+  std::optional<CancelToken> cancel = {};  ///< ends it early, as ErrorCode::cancelled
 };
 
 struct HttpResponse {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alerting/notice.h"
 #include "exporter/base/cancel.h"
 #include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
@@ -7,6 +8,7 @@
 #include "exporter/base/isolation.h"
 #include "exporter/base/result.h"
 #include "exporter/base/systemd.h"
+#include "exporter/series/labels.h"
 #include "remediation/actions/arguments.h"
 
 #include <cstdint>
@@ -24,6 +26,33 @@ namespace chiron::remediation {
 struct DeletionPolicy {
   std::vector<std::string> roots = {"/var/cache/apt/archives", "/var/log", "/var/tmp", "/tmp"};
   std::vector<std::string> protect;  ///< globs over absolute paths; ** crosses directories
+};
+
+/// What http.request may ask for: requests: in the configuration file.
+struct RequestPolicy {
+  std::vector<std::string> allow;  ///< URLs and what lies below them; empty: every URL that a remedy names
+};
+
+/// The run that a step belongs to, for what tells people of it.
+struct RunFacts {
+  std::string remedy = {};  ///< "": an action by hand
+  std::string target = {};
+  std::string state = {}, reason = {};  ///< how the run ended; "" but in on_failure
+};
+
+/// A number that an action found out about the host.
+struct Finding {
+  std::string_view name, help;
+  Labels labels = {};
+  double value = 0;
+};
+
+/// Takes what actions found out, as series that rules can speak of.
+class Findings {
+ public:
+  virtual ~Findings() = default;
+  /// They stand until the action publishes again, over restarts too; what it then no longer names is 0.
+  virtual void publish(std::string_view action, const std::vector<Finding>& findings) = 0;
 };
 
 /// What every action gets; all of it outlives the call.
@@ -44,6 +73,10 @@ struct ActionContext {
   int step = 0;  ///< which step of the run, from 0: with run_id a name for what outlives this process
   /// Whether `cancel` means that the agent ends: what can go on without it may be left to. Any thread.
   std::function<bool()> agent_stops = [] { return false; };
+  RunFacts run = {};
+  const RequestPolicy* requests = nullptr;  ///< nothing: no limits
+  alerting::Notifier* notifier = nullptr;   ///< nothing: there is nobody to tell
+  Findings* findings = nullptr;             ///< nothing: nobody asks
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }

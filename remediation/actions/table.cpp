@@ -4,10 +4,13 @@
 #include "remediation/actions/container.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
+#include "remediation/actions/http_request.h"
 #include "remediation/actions/logs_rotate.h"
+#include "remediation/actions/notify.h"
 #include "remediation/actions/service.h"
 #include "remediation/actions/service_property.h"
 #include "remediation/actions/service_rolling.h"
+#include "remediation/actions/updates_check.h"
 
 #include <algorithm>
 
@@ -38,8 +41,11 @@ const ActionInfo kActions[] = {
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
+    {"http.request", "ask a server for something over HTTP and look at its answer", seconds(30),
+     make<HttpRequestAction>},
     {"logs.rotate", "remove, compress and rotate logs by age, number and size", minutes(10), make<LogsRotate>,
      true},
+    {"notify", "tell people through Alertmanager", seconds(30), make<Notify>},
     {"service.reload", "have a systemd unit read its configuration again", seconds(30), make<ServiceReload>},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
@@ -49,6 +55,8 @@ const ActionInfo kActions[] = {
      make<ServiceSetProperty>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},
     {"service.stop", "stop a systemd unit", seconds(30), make<ServiceStop>},
+    {"updates.check", "count the updates that wait to be installed, with apt", minutes(5),
+     make<UpdatesCheck>},
 };
 
 }  // namespace

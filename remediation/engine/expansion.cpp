@@ -51,6 +51,28 @@ bool is_plain_in_expression(char c) {
 
 bool is_plain_in_pattern(char c) { return std::string_view("*?[]\\").find(c) == std::string_view::npos; }
 
+/// RFC 3986's unreserved characters, and the colon before a port: none of them ends a host or a path.
+bool is_plain_in_url(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("-._~:").find(c) != std::string_view::npos;
+}
+
+/// Whether labels fill in something, and nothing but plain characters.
+template <class IsPlain>
+std::optional<std::string> not_plain(const rules::Template& text, const rules::TemplateData& data,
+                                     bool target_too, const IsPlain& is_plain, std::string_view if_empty,
+                                     std::string_view otherwise) {
+  for (const std::string& name : text.label_names()) {
+    if (data.labels == nullptr || data.labels->get(name).empty())
+      return fmt::format("the label {} is empty: {}", name, if_empty);
+  }
+  Scrubbed scrubbed(data, is_plain);
+  if (!target_too) scrubbed.data().target = data.target;
+  const Result<std::string> expanded = text.expand(data), plain = text.expand(scrubbed.data());
+  if (expanded && plain && *expanded == *plain) return std::nullopt;
+  return std::string(otherwise);
+}
+
 bool means_the_same(std::string_view text, std::string_view plain) {
   const std::vector<promql::Token> a = promql::lex(text), b = promql::lex(plain);
   const auto same_kind = [](const promql::Token& x, const promql::Token& y) {
@@ -80,15 +102,15 @@ Result<std::string> expand_expression(const rules::Template& expression, const r
 
 std::optional<std::string> widens_pattern(const rules::Template& pattern, const rules::TemplateData& data,
                                           bool target_too) {
-  for (const std::string& name : pattern.label_names()) {
-    if (data.labels == nullptr || data.labels->get(name).empty())
-      return fmt::format("the label {} is empty: the pattern would match more than it was written for", name);
-  }
-  Scrubbed scrubbed(data, is_plain_in_pattern);
-  if (!target_too) scrubbed.data().target = data.target;
-  const Result<std::string> text = pattern.expand(data), plain = pattern.expand(scrubbed.data());
-  if (text && plain && *text == *plain) return std::nullopt;
-  return "a label would fill in a wildcard";
+  return not_plain(pattern, data, target_too, is_plain_in_pattern,
+                   "the pattern would match more than it was written for",
+                   "a label would fill in a wildcard");
+}
+
+std::optional<std::string> alters_url(const rules::Template& url, const rules::TemplateData& data,
+                                      bool target_too) {
+  return not_plain(url, data, target_too, is_plain_in_url, "the URL would be another than was written",
+                   "a label would fill in more than a name, a number or HOST:PORT");
 }
 
 }  // namespace chiron::remediation

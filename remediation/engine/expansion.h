@@ -18,4 +18,9 @@ Result<std::string> expand_expression(const rules::Template& expression, const r
 std::optional<std::string> widens_pattern(const rules::Template& pattern, const rules::TemplateData& data,
                                           bool target_too);
 
+/// Why what labels fill into a URL could make it another than was written: a character that ends a host, a
+/// path or a query, or nothing at all.
+std::optional<std::string> alters_url(const rules::Template& url, const rules::TemplateData& data,
+                                      bool target_too);
+
 }  // namespace chiron::remediation

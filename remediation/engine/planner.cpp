@@ -38,22 +38,25 @@ std::string target_of(const ActionInfo& action, const ArgumentValues& arguments)
 }
 
 std::vector<StepPlan> plan_steps(StepRunner& runner, const std::vector<StepSpec>& specs,
-                                 const std::string& target, bool templates) {
+                                 const std::string& target, const std::string& remedy) {
   static const Labels kNone;
   rules::TemplateData data;
   data.labels = &kNone;
   data.target = target;
   std::vector<StepPlan> plans;
   for (const StepSpec& spec : specs) {
-    Result<PreparedStep> step = prepare_step(spec, templates ? &data : nullptr);
+    Result<PreparedStep> step = prepare_step(spec, remedy.empty() ? nullptr : &data);
     if (!step) {
       plans.push_back({std::string(spec.action->name), std::move(step).error()});
       continue;
     }
     step->timeout = std::min(step->timeout, kPlanTimeout);
-    plans.push_back(
-        {std::string(spec.action->name),
-         runner.plan(*std::move(step), {.run_id = "", .target = target, .cancel = {}, .manual = true})});
+    plans.push_back({std::string(spec.action->name),
+                     runner.plan(*std::move(step), {.run_id = "",
+                                                    .target = target,
+                                                    .cancel = {},
+                                                    .manual = true,
+                                                    .run = {.remedy = remedy, .target = target}})});
   }
   return plans;
 }

@@ -19,6 +19,6 @@ Error not_there(std::string_view kind, std::string_view name, const std::vector<
 /// What these steps would do on the target, each for a while at most. `templates`: their arguments are
 /// templates. Changes nothing; blocks.
 std::vector<StepPlan> plan_steps(StepRunner& runner, const std::vector<StepSpec>& specs,
-                                 const std::string& target, bool templates);
+                                 const std::string& target, const std::string& remedy);
 
 }  // namespace chiron::remediation

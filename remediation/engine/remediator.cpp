@@ -39,6 +39,9 @@ Status Remediator::take_up() {
   }
   if (Status recalled = recall(); !recalled) return recalled;
   self.starts.begin(!interrupted->empty());
+  if (Status found = self.findings.restore(); !found) {
+    self.services.log.warning("findings not restored", {{"error", found.error().to_string()}});
+  }
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
   if (Status saved = self.pauses.save(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});
@@ -96,7 +99,7 @@ void Remediator::load(std::vector<RemedySpec> remedies) {
 std::vector<RemedySpec> Remediator::remedies() const { return *impl_->list(); }
 
 void Remediator::set_limits(Limits limits) {
-  impl_->steps.set_deletion(std::move(limits.deletion));
+  impl_->steps.set_policies(std::move(limits.deletion), std::move(limits.requests));
   impl_->book.set_gate(limits.gate);
   impl_->book.set_host_budget(limits.budget);
 }

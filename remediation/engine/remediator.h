@@ -52,6 +52,7 @@ class Remediator {
     DeletionPolicy deletion;
     Gate gate = Gate::automatic;
     HostBudget budget;
+    RequestPolicy requests = {};
   };
   struct Options {
     std::size_t workers = 4;
@@ -78,6 +79,8 @@ class Remediator {
     /// Asks the sampling loop for a frame soon, so that verification need not wait for the next interval. Any
     /// thread.
     std::function<void()> want_frame;
+    /// Tells people for steps; nothing: there is nobody to tell.
+    alerting::Notifier* notifier = nullptr;
   };
   Remediator(Services services, Options options);
   ~Remediator();

@@ -3,6 +3,7 @@
 #include "remediation/engine/approvals.h"
 #include "remediation/engine/arming_keeper.h"
 #include "remediation/engine/dispatcher.h"
+#include "remediation/engine/kept_findings.h"
 #include "remediation/engine/outcome_metrics.h"
 #include "remediation/engine/pause_keeper.h"
 #include "remediation/engine/remediator.h"
@@ -30,8 +31,15 @@ struct Remediator::Impl {
         starts({services.ledger, book, services.clock, services.log}),
         metrics(services.metrics),
         armings({services.ledger, book, metrics, services.log}),
-        steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
-              services.clock, services.log),
+        findings(services.metrics, services.ledger, services.log),
+        steps({.deletion = options.limits.deletion,
+               .bus = options.bus,
+               .watched_services = options.watched_services,
+               .grace = options.grace,
+               .requests = options.limits.requests,
+               .notifier = services.notifier,
+               .findings = &findings},
+              services.paths, services.clock, services.log),
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
@@ -72,6 +80,7 @@ struct Remediator::Impl {
   StartGuard starts;
   OutcomeMetrics metrics;
   ArmingKeeper armings;
+  KeptFindings findings;
   StepRunner steps;
   FrameGate frames;
   Verifier verifier;

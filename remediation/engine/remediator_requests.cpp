@@ -104,14 +104,14 @@ Result<RemedyPlan> Remediator::plan(std::string_view remedy_name, std::string_vi
   const Target target = target_named(*remedy, target_name);
   if (!target.ok()) return plan;
   plan.target = target.name;
-  plan.steps = plan_steps(impl_->steps, remedy->steps, target.name, true);
+  plan.steps = plan_steps(impl_->steps, remedy->steps, target.name, remedy->name);
   return plan;
 }
 
 Result<Plan> Remediator::plan_action(std::string_view action, const ArgumentValues& arguments) {
   Result<const ActionInfo*> info = action_named(action);
   if (!info) return std::move(info).error();
-  return plan_steps(impl_->steps, {StepSpec{*info, arguments, {}}}, target_of(**info, arguments), false)
+  return plan_steps(impl_->steps, {StepSpec{*info, arguments, {}}}, target_of(**info, arguments), "")
       .front()
       .plan;
 }

@@ -20,7 +20,8 @@ StepOwner owner_of(const Run& run, const RunRecord& record, int step) {
           .target = record.target,
           .cancel = run.cancel(),
           .manual = run.plan().manual,
-          .step = step};
+          .step = step,
+          .run = {.remedy = record.remedy, .target = record.target}};
 }
 
 rules::TemplateData data_of(const Cure& cure) {
@@ -50,8 +51,7 @@ RunExecutor::End RunExecutor::when_cancelled(std::string reason) const {
   return {RunState::cancelled, std::move(reason)};
 }
 
-RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index,
-                                      std::string_view part) const {
+RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index, const End* failure) const {
   const RunRecord record = run.record();
   StepRecord step;
   step.index = index;
@@ -66,11 +66,15 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   run.update([&step](RunRecord& r) { r.steps.push_back(step); });
   boundary("after begin_step");
   StepOwner owner = owner_of(run, record, index);
-  owner.may_go_on = part.empty();
+  owner.may_go_on = failure == nullptr;
+  if (failure != nullptr) {
+    owner.run.state = to_string(failure->state);
+    owner.run.reason = failure->reason;
+  }
   StepResult result = services_.steps.run(std::move(prepared), owner);
   boundary("after action");
   if (result.outcome == "goes_on") return {RunState::interrupted, "", true};
-  end_step(run, step, std::move(result), part);
+  end_step(run, step, std::move(result), failure);
   step = run.record().steps.back();
   if (step.outcome == "succeeded") return {};
   const std::string reason = fmt::format("step {} ({}): {}", index + 1, step.action, step.detail);
@@ -78,10 +82,10 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
 }
 
-void RunExecutor::end_step(Run& run, StepRecord step, StepResult result, std::string_view part) const {
+void RunExecutor::end_step(Run& run, StepRecord step, StepResult result, const End* failure) const {
   const RunRecord record = run.record();
   step.outcome = result.outcome;
-  step.detail = part.empty() ? result.detail : fmt::format("{}: {}", part, result.detail);
+  step.detail = failure == nullptr ? result.detail : fmt::format("on_failure: {}", result.detail);
   step.took = result.took;
   step.freed_bytes = result.report.freed_bytes;
   step.removed_objects = result.report.removed_objects;
@@ -130,14 +134,14 @@ RunExecutor::End RunExecutor::resume(Run& run) const {
   if (result.outcome == "not_found") {
     result.outcome = "interrupted";
     result.detail.clear();
-    end_step(run, step, std::move(result), {});
+    end_step(run, step, std::move(result));
     return {RunState::interrupted, ended};
   }
   result.took = services_.clock.boot() - step.started.boot;
   const std::string outcome = result.outcome;
   const std::string reason = fmt::format("{}; step {} ({}) went on without it and {}", ended, step.index + 1,
                                          step.action, outcome == "succeeded" ? outcome : result.detail);
-  end_step(run, step, std::move(result), {});
+  end_step(run, step, std::move(result));
   if (outcome == "failed") return {RunState::failed, reason};
   if (outcome == "timed_out") return {RunState::timed_out, reason};
   if (outcome == "cancelled") return when_cancelled(reason);
@@ -209,7 +213,7 @@ void RunExecutor::after_failure(Run& run, const End& end) const {
       skip("the run was cancelled, or its remedy paused");
     } else {
       step->timeout = std::min(step->timeout, left);
-      do_step(run, *std::move(step), index++, "on_failure");
+      do_step(run, *std::move(step), index++, &end);
       run.leave_step();
     }
   }

@@ -106,8 +106,10 @@ class RunExecutor {
   End act(Run& run) const;
   End rehearse(Run& run) const;
   End resume(Run& run) const;
-  void end_step(Run& run, StepRecord step, StepResult result, std::string_view part) const;
-  End do_step(Run& run, PreparedStep step, int index, std::string_view part = {}) const;
+  /// `failure`: how the run ended, when this is a step of on_failure.
+  void end_step(Run& run, StepRecord step, StepResult result, const End* failure = nullptr) const;
+  /// `failure`: how the run ended, when this is a step of on_failure.
+  End do_step(Run& run, PreparedStep step, int index, const End* failure = nullptr) const;
   void after_failure(Run& run, const End& end) const;
   End verify(Run& run) const;
   End when_cancelled(std::string reason) const;

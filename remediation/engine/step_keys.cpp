@@ -51,7 +51,7 @@ bool tells_of_run(const std::string& text) {
 /// failure, which may hold what a stranger wrote, and which no allow-list is held against.
 std::span<const std::string> naming_texts(const ArgumentValue& value, std::string_view name,
                                           std::string_view subject, const Arguments& arguments) {
-  static constexpr std::string_view kThings[] = {"unit", "container", "path", "server"};
+  static constexpr std::string_view kThings[] = {"unit", "container", "path", "server", "url"};
   const bool pattern = std::ranges::any_of(arguments.declared(), [name](const Arguments::Declared& one) {
     return one.patterns && one.name == name;
   });

@@ -147,12 +147,13 @@ Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateDat
 /// Everything an action touches while it works, owned together: an abandoned thread keeps it alive.
 struct StepRunner::Job {
   Job(PreparedStep prepared, const StepOwner& owner, const HostPaths& host, DeletionPolicy may_delete,
-      const Options& options, std::shared_ptr<Isolation> isolated,
+      RequestPolicy may_request, const Options& options, std::shared_ptr<Isolation> isolated,
       std::shared_ptr<const std::atomic<bool>> agent_stops, const Clock& clock, EventLog& log)
       : isolation(std::move(isolated)),
         step(std::move(prepared)),
         paths(host),
         deletion(std::move(may_delete)),
+        requests(std::move(may_request)),
         watched(options.watched_services),
         context{paths,
                 clock,
@@ -166,12 +167,17 @@ struct StepRunner::Job {
                 owner.run_id,
                 owner.manual,
                 owner.step,
-                [stopping = std::move(agent_stops), may = owner.may_go_on] { return may && *stopping; }} {}
+                [stopping = std::move(agent_stops), may = owner.may_go_on] { return may && *stopping; },
+                owner.run,
+                &requests,
+                options.notifier,
+                options.findings} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
   const HostPaths paths;
   const DeletionPolicy deletion;
+  const RequestPolicy requests;
   const std::vector<std::string> watched;
   ActionContext context;
   std::function<void(Job&)> work;
@@ -186,16 +192,22 @@ struct StepRunner::Job {
 };
 
 StepRunner::StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log)
-    : options_(std::move(options)), deletion_(options_.deletion), paths_(paths), clock_(clock), log_(log) {}
+    : options_(std::move(options)),
+      deletion_(options_.deletion),
+      requests_(options_.requests),
+      paths_(paths),
+      clock_(clock),
+      log_(log) {}
 
 bool StepRunner::stuck(std::string_view target) const {
   const std::lock_guard lock(stuck_->mutex);
   return stuck_->targets.find(target) != stuck_->targets.end();
 }
 
-void StepRunner::set_deletion(DeletionPolicy deletion) {
-  const std::lock_guard lock(deletion_mutex_);
+void StepRunner::set_policies(DeletionPolicy deletion, RequestPolicy requests) {
+  const std::lock_guard lock(policy_mutex_);
   deletion_ = std::move(deletion);
+  requests_ = std::move(requests);
 }
 
 void StepRunner::abandon_at(BootTime line) {
@@ -217,12 +229,14 @@ Result<std::shared_ptr<StepRunner::Job>> StepRunner::make_job(PreparedStep step,
     }
   }
   DeletionPolicy deletion;
+  RequestPolicy requests;
   {
-    const std::lock_guard lock(deletion_mutex_);
+    const std::lock_guard lock(policy_mutex_);
     deletion = deletion_;
+    requests = requests_;
   }
-  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), options_, isolation_,
-                               stopping_, clock_, log_);
+  return std::make_shared<Job>(std::move(step), owner, paths_, std::move(deletion), std::move(requests),
+                               options_, isolation_, stopping_, clock_, log_);
 }
 
 void StepRunner::work(const std::shared_ptr<Job>& job, const std::shared_ptr<Stuck>& stuck,

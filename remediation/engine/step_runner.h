@@ -44,6 +44,7 @@ struct StepOwner {
   bool manual = false;
   int step = 0;
   bool may_go_on = true;  ///< without the agent, where its action can
+  RunFacts run = {};
 };
 struct StepResult {
   std::string
@@ -65,6 +66,10 @@ class StepRunner {
     Duration grace =
         std::chrono::seconds(10);  ///< beyond the deadline or the cancellation, before it is left behind
     std::size_t max_stuck = 16;    ///< threads left behind before no step is started any more
+    RequestPolicy requests = {};
+    // Borrowed; a step that was left behind asks nothing of them any more.
+    alerting::Notifier* notifier = nullptr;
+    Findings* findings = nullptr;
   };
   StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log);
 
@@ -75,7 +80,7 @@ class StepRunner {
   /// Whether an abandoned step of this target has not returned yet.
   bool stuck(std::string_view target) const;
   /// Holds for steps from now on.
-  void set_deletion(DeletionPolicy deletion);
+  void set_policies(DeletionPolicy deletion, RequestPolicy requests);
   /// From then on nothing is waited for past `line`: the agent is stopping.
   void abandon_at(BootTime line);
 
@@ -94,8 +99,9 @@ class StepRunner {
   StepResult perform(PreparedStep step, const StepOwner& owner, Doing doing);
 
   const Options options_;
-  mutable std::mutex deletion_mutex_;
-  DeletionPolicy deletion_;  // guarded by deletion_mutex_
+  mutable std::mutex policy_mutex_;
+  DeletionPolicy deletion_;  // guarded by policy_mutex_
+  RequestPolicy requests_;   // guarded by policy_mutex_
   const HostPaths paths_;
   const Clock& clock_;
   EventLog& log_;

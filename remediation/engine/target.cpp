@@ -29,6 +29,19 @@ bool leads_upwards(std::string_view name) {
   return false;
 }
 
+/// "/var/" and "/var", "nginx" and "nginx.service" are one thing, and have one cooldown, one budget and one
+/// run at a time.
+std::string one_name_of(const RemedySpec& remedy, const std::string& name) {
+  if (name.starts_with('/')) {
+    std::string path = std::filesystem::path(name).lexically_normal().string();
+    if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+  }
+  const bool is_unit = std::ranges::any_of(
+      remedy.steps, [](const StepSpec& step) { return subject_of(*step.action) == "unit"; });
+  return is_unit ? full_unit_name(name) : name;
+}
+
 /// Why a name is nobody's to act on under this remedy.
 std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what, const std::string& name) {
   if (std::optional<std::string> fault = unfit_target(name)) {
@@ -38,6 +51,8 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what,
     return Fault(Suppression::target_denied, *std::move(denied));
   }
   if (remedy.allows(name)) return std::nullopt;
+  // A target that is written out allows itself, by its one name too, under which it is asked for again.
+  if (remedy.target.is_literal() && name == one_name_of(remedy, remedy.target.text())) return std::nullopt;
   return Fault(Suppression::target_not_allowed,
                remedy.targets
                    ? fmt::format("no glob of targets: matches {}", name)
@@ -50,6 +65,7 @@ struct StepText {
   std::string what;
   const std::string& text;
   Role role = Role::other;
+  bool is_url = false;
 };
 
 /// What is acted on is held against the allow-list like the target itself. The rest may say what it likes, as
@@ -65,6 +81,10 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
   if (one.role == StepText::Role::pattern) {
     if (std::optional<std::string> wider = widens_pattern(*compiled, data, !remedy.target.is_literal()))
       return refuse("is refused: " + *wider);
+  }
+  if (one.is_url) {
+    if (std::optional<std::string> other = alters_url(*compiled, data, !remedy.target.is_literal()))
+      return refuse("is refused: " + *other);
   }
   if (compiled->label_names().empty()) return std::nullopt;
   if (!remedy.targets) return refuse("comes from labels, and the remedy has no targets: to allow it");
@@ -98,6 +118,7 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
         if (name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front())
           one.role = StepText::Role::program;
         if (patterns) one.role = StepText::Role::pattern;
+        one.is_url = name == subject && name == "url";
         return fault_of(remedy, data, one);
       };
       for (const std::string& text : value.texts)
@@ -107,19 +128,6 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
     }
   }
   return std::nullopt;
-}
-
-/// "/var/" and "/var", "nginx" and "nginx.service" are one thing, and have one cooldown, one budget and one
-/// run at a time.
-std::string one_name_of(const RemedySpec& remedy, const std::string& name) {
-  if (name.starts_with('/')) {
-    std::string path = std::filesystem::path(name).lexically_normal().string();
-    if (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    return path;
-  }
-  const bool is_unit = std::ranges::any_of(
-      remedy.steps, [](const StepSpec& step) { return subject_of(*step.action) == "unit"; });
-  return is_unit ? full_unit_name(name) : name;
 }
 
 /// `alert`: what labels the steps read; nothing when no alert asks.

@@ -64,7 +64,7 @@ TEST_F(AlertmanagerClientTest, DeliversOneNoticeWithTheSecretOfAFile) {
   spec.username = "chiron";
   spec.password_file = dir.write("password", "open sesame\n");
   client.configure({spec});
-  const Status told = client.deliver(notice("A"), seconds(20), cancel);
+  const Result<std::string> told = client.deliver(notice("A"), seconds(20), cancel);
   ASSERT_TRUE(told.ok()) << told.error().to_string();
   const std::string got = server.seen();
   EXPECT_THAT(got, HasSubstr("POST /api/v2/alerts HTTP/1.1"));
@@ -72,6 +72,15 @@ TEST_F(AlertmanagerClientTest, DeliversOneNoticeWithTheSecretOfAFile) {
   EXPECT_THAT(got, HasSubstr(R"("startsAt":"2023-11-14T22:13:20.000Z")"));
   EXPECT_THAT(got, HasSubstr(R"("summary":"what is \"wrong\"\n)"));
   EXPECT_EQ(metric("chiron_notifications_sent_total", spec), 1);
+}
+
+TEST_F(AlertmanagerClientTest, ADeliveredNoticeSaysWhoseWordItIs) {
+  Server server;
+  AlertmanagerClient ours(metrics, log, Labels{{"instance", "web-1:10071"}, {"alertname", "Own"}});
+  ours.configure({server.spec()});
+  EXPECT_EQ(ours.receivers(), std::vector<std::string>{server.spec().url});
+  ASSERT_TRUE(ours.deliver(notice("A"), seconds(20), cancel).ok());
+  EXPECT_THAT(server.seen(), HasSubstr(R"("labels":{"alertname":"A","instance":"web-1:10071"})"));
 }
 
 TEST_F(AlertmanagerClientTest, OneThatHangsDelaysNoOther) {
@@ -82,8 +91,9 @@ TEST_F(AlertmanagerClientTest, OneThatHangsDelaysNoOther) {
   const std::vector<Notice> notices{notice("A")};
   client.send(notices);
   EXPECT_LT(std::chrono::steady_clock::now() - started, seconds(2));
-  const Status told = client.deliver(notice("B"), seconds(20), cancel);
-  EXPECT_TRUE(told.ok()) << told.error().to_string();
+  const Result<std::string> told = client.deliver(notice("B"), seconds(20), cancel);
+  ASSERT_TRUE(told.ok()) << told.error().to_string();
+  EXPECT_EQ(*told, server.spec().url);
 }
 
 TEST_F(AlertmanagerClientTest, WhatIsRefusedIsDroppedAndToldWithTheAnswer) {
@@ -94,7 +104,7 @@ TEST_F(AlertmanagerClientTest, WhatIsRefusedIsDroppedAndToldWithTheAnswer) {
       ScriptedServer::Kind::tcp);
   const AlertmanagerSpec spec{.url = "http://" + refusing.address(), .timeout = seconds(5)};
   client.configure({spec});
-  const Status told = client.deliver(notice("A"), seconds(20), cancel);
+  const Result<std::string> told = client.deliver(notice("A"), seconds(20), cancel);
   ASSERT_FALSE(told.ok());
   EXPECT_EQ(told.error().code(), ErrorCode::unavailable);
   EXPECT_THAT(told.error().to_string(), HasSubstr("400: bad label"));
@@ -110,7 +120,7 @@ TEST_F(AlertmanagerClientTest, AFailureIsTriedAgain) {
       ScriptedServer::Kind::tcp);
   const AlertmanagerSpec spec{.url = "http://" + server.address(), .timeout = seconds(5)};
   client.configure({spec});
-  const Status told = client.deliver(notice("A"), seconds(30), cancel);
+  const Result<std::string> told = client.deliver(notice("A"), seconds(30), cancel);
   EXPECT_TRUE(told.ok()) << told.error().to_string();
   EXPECT_EQ(metric("chiron_notifications_errors_total", spec), 1);
   EXPECT_EQ(log.count("alertmanager not told"), 1U);
@@ -131,8 +141,8 @@ TEST_F(AlertmanagerClientTest, PastTheCapacityTheOldestGo) {
 }
 
 TEST_F(AlertmanagerClientTest, NobodyToTell) {
-  EXPECT_FALSE(client.has_receivers());
-  const Status told = client.deliver(notice("A"), seconds(20), cancel);
+  EXPECT_TRUE(client.receivers().empty());
+  const Result<std::string> told = client.deliver(notice("A"), seconds(20), cancel);
   ASSERT_FALSE(told.ok());
   EXPECT_THAT(told.error().to_string(), HasSubstr("alertmanagers:"));
 }
@@ -140,7 +150,7 @@ TEST_F(AlertmanagerClientTest, NobodyToTell) {
 TEST_F(AlertmanagerClientTest, ADeadlineSaysWhatStoodInTheWay) {
   const AlertmanagerSpec spec{.url = "http://127.0.0.1:1", .timeout = seconds(5)};
   client.configure({spec});
-  const Status told = client.deliver(notice("A"), milliseconds(1500), cancel);
+  const Result<std::string> told = client.deliver(notice("A"), milliseconds(1500), cancel);
   ASSERT_FALSE(told.ok());
   EXPECT_EQ(told.error().code(), ErrorCode::timed_out);
   EXPECT_THAT(told.error().to_string(), HasSubstr("Connection refused"));

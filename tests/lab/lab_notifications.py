@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A real Alertmanager is told of Chiron's alerts as Prometheus tells it: it receives, groups and resolves them, though
-another one hangs and a third is down; over a restart of the agent an alert keeps its start."""
+another one hangs and a third is down; over a restart of the agent an alert keeps its start. A remedy that failed tells
+people through it."""
 import http.server
 import json
 import os
@@ -62,8 +63,6 @@ def told(status, count):
 
 
 def an_alertmanager_is_told():
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', LISTENER), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     hanging = socket.create_server(('127.0.0.1', 9295))  # never accepts
     expect(hanging, 'a listener')
     switch(a=0, b=0)
@@ -134,4 +133,77 @@ alertmanagers:
     late.kill()
 
 
-lablib.main([('an_alertmanager_is_told', an_alertmanager_is_told)])
+def notices(base=BASE):
+    return [one for one in json.loads(lablib.http_get(base + '/api/v2/alerts')) if one['labels']['alertname'] == 'ChironRemedyFailed']
+
+
+def people_heard(status):
+    return [one for message in Listener.messages for one in message['alerts']
+            if one['labels']['alertname'] == 'ChironRemedyFailed' and one['status'] == status]
+
+
+def a_remedy_that_failed_tells_people():
+    remedies = write(f'{DIRECTORY}/remedies.yml', """
+remedies:
+  - name: mend
+    on: {alerts: ['alertname="Switched"']}
+    target: '{{ $labels.disk }}'
+    targets: ['disk-*']
+    steps:
+      - command.run: {argv: [/bin/sh, -c, 'echo "the disk is \\"gone\\"" >&2; exit 3']}
+    on_failure:
+      - notify:
+          severity: critical
+          resolve_after: 1m
+          labels: {team: storage}
+          annotations: {advice: 'look at {{ $labels.disk }}'}
+    policy: {mode: automatic, cooldown: 1h}
+""")
+    rules = write(f'{DIRECTORY}/mend.yml', 'groups: [{name: lab, rules: [{alert: Switched, expr: "switch == 1"}]}]')
+    config = f"""
+sampling: {{interval: 200ms}}
+identity: {{instance: 'lab:10071', external_labels: {{site: paris}}}}
+collectors: {{textfile: {{directory: {DIRECTORY}/textfile}}}}
+rule_files: ['{rules}']
+remedy_files: ['{remedies}']
+alertmanagers: [{{url: '{DOWN}', timeout: 2s}}, {{url: '{BASE}', timeout: 5s}}]
+"""
+    switch(**{'disk-a': 0})
+    alertmanager = start_alertmanager()
+    agent = lablib.Agent(sys.argv[1], 'mender', config, port=10172).start()
+    switch(**{'disk-a': 1})
+    runs = wait_for('the run to have failed', lambda: agent.acted(remedy='mend', state='failed'))
+    expect_equal(len(runs), 1, 'runs')
+    notice = wait_for('Alertmanager to know', notices)[0]
+    expect_equal(notice['labels'], {'alertname': 'ChironRemedyFailed', 'severity': 'critical', 'remedy': 'mend', 'target': 'disk-a',
+                                    'job': 'node', 'instance': 'lab:10071', 'site': 'paris', 'team': 'storage'}, 'labels')
+    told_of = notice['annotations']
+    expect_equal(told_of.pop('description'), runs[0]['reason'], 'description')
+    expect('exit code 3' in runs[0]['reason'] and '"gone"' in runs[0]['reason'], runs[0]['reason'])
+    expect_equal(told_of, {'summary': 'Remedy mend on disk-a ended as failed', 'run': runs[0]['id'], 'state': 'failed',
+                           'advice': 'look at disk-a'}, 'annotations')
+    step = runs[0]['steps'][-1]
+    expect_equal((step['action'], step['outcome']), ('notify', 'succeeded'), 'the step')
+    expect(step['detail'].startswith(f'on_failure: told {BASE} of ChironRemedyFailed'), step['detail'])
+    lablib.expect_metric(agent, 1.0, 'chiron_action_runs_total', action='notify', outcome='succeeded')
+    wait_for('people to hear of it', lambda: people_heard('firing'))
+
+    # Nobody takes it back: its end comes by itself.
+    wait_for('people to hear that it is over', lambda: people_heard('resolved'), timeout=120)
+
+    # With none that answers the step says so at its deadline.
+    alertmanager.kill()
+    alertmanager.wait()
+    agent.cli('action', 'run', 'notify', 'timeout=2s', check=False)
+    run = wait_for('a message in vain', lambda: agent.acted(remedy='', state='timed_out'))[0]
+    expect('no Alertmanager took it in time: ' in run['reason'] and 'Connection refused' in run['reason'], run['reason'])
+    # It was queued, and is told late rather than never.
+    alertmanager = start_alertmanager()
+    wait_for('the late message', lambda: 'ChironNotice' in lablib.http_get(BASE + '/api/v2/alerts'))
+    expect_equal(agent.stop(), 0, 'exit code')
+    alertmanager.kill()
+
+
+threading.Thread(target=http.server.ThreadingHTTPServer(('127.0.0.1', LISTENER), Listener).serve_forever, daemon=True).start()
+lablib.main([('an_alertmanager_is_told', an_alertmanager_is_told),
+             ('a_remedy_that_failed_tells_people', a_remedy_that_failed_tells_people)])

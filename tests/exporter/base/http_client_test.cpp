@@ -182,6 +182,9 @@ TEST(HttpClientTest, BoundsWhatItReads) {
     }
   });
   EXPECT_EQ(get(endless_head).error().code(), ErrorCode::exhausted);
+  const RawServer at_once(says("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'x')));
+  EXPECT_EQ(get(at_once, {.body_limit = 4999}).error().code(), ErrorCode::exhausted);
+  EXPECT_TRUE(get(at_once, {.body_limit = 5000}));
   const RawServer exact(says(kOk));
   EXPECT_TRUE(get(exact, {.body_limit = 2}));
 }

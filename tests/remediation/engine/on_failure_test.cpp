@@ -48,6 +48,26 @@ TEST_F(OnFailure, StepsKnowTheRunByItsId) {
   EXPECT_EQ(ran().at(1), history("failed").front().id);
 }
 
+TEST_F(OnFailure, StepsAreToldWhatTheyBelongTo) {
+  RemedySpec spec = failing();
+  std::mutex mutex;
+  std::vector<RunFacts> seen;
+  on_run([&](ActionContext& context, Report&, const std::string& on) -> Status {
+    const std::lock_guard lock(mutex);
+    seen.push_back(context.run);
+    if (on != "nginx.service") return {};
+    return Error(ErrorCode::failed_precondition, "no such unit");
+  });
+  start({spec});
+  pass({alert()});
+  ASSERT_TRUE(eventually([this] { return ended("failed"); }));
+  const std::lock_guard lock(mutex);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].remedy + ' ' + seen[0].target + seen[0].state, "restart-web nginx.service");
+  EXPECT_EQ(seen[1].state, "failed");
+  EXPECT_EQ(seen[1].reason, "step 1 (test.act): no such unit");
+}
+
 TEST_F(OnFailure, StepsRunWhenTheRunDidNotHelp) {
   RemedySpec spec = failing();
   on_run(nullptr);

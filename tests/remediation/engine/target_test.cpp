@@ -48,6 +48,19 @@ TEST(TargetNamed, KnowsAThingByOneName) {
   EXPECT_EQ(target_named(remedy, "sshd").reason, Suppression::target_denied);
 }
 
+TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
+  RemedySpec remedy;
+  remedy.target = *rules::Template::compile("nginx");
+  ArgumentValue unit;
+  unit.texts = {"nginx"};
+  remedy.steps.push_back({find_action("service.restart"), {{"unit", unit}}, {}});
+  const Target target = target_named(remedy, "");
+  ASSERT_TRUE(target.ok()) << target.detail;
+  EXPECT_EQ(target.name, "nginx.service");
+  EXPECT_TRUE(target_named(remedy, target.name).ok());
+  EXPECT_EQ(target_named(remedy, "apache2").reason, Suppression::target_not_allowed);
+}
+
 class LabelsInSteps : public ::testing::Test {
  protected:
   Suppression reason(const std::string& argument, const std::string& label) {
@@ -80,6 +93,35 @@ TEST_F(LabelsInSteps, NeedTheAllowListAndAreNeverTheProgram) {
   listed_ = true;
   program_ = "/bin/{{ $labels.x }}";
   EXPECT_EQ(reason("plain", "sh"), Suppression::target_not_allowed);
+}
+
+class LabelsInUrls : public ::testing::Test {
+ protected:
+  static Suppression reason(const std::string& target, const std::string& url, const std::string& label) {
+    RemedySpec remedy;
+    remedy.target = *rules::Template::compile(target);
+    remedy.targets = std::vector<std::string>{"web-*", "http://web-*"};
+    ArgumentValue text;
+    text.texts = {url};
+    remedy.steps.push_back({find_action("http.request"), {{"url", text}}, {}});
+    const Labels labels{{"x", label}};
+    return target_for(remedy, {.labels = &labels}).reason;
+  }
+};
+
+TEST_F(LabelsInUrls, FillInNamesAndPortsOnly) {
+  const std::string url = "http://{{ $labels.x }}/-/reload";
+  EXPECT_EQ(reason("web-1", url, "web-2:8080"), Suppression::none);
+  for (const char* label :
+       {"web-2/admin?", "web-2@evil", "web-2#", "web-2%2f", "web-2\\x", "", "web-2 x", "evil"}) {
+    EXPECT_EQ(reason("web-1", url, label), Suppression::target_not_allowed) << label;
+  }
+}
+
+TEST_F(LabelsInUrls, NorDoesATargetThatComesFromLabels) {
+  const std::string url = "http://h/{{ $target }}/restart";
+  EXPECT_EQ(reason("{{ $labels.x }}", url, "web-2"), Suppression::none);
+  EXPECT_EQ(reason("{{ $labels.x }}", url, "web-2?"), Suppression::target_not_allowed);
 }
 
 class LabelsInPatterns : public ::testing::Test {
