@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml_reader.h"
+#include "remediation/actions/glob.h"
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_runner.h"
 #include "remediation/engine/trigger_keys.h"
