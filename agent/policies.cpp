@@ -1,6 +1,7 @@
 #include "agent/config.h"
 #include "agent/findings.h"
 #include "exporter/base/file.h"
+#include "remediation/actions/glob.h"
 #include "remediation/engine/remedy_check.h"
 #include "remediation/remedies/shipped.h"
 #include "rules/packs/packs.h"

@@ -77,7 +77,12 @@ class ContainerWatch::Follower {
     for (;;) {
       Result<std::string> piece = stream->read(shared_.wait(shared_.options.sign_of_life));
       if (!piece && piece.error().code() == ErrorCode::timed_out) {
-        if (Status alive = shared_.engine.ping(shared_.wait(shared_.options.timeout)); !alive) return alive;
+        const Status alive = shared_.engine.ping(shared_.wait(shared_.options.life_timeout));
+        if (!alive && alive.error().code() == ErrorCode::timed_out) {
+          fail(alive.error());
+          continue;
+        }
+        if (!alive) return alive;
         changed_.swap(failed_);
       } else if (!piece) {
         return broken(std::move(piece).error());

@@ -40,13 +40,17 @@ struct EngineDiskView {
 /// follows the engine's events and inspects a container when something happened to it. What happens between
 /// the list and the events is not lost: the events are asked for first, from a moment before. When the stream
 /// breaks it connects and lists again. A silent stream looks the same as that of an engine that hangs, so the
-/// engine is asked for a sign of life now and then. Sizes on the disk come from a worker of their own,
-/// seldom. Thread-safe. The destructor waits for nothing.
+/// engine is asked for a sign of life when it was silent for a while; one that gives none is down, and its
+/// stream is kept for when it wakes up. Sizes on the disk come from a worker of their own, seldom.
+/// Thread-safe. The destructor waits for nothing.
 class ContainerWatch {
  public:
   struct Options {
-    Duration timeout = std::chrono::seconds(5);         ///< of an answer
-    Duration sign_of_life = std::chrono::seconds(30);   ///< between two questions for one
+    Duration timeout = std::chrono::seconds(5);  ///< of an answer
+    /// How long a stream may be silent before the engine is asked for a sign of life, and how long that may
+    /// take. With a sampling interval of 5 s, an engine that hangs is seen down within two.
+    Duration sign_of_life = std::chrono::seconds(3);
+    Duration life_timeout = std::chrono::seconds(2);
     Duration reconnect = std::chrono::seconds(2);       ///< after a failure
     Duration disk_interval = std::chrono::minutes(30);  ///< zero: never
     Duration disk_timeout = std::chrono::minutes(3);

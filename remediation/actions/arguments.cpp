@@ -206,6 +206,16 @@ std::string at(const ArgumentValue& value) {
 
 }  // namespace
 
+Result<std::optional<std::uint64_t>> optional_size(std::string_view name, const std::string& text) {
+  if (text.empty()) return std::optional<std::uint64_t>();
+  Result<std::uint64_t> bytes = parse_bytes(text);
+  if (!bytes) return std::move(bytes).error().wrap(std::string(name));
+  if (*bytes > static_cast<std::uint64_t>(INT64_MAX)) {
+    return Error(ErrorCode::invalid_argument, fmt::format("{}: {} is more than any disk holds", name, text));
+  }
+  return std::optional(*bytes);
+}
+
 void Arguments::add(std::string_view name, Member member, Need need, std::string_view help,
                     std::vector<std::string_view> choices) {
   std::string fallback = need == Need::required ? std::string() : text_of(member);

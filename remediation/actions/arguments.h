@@ -5,6 +5,7 @@
 #include "exporter/base/result.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ struct Amount {
   double percent = 0;
   std::uint64_t bytes = 0;
 };
+
+/// A size on a disk that may be left out: nothing for "". `name` is the argument's, for the error.
+Result<std::optional<std::uint64_t>> optional_size(std::string_view name, const std::string& text);
 
 enum class Need { required, optional };
 

@@ -47,6 +47,13 @@ std::string explain(const RescueWork& work) {
   return rest.empty() ? std::string() : fmt::format(" ({})", fmt::join(rest, "; "));
 }
 
+/// "12 files", "12 files and 2 objects of container engines"
+std::string count_of(std::uint64_t files, std::uint64_t objects) {
+  std::string text = fmt::format("{} files", files);
+  if (objects > 0) text += fmt::format(" and {} objects of container engines", objects);
+  return text;
+}
+
 /// "1.2 GiB of 3 GiB needed"
 std::string progress(const RescueWork& work) {
   const FreeSpace& before = work.before();
@@ -75,7 +82,11 @@ void tell(const RescueWork& work, Report& report) {
     fact("target_inodes", work.target().inodes);
   }
   for (const StageResult& stage : work.stages()) {
-    std::string text = fmt::format("{} files, {}", stage.files, format_bytes(stage.bytes));
+    if (!stage.skipped.empty()) {
+      report.facts.emplace_back("stage_" + stage.name, "skipped: " + stage.skipped);
+      continue;
+    }
+    std::string text = count_of(stage.files, stage.objects) + ", " + format_bytes(stage.bytes);
     for (const std::string& note : stage.notes) text += "; " + note;
     report.facts.emplace_back("stage_" + stage.name, std::move(text));
   }
@@ -117,7 +128,12 @@ void DiskRescue::declare(Arguments& arguments) {
       "globs", &options_.globs,
       "files of your own that may go, as absolute globs below deletion.roots; ** is any depth");
   arguments.add("min_age", &options_.min_age, Need::optional,
-                "younger files stay: by mtime, for globs by ctime too; temporary files have their own");
+                "younger files, images and build cache stay: files by mtime, for globs by ctime too; "
+                "temporary files have their own");
+  arguments.add_patterns("keep_images", &options_.keep_images,
+                         "images that stay, as globs over their names, tags, digests and ids");
+  arguments.add("keep_image_labels", &options_.keep_image_labels, Need::optional,
+                "images with any of these labels stay; an empty value stands for any: {keep: ''}");
   arguments.add("temporary_min_age", &options_.temporary_min_age, Need::optional,
                 "temporary files that were read, written or changed since stay");
 }
@@ -160,14 +176,15 @@ Result<Plan> DiskRescue::plan(ActionContext& context) {
   }
   plan.items = items.take();
   plan.bytes = work.bytes();
-  plan.objects = work.files();
-  if (work.files() == 0 && work.reached()) {
+  plan.objects = work.files() + work.objects();
+  if (work.files() + work.objects() == 0 && work.reached()) {
     plan.summary = fmt::format("nothing to do: {} has {} available, the target is {}", path_,
                                show(work.before()), show(work.target()));
   } else {
-    plan.summary = fmt::format("remove {} files, {}, from {}; {} available then, the target is {}{}",
-                               work.files(), format_bytes(work.bytes()), path_, show(work.after()),
-                               show(work.target()), work.reached() ? "" : ": not enough" + explain(work));
+    plan.summary = fmt::format("remove {}, {}, from {}; {} available then, the target is {}{}",
+                               count_of(work.files(), work.objects()), format_bytes(work.bytes()), path_,
+                               show(work.after()), show(work.target()),
+                               work.reached() ? "" : ": not enough" + explain(work));
   }
   return plan;
 }
@@ -175,20 +192,23 @@ Result<Plan> DiskRescue::plan(ActionContext& context) {
 Status DiskRescue::run(ActionContext& context, Report& report) {
   Result<std::vector<RescueStage>> stages = make_stages(stages_, options_);
   if (!stages) return std::move(stages).error();
-  RescueWork work(context, RescueWork::Mode::remove,
-                  [&](const std::string& stage, const std::string& path, std::uint64_t bytes) {
-                    report.freed_bytes += bytes;
-                    const bool shown = ++report.removed_objects <= kLoggedFiles;
-                    context.log.write(
-                        shown ? LogLevel::info : LogLevel::debug, "file removed",
-                        {{"run", context.run_id}, {"stage", stage}, {"path", path}, {"bytes", bytes}});
-                  });
+  RescueWork work(
+      context, RescueWork::Mode::remove,
+      [&](const std::string& stage, const std::string& path, std::uint64_t bytes) {
+        report.freed_bytes += bytes;
+        const bool shown = ++report.removed_objects <= kLoggedFiles;
+        const bool file = stage != kContainersStage;
+        context.log.write(
+            shown ? LogLevel::info : LogLevel::debug,
+            file ? "file removed" : "container engine's object removed",
+            {{"run", context.run_id}, {"stage", stage}, {file ? "path" : "object", path}, {"bytes", bytes}});
+      });
   const Status status =
       work.perform({path_, target_free_, target_free_inodes_, *std::move(stages), !stages_.empty()});
   tell(work, report);
   const FreeSpace after = work.after();
-  report.summary = fmt::format("freed {} in {} files on {}; {} available", format_bytes(work.bytes()),
-                               work.files(), path_, show(after));
+  report.summary = fmt::format("freed {} in {} on {}; {} available", format_bytes(work.bytes()),
+                               count_of(work.files(), work.objects()), path_, show(after));
   if (!status) return status;
   if (work.reached()) return {};
   return Error(ErrorCode::failed_precondition,

@@ -25,8 +25,11 @@ class DiskRescue final : public Action {
   Amount target_free_{.is_percent = true, .percent = 15, .bytes = 0};
   Amount target_free_inodes_{.is_percent = true, .percent = 15, .bytes = 0};
   std::vector<std::string> stages_;
-  StageOptions options_{
-      .globs = {}, .min_age = std::chrono::hours(24), .temporary_min_age = std::chrono::hours(24 * 10)};
+  StageOptions options_{.globs = {},
+                        .min_age = std::chrono::hours(24),
+                        .temporary_min_age = std::chrono::hours(24 * 10),
+                        .keep_images = {},
+                        .keep_image_labels = {}};
 };
 
 }  // namespace chiron::remediation

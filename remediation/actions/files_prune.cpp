@@ -11,17 +11,6 @@ namespace {
 constexpr std::uint64_t kLoggedFiles = 200;
 constexpr std::int64_t kMostKept = 10'000;
 
-/// A size that may be left out.
-Result<std::optional<std::uint64_t>> size_of(std::string_view name, const std::string& text) {
-  if (text.empty()) return std::optional<std::uint64_t>();
-  Result<std::uint64_t> bytes = parse_bytes(text);
-  if (!bytes) return std::move(bytes).error().wrap(std::string(name));
-  if (*bytes > static_cast<std::uint64_t>(INT64_MAX)) {
-    return Error(ErrorCode::invalid_argument, fmt::format("{}: {} is more than any disk holds", name, text));
-  }
-  return std::optional(*bytes);
-}
-
 /// "(kept 3 too young; there is more for the next run)", or nothing.
 std::string explain(const PruneWork& work) {
   std::vector<std::string> parts;
@@ -60,17 +49,17 @@ Status FilesPrune::validate() const {
   if (older_than_ < Duration::zero()) return refuse("older_than: must not be negative");
   if (keep_ < 0 || keep_ > kMostKept) return refuse(fmt::format("keep: must be from 0 to {}", kMostKept));
   if (max_files_ < 1) return refuse("max_files: must be at least 1");
-  if (const auto size = size_of("larger_than", larger_than_); !size) return Error(size.error());
-  if (const auto size = size_of("max_total", max_total_); !size) return Error(size.error());
+  if (const auto size = optional_size("larger_than", larger_than_); !size) return Error(size.error());
+  if (const auto size = optional_size("max_total", max_total_); !size) return Error(size.error());
   return {};
 }
 
 PruneRequest FilesPrune::request() const {
   return {.globs = globs_,
           .older_than = older_than_,
-          .larger_than = *size_of("larger_than", larger_than_),
+          .larger_than = *optional_size("larger_than", larger_than_),
           .keep = static_cast<std::size_t>(keep_),
-          .max_total = *size_of("max_total", max_total_),
+          .max_total = *optional_size("max_total", max_total_),
           .max_files = static_cast<std::uint64_t>(max_files_)};
 }
 

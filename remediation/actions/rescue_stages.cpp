@@ -1,6 +1,7 @@
 #include "remediation/actions/rescue_stages.h"
 
 #include "exporter/base/utf8.h"
+#include "remediation/actions/rescue_containers.h"
 
 #include <algorithm>
 
@@ -54,7 +55,7 @@ AgeRule age_rule(std::string_view stage, const StageOptions& options) {
 }
 
 Result<RescueStage> stage_of_globs(const StageOptions& options) {
-  RescueStage stage{.name = "globs", .places = {}, .lock = {}};
+  RescueStage stage{.name = "globs", .places = {}, .engines = {}, .lock = {}};
   for (const std::string& text : options.globs) {
     Result<PathGlob> glob = PathGlob::compile(text, Hidden::explicit_);
     if (!glob) return std::move(glob).error().wrap("globs");
@@ -71,19 +72,26 @@ Result<RescueStage> stage_of_globs(const StageOptions& options) {
 }  // namespace
 
 const std::vector<std::string_view>& rescue_stage_names() {
-  static const std::vector<std::string_view> names = {"apt_cache", "journal", "rotated_logs",
-                                                      "temporary_files", "globs"};
+  static const std::vector<std::string_view> names = {"apt_cache",       "journal",        "rotated_logs",
+                                                      "temporary_files", kContainersStage, "globs"};
   return names;
 }
 
 Result<RescueStage> make_rescue_stage(std::string_view name, const StageOptions& options) {
   if (name == "globs") return stage_of_globs(options);
+  if (name == kContainersStage) {
+    return RescueStage{
+        .name = std::string(name),
+        .places = {},
+        .engines = rescue_rules(options.min_age, options.keep_images, options.keep_image_labels),
+        .lock = {}};
+  }
   const auto found = std::ranges::find(built_in_stages(), name, &BuiltInStage::name);
   if (found == built_in_stages().end()) {
     return Error(ErrorCode::invalid_argument, fmt::format("stages: {} is not one of {}", quoted(name),
                                                           fmt::join(rescue_stage_names(), ", ")));
   }
-  RescueStage stage{.name = std::string(name), .places = {}, .lock = std::string(found->lock)};
+  RescueStage stage{.name = std::string(name), .places = {}, .engines = {}, .lock = std::string(found->lock)};
   // Temporary files are hidden as often as not; hidden logs are somebody's own.
   const Hidden hidden = name == "temporary_files" ? Hidden::matched : Hidden::explicit_;
   for (const BuiltInPlace& place : found->places) {

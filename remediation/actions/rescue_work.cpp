@@ -1,6 +1,7 @@
 #include "remediation/actions/rescue_work.h"
 
 #include "remediation/actions/deletion/remove.h"
+#include "remediation/actions/rescue_containers.h"
 
 #include <algorithm>
 
@@ -75,7 +76,26 @@ Status RescueWork::check_places(const Request& request) const {
 }
 
 Status RescueWork::do_stage(const RescueStage& stage) {
-  StageResult result{.name = stage.name, .files = 0, .bytes = 0, .notes = {}};
+  StageResult result{.name = stage.name, .notes = {}, .skipped = {}};
+  const Status status = stage.engines ? do_engines(stage, result) : do_files(stage, result);
+  if (result.skipped.empty()) {
+    context_.log.info("disk rescue stage done", {{"run", context_.run_id},
+                                                 {"stage", stage.name},
+                                                 {"planned_only", mode_ == Mode::only_look},
+                                                 {"files", result.files},
+                                                 {"objects", result.objects},
+                                                 {"bytes", result.bytes}});
+  } else {
+    context_.log.info("disk rescue stage skipped", {{"run", context_.run_id},
+                                                    {"stage", stage.name},
+                                                    {"planned_only", mode_ == Mode::only_look},
+                                                    {"reason", result.skipped}});
+  }
+  results_.push_back(std::move(result));
+  return status;
+}
+
+Status RescueWork::do_files(const RescueStage& stage, StageResult& result) {
   Status status;
   // Once again as long as there were more files than are held at a time and removing goes forward.
   for (bool again = true; again && status;) {
@@ -88,13 +108,42 @@ Status RescueWork::do_stage(const RescueStage& stage) {
     if (!more) status = more.error();
     again = more.ok() && *more;
   }
-  context_.log.info("disk rescue stage done", {{"run", context_.run_id},
-                                               {"stage", stage.name},
-                                               {"planned_only", mode_ == Mode::only_look},
-                                               {"files", result.files},
-                                               {"bytes", result.bytes}});
-  results_.push_back(std::move(result));
   return status;
+}
+
+/// Half of the time that is left: an engine that hangs leaves the rest to the stages after it.
+Status RescueWork::do_engines(const RescueStage& stage, StageResult& result) {
+  ActionContext part = context_;
+  part.deadline = context_.clock.boot() + context_.remaining() / 2;
+  const Result<EnginesOnDevice> engines = find_engines_on(part, file_system_->device());
+  if (!engines) return engines.error();
+  if (engines->sockets.empty()) {
+    result.skipped = fmt::format("{}", fmt::join(engines->skipped, "; "));
+    return {};
+  }
+  result.notes = engines->skipped;
+  const auto ask = [this](const EngineItem&) -> Result<EnginePrune::Say> {
+    const Result<bool> enough = met();
+    if (!enough) return enough.error();
+    return *enough ? EnginePrune::Say::stop : EnginePrune::Say::go;
+  };
+  const auto on_item = [&](const EngineItem& item) {
+    ++objects_;
+    ++result.objects;
+    bytes_ += item.object.bytes;
+    result.bytes += item.object.bytes;
+    on_file_(stage.name, describe(item), item.object.bytes);
+  };
+  for (const std::string& socket : engines->sockets) {
+    const auto mode = mode_ == Mode::remove ? EnginePrune::Mode::remove : EnginePrune::Mode::only_look;
+    EnginePrune prune(part, socket, *stage.engines, mode, ask, on_item);
+    const Status done = prune.perform();
+    if (std::string kept = describe(prune.kept()); !kept.empty()) result.notes.push_back(std::move(kept));
+    if (first_error_.empty()) first_error_ = prune.first_error();
+    if (Status go_on = stopped(); !go_on) return go_on;
+    if (!done) result.notes.push_back(done.error().to_string());
+  }
+  return {};
 }
 
 Result<std::vector<RescueWork::Hunt>> RescueWork::gather(const RescueStage& stage, StageResult& result) {

@@ -16,8 +16,10 @@ namespace chiron::remediation {
 struct StageResult {
   std::string name;
   std::uint64_t files = 0;
+  std::uint64_t objects = 0;  ///< of container engines
   std::uint64_t bytes = 0;
   std::vector<std::string> notes;  ///< why a place was left out
+  std::string skipped;             ///< why there was nothing that this stage could look at; or empty
 };
 
 /// The work of one disk.rescue: the same selection whether it removes or only looks. Used once, on one
@@ -32,8 +34,8 @@ class RescueWork {
     bool stages_were_chosen =
         false;  ///< a stage with no place below a root then is a fault, not just left out
   };
-  /// Called for each file that was, or would be, removed.
-  using OnFile = std::function<void(const std::string& stage, std::string path, std::uint64_t bytes)>;
+  /// Called for each file that was, or would be, removed, by its path, and each object of a container engine.
+  using OnFile = std::function<void(const std::string& stage, std::string what, std::uint64_t bytes)>;
 
   RescueWork(ActionContext& context, Mode mode, OnFile on_file)
       : context_(context), mode_(mode), on_file_(std::move(on_file)) {}
@@ -45,6 +47,7 @@ class RescueWork {
   bool reached() const { return reached_; }
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t files() const { return files_; }
+  std::uint64_t objects() const { return objects_; }  ///< of container engines
   const Kept& kept() const { return kept_; }
   const FreeSpace& before() const { return before_; }
   const FreeTarget& target() const { return target_; }
@@ -62,6 +65,8 @@ class RescueWork {
 
   Status check_places(const Request& request) const;
   Status do_stage(const RescueStage& stage);
+  Status do_files(const RescueStage& stage, StageResult& result);
+  Status do_engines(const RescueStage& stage, StageResult& result);
   Result<std::vector<Hunt>> gather(const RescueStage& stage, StageResult& result);
   Result<bool> take(const RescueStage& stage, const std::vector<Hunt>& hunts, StageResult& result);
   Result<bool> met();
@@ -78,7 +83,7 @@ class RescueWork {
   FreeSpace before_;
   FreeTarget target_;
   bool reached_ = false;
-  std::uint64_t bytes_ = 0, files_ = 0, freed_files_ = 0;
+  std::uint64_t bytes_ = 0, files_ = 0, freed_files_ = 0, objects_ = 0;
   Kept kept_;
   std::vector<StageResult> results_;
   std::string first_error_;

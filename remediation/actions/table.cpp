@@ -2,6 +2,7 @@
 #include "remediation/actions/cache_prune.h"
 #include "remediation/actions/command_run.h"
 #include "remediation/actions/container.h"
+#include "remediation/actions/container_prune.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
 #include "remediation/actions/http_request.h"
@@ -32,6 +33,8 @@ const ActionInfo kActions[] = {
     {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>, false,
      true},
     {"container.kill", "send a signal to a container and see what it did", seconds(30), make<ContainerKill>},
+    {"container.prune", "remove images, build cache and more that nothing uses from Docker and Podman",
+     minutes(10), make<ContainerPrune>, true},
     {"container.restart", "restart a container and see that it is up and healthy", seconds(90),
      make<ContainerRestart>},
     {"container.rolling_restart", "restart containers one by one while each comes back healthy", minutes(10),

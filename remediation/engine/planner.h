@@ -16,8 +16,8 @@ std::string target_of(const ActionInfo& action, const ArgumentValues& arguments)
 /// "there is no KIND NAME; did you mean ...?"
 Error not_there(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known);
 
-/// What these steps would do on the target, each for a while at most. `templates`: their arguments are
-/// templates. Changes nothing; blocks.
+/// What these steps would do on the target, each for a while at most. `remedy` "": an action
+/// by hand, whose arguments are no templates. Changes nothing; blocks.
 std::vector<StepPlan> plan_steps(StepRunner& runner, const std::vector<StepSpec>& specs,
                                  const std::string& target, const std::string& remedy);
 

@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml_reader.h"
+#include "remediation/actions/glob.h"
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_keys.h"
 #include "remediation/engine/template_key.h"

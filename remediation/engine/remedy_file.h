@@ -52,7 +52,4 @@ struct RemedySpec {
 /// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key".
 std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink);
 
-/// Shell-like glob over a whole name: * ? [..]; no special meaning of '/' here.
-bool glob_match(std::string_view pattern, std::string_view text);
-
 }  // namespace chiron::remediation

@@ -1,3 +1,4 @@
+#include "remediation/actions/glob.h"
 #include "remediation/engine/remedy_check.h"
 #include "rules/engine/rule_file.h"
 #include "rules/engine/saved_state.h"

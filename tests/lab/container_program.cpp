@@ -12,7 +12,15 @@ int main(int argc, char** argv) {
   const std::string_view command = argc > 2 && std::string_view(argv[1]) == "-c" ? argv[2]
                                    : argc > 1                                    ? argv[1]
                                                                                  : "";
+  // Ill in every run but the first.
+  if (command == "relapse") {
+    const int sick = ::access("/ran", F_OK) == 0 ? ::open("/sick", O_CREAT | O_CLOEXEC, 0600) : 0;
+    if (sick < 0 || ::open("/ran", O_CREAT | O_CLOEXEC, 0600) < 0) return 1;
+    while (true) ::pause();
+  }
   if (command == "work") {
+    // A restart heals.
+    ::unlink("/sick");
     // 20 MiB in use, and a tenth of a CPU.
     std::vector<char> memory(20 << 20, 'x');
     while (true) {

@@ -54,6 +54,9 @@ docker run --rm --network=none local/lab /bin/sh check || { tail -20 "$log"; ski
 
 LAB_DOCKER_SOCKET=$socket LAB_DOCKERD_PID=$dockerd "$@"
 status=$?
-docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1
-kill $dockerd && wait $dockerd
+# A test may have ended the engine.
+if kill -0 $dockerd 2>/dev/null; then
+  docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1
+  kill $dockerd && wait $dockerd
+fi
 exit $status

@@ -81,6 +81,22 @@ def enter_systemd_lab(*programs):
     _mount_scratch()
 
 
+def enter_engine_lab(*programs):
+    """For a script that docker-engine.sh runs: a network namespace of its own beside that engine, a SCRATCH, and an empty
+    /run where the engine's socket is at its usual place."""
+    if os.environ.get(_INSIDE) != '1':
+        for program in programs + ('unshare', 'ip', 'mount'):
+            if shutil.which(program) is None:
+                skip(f'{program} is not installed')
+        os.environ[_INSIDE] = '1'
+        os.execvp('unshare', ['unshare', '--mount', '--net', '--propagation', 'private', sys.executable, '-u', *sys.argv])
+    del os.environ[_INSIDE]
+    run('ip', 'link', 'set', 'lo', 'up')
+    _mount_scratch()
+    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'run', '/run')
+    os.symlink(os.environ['LAB_DOCKER_SOCKET'], '/run/docker.sock')
+
+
 def _mount_scratch():
     run('mount', '-t', 'tmpfs', '-o', 'size=1g,mode=755', 'scratch', SCRATCH)
 

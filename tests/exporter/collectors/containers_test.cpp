@@ -36,9 +36,11 @@ struct Answers {
      "Volumes":[{"Name":"v","UsageData":{"Size":30,"RefCount":0}},{"Name":"w","UsageData":null}],
      "BuildCache":[{"ID":"k","Size":40,"InUse":false},{"ID":"l","Size":2,"InUse":true}]})j";
   std::atomic<int> inspections{0};
+  std::atomic<bool> hanging{false};
   std::mutex mutex;
 
   std::string operator()(std::string_view request) {
+    hanging.wait(true);
     const std::lock_guard lock(mutex);
     if (request.starts_with("GET /containers/json?all=true ")) return testing::http_answer(200, list);
     if (request.starts_with("GET /info ")) return testing::http_answer(200, info);
@@ -81,9 +83,10 @@ class ContainersTest : public ::testing::Test {
     CollectorContext context{paths_, clock_, catalogue_, log_, files_, {}, {}, {}, {}, deadline};
     context.options.set("socket", std::move(sockets));
     context.options.set("disk-usage-interval", {disk_interval_});
-    return std::move(*make_containers_collector(
-        std::move(context),
-        {.timeout = seconds(5), .sign_of_life = sign_of_life_, .reconnect = milliseconds(1)}));
+    return std::move(*make_containers_collector(std::move(context), {.timeout = seconds(5),
+                                                                     .sign_of_life = sign_of_life_,
+                                                                     .life_timeout = life_timeout_,
+                                                                     .reconnect = milliseconds(1)}));
   }
   std::unique_ptr<Collector> make(const std::string& socket) { return make(std::vector{socket}); }
   /// Passes until `reached`, for ten seconds at most.
@@ -118,6 +121,7 @@ class ContainersTest : public ::testing::Test {
   Frame frame_;
   std::string disk_interval_ = "0";
   Duration sign_of_life_ = seconds(30);
+  Duration life_timeout_ = seconds(5);
   const std::string web_ = labels(kWeb, "nginx:1.25", "web");
   const std::string job_ = labels(kJob, "batch", "job");
   Answers answers_;
@@ -312,6 +316,29 @@ TEST_F(ContainersTest, AnEngineThatGoesSilentIsDownAndUsageGoesOn) {
   EXPECT_FALSE(pass(*collector).ok());
   EXPECT_EQ(value("container_memory_usage_bytes{" + web_ + "}"), 1000);
   EXPECT_EQ(value("chiron_container_restarts_total{" + web_ + "}"), 3);  // stands for a while
+}
+
+TEST_F(ContainersTest, AnEngineThatHangsIsDownAndUpAgainWithoutBeingAskedForAllOfIt) {
+  sign_of_life_ = life_timeout_ = milliseconds(50);
+  const auto collector = make(server_.path());
+  ASSERT_TRUE(pass(*collector).ok());
+  const auto up = [&] { return value("chiron_container_engine_up{socket=\"" + server_.path() + "\"}"); };
+  answers_.hanging = true;
+  const bool seen_down = pass_until(*collector, [&] { return up() == 0; });
+  EXPECT_EQ(pass(*collector).error().code(), ErrorCode::timed_out);
+  EXPECT_EQ(value("chiron_container_restarts_total{" + web_ + "}"), 3) << "the last value stands for a while";
+  answers_.hanging = false;
+  answers_.hanging.notify_all();
+  ASSERT_TRUE(seen_down);
+  EXPECT_TRUE(pass_until(*collector, [&] { return up() == 1; }));
+  EXPECT_EQ(server_.streams(), 1);
+  EXPECT_EQ(answers_.inspections, 2);
+}
+
+TEST(ContainerWatchOptions, AHungEngineShowsWithinTwoSamplingIntervals) {
+  constexpr Duration kSamplingInterval = seconds(5);
+  const ContainerWatch::Options options;
+  EXPECT_LE(options.sign_of_life + options.life_timeout + kSamplingInterval, 2 * kSamplingInterval);
 }
 
 TEST_F(ContainersTest, AContainerRemovedMeanwhileIsNoFault) {

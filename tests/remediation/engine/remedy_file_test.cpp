@@ -1,5 +1,6 @@
 #include "remediation/engine/remedy_file.h"
 
+#include "remediation/actions/glob.h"
 #include "tests/support/bad_files.h"
 
 namespace chiron::remediation {

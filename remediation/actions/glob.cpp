@@ -1,4 +1,6 @@
-#include "remediation/engine/remedy_file.h"
+#include "remediation/actions/glob.h"
+
+#include <optional>
 
 namespace chiron::remediation {
 namespace {
