@@ -36,9 +36,8 @@ bool is_want_of_room(const Error& error) { return error.code() == ErrorCode::exh
 
 CollectorOptions options_of(const CollectorInfo& info, const Settings& settings) {
   CollectorOptions options;
-  const std::string prefix = "collector." + std::string(info.name) + '.';
   for (const CollectorOption& option : info.options) {
-    options.set(std::string(option.name), settings.list(prefix + std::string(option.name)));
+    options.set(std::string(option.name), settings.list(flag_of(info, option)));
   }
   return options;
 }

@@ -37,7 +37,7 @@ void add_collectors(std::vector<Setting>& settings) {
                                : option.is_pattern ? SettingKind::pattern
                                : option.repeatable ? SettingKind::list
                                                    : SettingKind::text;
-      settings.push_back({base + '.' + std::string(option.name),
+      settings.push_back({flag_of(info, option),
                           key + '.' + std::string(option.name),
                           kind,
                           std::string(option.default_value),

@@ -74,6 +74,8 @@ class Collector {
 /// One option of a collector: --collector.NAME.OPTION and collectors.NAME.OPTION in the configuration file.
 struct CollectorOption {
   std::string_view name;
+  /// NAME on the command line, where node_exporter's is not the collector's name.
+  std::string_view flag_prefix = {};
   std::string_view default_value;
   std::string_view help;
   bool is_flag = false;     ///< boolean, default_value "true" or "false"
@@ -92,6 +94,9 @@ struct CollectorInfo {
   std::span<const CollectorOption> options;
   Result<std::unique_ptr<Collector>> (*make)(CollectorContext context);
 };
+
+/// The option's name on the command line: collector.NAME.OPTION.
+std::string flag_of(const CollectorInfo& info, const CollectorOption& option);
 
 /// Every collector there is, in the order they run. A new one is one row in table.cpp.
 std::span<const CollectorInfo> all_collectors();

@@ -28,6 +28,11 @@ void CollectorOptions::set(std::string name, std::vector<std::string> values) {
   values_.push_back({std::move(name), std::move(values)});
 }
 
+std::string flag_of(const CollectorInfo& info, const CollectorOption& option) {
+  const std::string_view prefix = option.flag_prefix.empty() ? info.name : option.flag_prefix;
+  return "collector." + std::string(prefix) + '.' + std::string(option.name);
+}
+
 CollectorOptions default_options(std::span<const CollectorOption> options) {
   CollectorOptions defaults;
   for (const CollectorOption& option : options) {

@@ -8,6 +8,7 @@ namespace chiron {
 
 inline constexpr CollectorOption kPowerSupplyOptions[] = {
     {.name = "ignored-supplies",
+     .flag_prefix = "powersupply",
      .default_value = "^$",
      .help = "Power supplies to leave out",
      .is_pattern = true},

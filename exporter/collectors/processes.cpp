@@ -66,7 +66,9 @@ class ProcessesCollector final : public Collector {
     Totals totals;
     states_.begin_pass();
     thread_states_.begin_pass();
+    files_.begin_pass();
     if (const Status walked = walk(totals, problems); !walked) problems.add(walked.error());
+    files_.end_pass();
     if (totals.processes == 0) {
       series_.reset();
       if (problems.empty()) return absent(root_ + "/PID/stat");
@@ -148,8 +150,9 @@ class ProcessesCollector final : public Collector {
   StateSeries states_;
   StateSeries thread_states_;
   std::optional<std::array<SeriesId, 2>> series_;
-  TaskDirectory all_;
-  TaskDirectory threads_of_;
+  TaskStatFiles files_;
+  TaskDirectory all_{files_};
+  TaskDirectory threads_of_{files_};
   std::string path_;
 };
 

@@ -3,12 +3,14 @@
 #include "exporter/base/parse.h"
 #include "exporter/collectors/kernel_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace chiron {
@@ -75,13 +77,49 @@ Result<std::optional<std::string_view>> TaskDirectory::next() {
   }
 }
 
+TaskStatFiles::TaskStatFiles() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0)
+    most_ = static_cast<std::size_t>(std::min<rlim_t>(kMost, limit.rlim_cur / 8));
+}
+
+void TaskStatFiles::end_pass() {
+  std::erase_if(kept_, [this](const auto& one) { return one.second.pass != pass_; });
+}
+
+int TaskStatFiles::find(std::uint32_t number) {
+  const auto it = kept_.find(number);
+  if (it == kept_.end()) return -1;
+  it->second.pass = pass_;
+  return it->second.file.get();
+}
+
+void TaskStatFiles::keep(std::uint32_t number, FileDescriptor file) {
+  if (kept_.size() < most_) kept_.insert_or_assign(number, Kept{std::move(file), pass_});
+}
+
+ssize_t TaskDirectory::read_stat(std::uint32_t number, std::span<char> buffer) {
+  if (const int kept = files_.find(number); kept >= 0) {
+    const ssize_t size = ::pread(kept, buffer.data(), buffer.size(), 0);
+    if (size >= 0) return size;
+    // It has ended; another may have its number.
+    files_.drop(number);
+  }
+  FileDescriptor file(::openat(fd_.get(), name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return -errno;
+  const ssize_t size = ::pread(file.get(), buffer.data(), buffer.size(), 0);
+  if (size < 0) return -errno;
+  files_.keep(number, std::move(file));
+  return size;
+}
+
 Result<TaskStat> TaskDirectory::stat(std::string_view number) {
   name_.assign(number).append("/stat");
-  const FileDescriptor file(::openat(fd_.get(), name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return failed(errno);
+  const std::optional<std::uint32_t> key = parse_int<std::uint32_t>(number);
+  if (!key) return failed(ENOENT);
   std::array<char, kStatBuffer> buffer;
-  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-  if (size < 0) return failed(errno);
+  const ssize_t size = read_stat(*key, buffer);
+  if (size < 0) return failed(static_cast<int>(-size));
   const std::string_view text(buffer.data(), static_cast<std::size_t>(size));
   if (const std::optional<TaskStat> stat = parse_task_stat(text)) return *stat;
   Problems problems;

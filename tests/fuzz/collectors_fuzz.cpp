@@ -5,6 +5,7 @@
 #include "exporter/collectors/cpu_info.h"
 #include "exporter/collectors/cpu_ticks.h"
 #include "exporter/collectors/disk_properties.h"
+#include "exporter/collectors/link_list.h"
 #include "exporter/collectors/mountinfo.h"
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/text_format.h"
@@ -27,12 +28,28 @@ class FakeProc {
   FakeProc() {
     std::string pattern = (std::filesystem::temp_directory_path() / "chiron-fuzz-XXXXXX").string();
     root_ = ::mkdtemp(pattern.data());
-    for (const char* directory :
-         {"net/stat", "pressure", "sys/fs", "1", "sys/class/thermal/thermal_zone0",
-          "sys/class/power_supply/BAT0", "sys/devices/system/cpu/cpu0/cpufreq", "sys/class/hwmon/hwmon0",
-          "sys/class/net/eth0", "sys/fs/xfs/sda/stats", "sys/class/powercap/intel-rapl:0",
-          "sys/class/net/bond0/bonding", "sys/class/dmi/id", "sys/devices/system/edac/mc/mc0/csrow0",
-          "sys/fs/btrfs/a-b/devices/sda"})
+    for (const char* directory : {"net/stat",
+                                  "pressure",
+                                  "sys/fs",
+                                  "1",
+                                  "sys/class/thermal/thermal_zone0",
+                                  "sys/class/power_supply/BAT0",
+                                  "sys/devices/system/cpu/cpu0/cpufreq",
+                                  "sys/class/hwmon/hwmon0",
+                                  "sys/class/net/eth0",
+                                  "sys/fs/xfs/sda/stats",
+                                  "sys/class/powercap/intel-rapl:0",
+                                  "sys/class/net/bond0/bonding",
+                                  "sys/class/dmi/id",
+                                  "sys/devices/system/edac/mc/mc0/csrow0",
+                                  "sys/fs/btrfs/a-b/devices/sda",
+                                  "sys/class/net/eth0/statistics",
+                                  "sys/class/net/bond0/lower_eth0",
+                                  "sys/class/watchdog/watchdog0",
+                                  "sys/class/nvme/nvme0/nvme0n1/queue",
+                                  "sys/kernel/random",
+                                  "sys/devices/system/clocksource/clocksource0",
+                                  "sys/fs/selinux"})
       std::filesystem::create_directories(root_ / directory);
   }
   ~FakeProc() {
@@ -90,6 +107,15 @@ void check_text_format(std::string_view text) {
   }
 }
 
+/// Of a message of rtnetlink: whatever it says, names and addresses are within their bounds.
+void check_link(std::string_view text) {
+  const std::optional<Link> link = parse_link(text);
+  if (!link) return;
+  expect(link->address.size <= link->address.bytes.size());
+  expect(link->address.to_string().size() <= 3 * link->address.bytes.size());
+  expect(link->name.find('\0') == std::string::npos);
+}
+
 void check_parsers(std::string_view text) {
   Problems problems;
   for (const Mount& mount : parse_mountinfo(text, "f", problems)) expect(mount.mountpoint.starts_with('/'));
@@ -145,6 +171,12 @@ constexpr KernelText kKernelTexts[] = {
     {'E', "edac", "sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count"},
     {'F', "btrfs", "sys/fs/btrfs/a-b/commit_stats"},
     {'M', "mdadm", "mdstat"},
+    {'i', "bonding", "sys/class/net/bond0/bonding/slaves"},
+    {'w', "watchdog", "sys/class/watchdog/watchdog0/timeleft"},
+    {'W', "watchdog", "sys/class/watchdog/watchdog0/identity"},
+    {'V', "nvme", "sys/class/nvme/nvme0/nvme0n1/queue/logical_block_size"},
+    {'y', "entropy", "sys/kernel/random/entropy_avail"},
+    {'Y', "time", "sys/devices/system/clocksource/clocksource0/available_clocksource"},
 };
 
 }  // namespace
@@ -162,6 +194,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (data[0] == 't') {
     check_text_format(text);
+  } else if (data[0] == 'L') {
+    check_link(text);
   } else {
     check_parsers(text);
   }

@@ -3,6 +3,11 @@
 
 #include <thread>
 
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace chiron {
@@ -77,6 +82,72 @@ TEST_F(Processes, BadFilesAndNone) {
   EXPECT_EQ(lines().front(), "node_processes_pids 1");
   proc("sys/kernel/pid_max", "32768\n");
   expect_failure("proc/2/stat:1: expected a name in brackets");
+}
+
+/// A child that ends when it is killed, with the number `wanted` or, for 0, any; -1 when it cannot have it.
+pid_t start_child(pid_t wanted, bool stopped) {
+  clone_args args{};
+  args.exit_signal = SIGCHLD;
+  if (wanted != 0) {
+    args.set_tid = reinterpret_cast<std::uintptr_t>(&wanted);
+    args.set_tid_size = 1;
+  }
+  const long child = ::syscall(SYS_clone3, &args, sizeof args);
+  if (child == 0) {
+    if (stopped) ::raise(SIGSTOP);
+    for (;;) ::pause();
+  }
+  return static_cast<pid_t>(child);
+}
+
+void end_child(pid_t child) {
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+}
+
+TEST(TaskDirectory, ANumberThatIsUsedAgainIsAnotherTask) {
+  TaskStatFiles files;
+  TaskDirectory all(files);
+  const auto stat_of = [&](pid_t child) {
+    files.begin_pass();
+    EXPECT_TRUE(all.open(HostPaths().proc("")).ok());
+    Result<TaskStat> stat = all.stat(std::to_string(child));
+    files.end_pass();
+    return stat;
+  };
+  const pid_t child = start_child(0, false);
+  ASSERT_GT(child, 0);
+  for (int pass = 0; pass < 2; ++pass) EXPECT_TRUE(stat_of(child).ok());
+  EXPECT_EQ(files.size(), 1u);
+  end_child(child);
+  EXPECT_EQ(stat_of(child).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(files.size(), 0u);
+
+  const pid_t first = start_child(0, false);
+  ASSERT_TRUE(stat_of(first).ok());
+  end_child(first);
+  const pid_t second = start_child(first, true);
+  if (second < 0) GTEST_SKIP() << "may not choose the number of a process";
+  ASSERT_EQ(::waitpid(second, nullptr, WUNTRACED), second);
+  const Result<TaskStat> stat = stat_of(second);
+  ASSERT_TRUE(stat.ok());
+  EXPECT_EQ(stat->state, 'T');
+  end_child(second);
+}
+
+TEST(TaskStatFiles, KeepsAFewAndLetsGoOfWhatWasNotAskedFor) {
+  TaskStatFiles files;
+  files.begin_pass();
+  for (std::uint32_t number = 0; number < 2 * TaskStatFiles::kMost; ++number)
+    files.keep(number, FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  files.end_pass();
+  EXPECT_GT(files.size(), 0u);
+  EXPECT_LE(files.size(), TaskStatFiles::kMost);
+  files.begin_pass();
+  EXPECT_GE(files.find(0), 0);
+  EXPECT_EQ(files.find(2 * TaskStatFiles::kMost), -1);
+  files.end_pass();
+  EXPECT_EQ(files.size(), 1u);
 }
 
 TEST_F(Processes, ThisHostHasThisOne) {
