@@ -12,7 +12,7 @@
 namespace chiron {
 namespace {
 
-constexpr std::string_view kBlanks = " \t";
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -106,14 +106,13 @@ std::string to_lower(std::string_view text) {
 bool next_line(std::string_view& text, std::string_view& line) { return next_field(text, '\n', line); }
 
 bool next_word(std::string_view& text, std::string_view& word) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) {
-    text = {};
-    return false;
-  }
-  const std::size_t last = std::min(text.find_first_of(kBlanks, first), text.size());
-  word = text.substr(first, last - first);
-  text.remove_prefix(last);
+  // find_first_of() calls memchr() for every character, and kernel texts are words of a few.
+  const char* const end = text.data() + text.size();
+  const char* const first = std::find_if_not(text.data(), end, is_blank);
+  const char* const last = std::find_if(first, end, is_blank);
+  text = std::string_view(last, static_cast<std::size_t>(end - last));
+  if (first == end) return false;
+  word = std::string_view(first, static_cast<std::size_t>(last - first));
   return true;
 }
 

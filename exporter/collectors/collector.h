@@ -68,6 +68,9 @@ class Collector {
   /// dead mount): it then has a thread of its own, and a pass takes what is there when the rest is done. The
   /// same for the collector's life.
   virtual bool can_hang() const { return false; }
+  /// Asked before a collect(), by the same rules: whether that one may wait so. Where not, a collector that
+  /// can hang is called like one that cannot, which saves waking its thread.
+  virtual bool can_hang_now() { return can_hang(); }
   virtual Status collect(Frame& frame) = 0;
 };
 

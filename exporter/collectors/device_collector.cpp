@@ -105,8 +105,15 @@ DeviceCollector::DeviceCollector(const CollectorContext& context, std::string_vi
       can_hang_(options.slow && ::access(names_.path().c_str(), F_OK) == 0),
       series_(context.catalogue, options.unreadable) {}
 
+bool DeviceCollector::can_hang_now() {
+  if (!can_hang_ || !names_.names().empty()) return can_hang_;
+  listed_ = names_.refresh();
+  return !names_.names().empty();
+}
+
 Status DeviceCollector::collect(Frame& frame) {
-  const Result<bool> changed = names_.refresh();
+  const Result<bool> changed = listed_ ? *std::move(listed_) : names_.refresh();
+  listed_.reset();
   if (!changed) {
     series_.clear();
     return unless_absent(changed.error(), names_.path());

@@ -47,6 +47,8 @@ class DeviceCollector : public Collector {
     AttributeSeries::Unreadable unreadable = AttributeSeries::Unreadable::problem;
   };
   bool can_hang() const final { return can_hang_; }
+  /// Not while the directory is empty: listing it asks no driver.
+  bool can_hang_now() final;
   Status collect(Frame& frame) final;
 
  protected:
@@ -65,6 +67,7 @@ class DeviceCollector : public Collector {
 
   Catalogue& catalogue_;
   DirectoryNames names_;
+  std::optional<Result<bool>> listed_;  // by can_hang_now(), for the collect() after it
   const bool can_hang_;
   AttributeSeries series_;
   unsigned passes_ = 0;

@@ -8,6 +8,15 @@ struct CollectorTask::Shared {
   Shared(std::unique_ptr<Collector> c, std::size_t limit, const Clock& k)
       : collector(std::move(c)), series_limit(limit), clock(k) {}
 
+  /// Of a collector that is not running.
+  bool can_hang_now() const {
+    try {
+      return collector->can_hang_now();
+    } catch (...) {
+      return true;  // collect() will say what is wrong
+    }
+  }
+
   const std::unique_ptr<Collector> collector;
   const std::size_t series_limit;
   const Clock& clock;
@@ -17,6 +26,7 @@ struct CollectorTask::Shared {
   CondVar changed;
   Collected finished CHIRON_GUARDED_BY(mutex);
   bool running CHIRON_GUARDED_BY(mutex) = false;
+  bool handed_over CHIRON_GUARDED_BY(mutex) = false;  // to the thread, while running
   bool has_result CHIRON_GUARDED_BY(mutex) = false;
   bool stop CHIRON_GUARDED_BY(mutex) = false;
 };
@@ -28,8 +38,8 @@ CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thre
   std::thread([shared = shared_] {
     MutexLock lock(shared->mutex);
     for (;;) {
-      shared->changed.wait(lock,
-                           [&]() CHIRON_REQUIRES(shared->mutex) { return shared->running || shared->stop; });
+      shared->changed.wait(
+          lock, [&]() CHIRON_REQUIRES(shared->mutex) { return shared->handed_over || shared->stop; });
       if (shared->stop) return;
       lock.unlock();
       run_collector(*shared);
@@ -58,21 +68,32 @@ void CollectorTask::run_collector(Shared& shared) {
   }
   work.at = shared.clock.boot();
   work.duration = work.at - begin;
-  const MutexLock lock(shared.mutex);
-  std::swap(shared.working, shared.finished);
-  shared.has_result = true;
-  shared.running = false;
-  shared.changed.notify_all();
+  bool is_awaited = false;
+  {
+    const MutexLock lock(shared.mutex);
+    std::swap(shared.working, shared.finished);
+    shared.has_result = true;
+    shared.running = false;
+    is_awaited = std::exchange(shared.handed_over, false);
+  }
+  if (is_awaited) shared.changed.notify_all();
 }
 
 void CollectorTask::start() {
+  bool inline_run = false;
   {
     const MutexLock lock(shared_->mutex);
     if (shared_->running) return;
     shared_->running = true;
+    inline_run = !own_thread_ || !shared_->can_hang_now();
+    shared_->handed_over = !inline_run;
+  }
+  // Not under the mutex, which the thread would wake up to wait for.
+  if (inline_run) {
+    run_collector(*shared_);
+  } else {
     shared_->changed.notify_all();
   }
-  if (!own_thread_) run_collector(*shared_);
 }
 
 bool CollectorTask::wait_until(BootTime deadline) {

@@ -26,7 +26,8 @@ class CollectorTask {
   CollectorTask(const CollectorTask&) = delete;
   CollectorTask& operator=(const CollectorTask&) = delete;
 
-  /// Starts a collection unless one is running; on the caller's thread it is over when this returns.
+  /// Starts a collection unless one is running; on the caller's thread, where also a collector with a thread
+  /// of its own runs when it cannot hang now, it is over when this returns.
   void start();
   /// Waits until nothing is running, at most until `deadline`; whether that is so.
   bool wait_until(BootTime deadline);

@@ -20,7 +20,15 @@ OutcomeMetrics::OutcomeMetrics(SelfMetrics& metrics)
     : metrics_(metrics),
       paused_(metrics.gauge("chiron_remedies_paused", "Remedies that are paused now.")),
       active_(metrics.gauge("chiron_runs_active", "Runs that are carried out or verified now.")),
-      waiting_(metrics.gauge("chiron_runs_waiting", "Runs that wait until a person approves them.")) {}
+      waiting_(metrics.gauge("chiron_runs_waiting", "Runs that wait until a person approves them.")) {
+  for (const PauseCause cause : all_pause_causes()) {
+    all_paused_[cause] = &metrics.gauge(
+        "chiron_remediation_paused",
+        "1 while every remedy is held back for this cause: a command, the file in the state directory, "
+        "a boot loop, or a ledger that was damaged.",
+        labels("cause", to_string(cause)));
+  }
+}
 
 SelfMetrics::Counter& OutcomeMetrics::runs(std::string_view remedy, std::string_view outcome) {
   return metrics_.counter("chiron_remedy_runs_total", "Runs of a remedy that have ended, by how they ended.",
@@ -106,14 +114,7 @@ void OutcomeMetrics::at_work(std::string_view remedy, std::string_view target, b
       .set(yes ? 1 : 0);
 }
 
-void OutcomeMetrics::set_all_paused(PauseCause cause, bool yes) {
-  metrics_
-      .gauge("chiron_remediation_paused",
-             "1 while every remedy is held back for this cause: a command, the file in the state directory, "
-             "a boot loop, or a ledger that was damaged.",
-             labels("cause", to_string(cause)))
-      .set(yes ? 1 : 0);
-}
+void OutcomeMetrics::set_all_paused(PauseCause cause, bool yes) { all_paused_.at(cause)->set(yes ? 1 : 0); }
 
 void OutcomeMetrics::exhausted(std::string_view remedy, std::string_view target, bool yes) {
   metrics_

@@ -5,6 +5,7 @@
 #include "remediation/ledger/ledger.h"
 #include "remediation/policy/policy.h"
 
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,7 @@ class OutcomeMetrics {
   SelfMetrics::Gauge& paused_;
   SelfMetrics::Gauge& active_;
   SelfMetrics::Gauge& waiting_;
+  std::map<PauseCause, SelfMetrics::Gauge*> all_paused_;  // constant
 };
 
 }  // namespace chiron::remediation

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Chiron beside Debian's node_exporter with the same collectors, in one run.
 
-Usage: compare.py [CHIRON]        (default build/bin/chiron; build it with `cmake --build --preset release`)
+Usage: compare.py [CHIRON]        (default build/bin/chiron; build it with `cmake --build --preset bench`)
 
 One scrape every 1.1 s of each in turn, so that every scrape of Chiron finds its last frame older than a second and takes a
 fresh one: both read the kernel for every scrape. Chiron samples by itself every 10 minutes here, so that its own passes
 are not counted. node_exporter evaluates no rules, so Chiron is measured without any; a second agent beside it shows what
 its shipped rules add, which it evaluates after every pass. CPU is what the scheduler counted for all threads of the
-process around each scrape.
+process around each scrape, both measured in the same way and with a new connection for each scrape.
+
+A sampling pass is measured by itself, without scrapes, with the same collectors at an interval of 100 ms; beside it
+chiron_kernel_files reads, at the same interval and in the same seconds, the files that the agent keeps open, and nothing
+else. What collectors open anew, ask by netlink or statfs counts for Chiron alone.
 """
 import calendar
 import gzip
@@ -66,12 +70,12 @@ def resident_kib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1))
 
 
-def chiron(state, port, config=""):
+def chiron(state, port, config="", interval="10m"):
     off = ["self", "systemd", "containers", "probes", "processes", "tcpstat", "watchdog"]
     with open(f"{state}.yml", "w") as file:
         file.write(config)
     command = [CHIRON, "run", "--storage.path", state, "--web.listen-address", f"127.0.0.1:{port}", "--sampling.interval",
-               "10m", "--config.file", f"{state}.yml", "--log.level", "error", *[f"--no-collector.{name}" for name in off]]
+               interval, "--config.file", f"{state}.yml", "--log.level", "error", *[f"--no-collector.{name}" for name in off]]
     return command, f"http://127.0.0.1:{port}/metrics"
 
 
@@ -113,6 +117,24 @@ def scrapes(state):
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=10)
     return {name: seconds / SCRAPES for name, seconds in cpu.items()}, memory, series
+
+
+def passes(state):
+    """Microseconds of CPU for a sampling pass, for reading the same files, and how many they are."""
+    interval_ms, seconds = 100, 10
+    command, url = chiron(f"{state}/pass", 10985, "{rule_files: [], remedy_files: []}\n", f"{interval_ms}ms")
+    agent, _ = first_answer(command, url)
+    reader = os.path.join(os.path.dirname(CHIRON), "chiron_kernel_files")
+    try:
+        time.sleep(2)  # the first passes open the files
+        before, begin = cpu_seconds(agent.pid), time.monotonic()
+        files, bare = subprocess.run([reader, str(agent.pid), str(interval_ms), str(seconds)], check=True,
+                                     capture_output=True, text=True).stdout.split()
+        taken = (time.monotonic() - begin) * 1000 / interval_ms
+        return (cpu_seconds(agent.pid) - before) * 1e6 / taken, float(bare), int(files)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        agent.wait(timeout=10)
 
 
 def sample_to_action(state):
@@ -167,6 +189,7 @@ def main():
     with tempfile.TemporaryDirectory() as state:
         start = starts(state)
         cpu, memory, series = scrapes(state)
+        one_pass, bare, files = passes(state)
         action = sample_to_action(state)
     print(f"{'':34}{'chiron':>12}{'node_exporter':>15}{'ratio':>8}   must")
     print(f"{'series on the page':34}{series['chiron']:12}{series['node_exporter']:15}")
@@ -176,6 +199,7 @@ def main():
             ("VmRSS with the shipped rules, MiB", memory["with rules"] / 1024, memory["node_exporter"] / 1024, "")]
     for name, ours, theirs, must in rows:
         print(f"{name:34}{ours:12.2f}{theirs:15.2f}{ours / theirs:8.2f}   {must}")
+    print(f"{'CPU of a pass, us':34}{one_pass:12.0f}{bare:15.0f}{one_pass / bare:8.2f}   2 (against pread of the same {files} files)")
     if action:
         print(f"{'sample to action started, ms':34}{statistics.median(action):12.1f}   (median of {len(action)}, worst "
               f"{max(action):.1f}; must 20)")

@@ -55,6 +55,22 @@ TEST_F(AttributeCollectors, DevicesAppearAndVanish) {
   EXPECT_EQ(lines(), Lines{R"(node_thermal_zone_temp{zone="1"} 3)"});
 }
 
+TEST_F(AttributeCollectors, OnlyDevicesCanHangNotAnEmptyDirectory) {
+  std::filesystem::create_directories(dir_ / "sys/class/thermal");
+  make("thermal_zone");
+  EXPECT_TRUE(collector_->can_hang());
+  EXPECT_FALSE(collector_->can_hang_now());
+  expect_no_data();
+  sys("class/thermal/thermal_zone0/temp", "1000\n");
+  EXPECT_TRUE(collector_->can_hang_now());
+  ASSERT_TRUE(collect().ok());
+  EXPECT_EQ(lines(), Lines{R"(node_thermal_zone_temp{zone="0"} 1)"});
+  remove_all("sys/class/thermal/thermal_zone0");
+  expect_no_data();
+  EXPECT_FALSE(collector_->can_hang_now());
+  expect_no_data();
+}
+
 TEST_F(AttributeCollectors, AFileThatComesLaterIsSeenWithinAMinute) {
   sys("class/thermal/cooling_device0/cur_state", "1\n");
   make("thermal_zone");

@@ -205,5 +205,34 @@ TEST_F(SamplerTest, UpExistsInQueriesOnly) {
   EXPECT_FALSE(shows("\nup "));
 }
 
+class SometimesSlow final : public Collector {
+ public:
+  SometimesSlow(SeriesId id, bool& slow, std::thread::id& ran_on) : id_(id), slow_(slow), ran_on_(ran_on) {}
+  bool can_hang() const override { return true; }
+  bool can_hang_now() override { return slow_; }
+  Status collect(Frame& frame) override {
+    ran_on_ = std::this_thread::get_id();
+    frame.add(id_, 1);
+    return {};
+  }
+
+ private:
+  const SeriesId id_;
+  bool& slow_;
+  std::thread::id& ran_on_;
+};
+
+TEST_F(SamplerTest, ACollectorThatCannotHangNowRunsOnTheSamplingThread) {
+  bool slow = false;
+  std::thread::id ran_on;
+  sampler_.add("sometimes", std::make_unique<SometimesSlow>(series("a"), slow, ran_on));
+  for (const bool now : {false, true, true, false}) {
+    slow = now;
+    pass_after(5s);
+    EXPECT_EQ(ran_on != std::this_thread::get_id(), now);
+    EXPECT_TRUE(shows("m{n=\"a\"} 1\n"));
+  }
+}
+
 }  // namespace
 }  // namespace chiron
