@@ -20,6 +20,8 @@
 
 namespace chiron::remediation {
 
+class HostView;
+
 /// What deletion may touch: deletion: in the configuration file.
 struct DeletionPolicy {
   std::vector<std::string> roots = {"/var/cache/apt/archives", "/var/log", "/var/tmp", "/tmp"};
@@ -41,6 +43,7 @@ struct ActionContext {
   /// A person asked for it by name, knowing the target: an operator's earlier `systemctl stop` does not
   /// forbid it.
   bool manual = false;
+  const HostView* host = nullptr;  ///< nothing where no agent runs: when planning without one
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }
@@ -88,6 +91,8 @@ struct ActionInfo {
   std::unique_ptr<Action> (*make)();
   /// Works object by object and can be stopped between two of them with nothing half-done: a pause stops it.
   bool stops_cleanly = false;
+  /// Changes nothing on the host: carried out where others are only planned, in a dry-run.
+  bool only_reads = false;
 };
 
 /// Every action there is. A new one is one row in table.cpp.

@@ -4,7 +4,9 @@
 #include "remediation/actions/container.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
+#include "remediation/actions/health_check.h"
 #include "remediation/actions/logs_rotate.h"
+#include "remediation/actions/report_write.h"
 #include "remediation/actions/service.h"
 
 #include <algorithm>
@@ -35,8 +37,14 @@ const ActionInfo kActions[] = {
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
+    {.name = "health.check",
+     .help = "look at the host and the agent, and fail when something is wrong",
+     .default_timeout = seconds(30),
+     .make = make<HealthCheck>,
+     .only_reads = true},
     {"logs.rotate", "remove, compress and rotate logs by age, number and size", minutes(10), make<LogsRotate>,
      true},
+    {"report.write", "write a health report of the host", seconds(60), make<ReportWrite>, true},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},
     {"service.start", "start a systemd unit that is down", seconds(30), make<ServiceStart>},

@@ -56,8 +56,8 @@ struct Remediator::Impl {
         book(services.clock),
         starts({services.ledger, book, services.clock, services.log}),
         metrics(services.metrics),
-        steps({options.limits.deletion, options.bus, options.watched_services, options.grace}, services.paths,
-              services.clock, services.log),
+        steps({options.limits.deletion, options.bus, options.watched_services, options.host, options.grace},
+              services.paths, services.clock, services.log),
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
@@ -233,7 +233,7 @@ Status Remediator::take_up() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
-  self.starts.begin(!interrupted->empty());
+  self.starts.begin(!std::ranges::all_of(*interrupted, only_looked));
   // One that came of damage, or was made before the ledger opened, has to outlive the next start as well.
   if (Status saved = self.save_pauses(); !saved) {
     self.services.log.warning("pauses not recorded", {{"error", saved.error().to_string()}});

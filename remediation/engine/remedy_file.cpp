@@ -39,6 +39,14 @@ constexpr std::string_view kPlannedActions[] = {"service.start",
                                                 "report.write",
                                                 "notify"};
 
+/// The whole of a list argument: the remedy's `targets`.
+constexpr std::string_view kAllTargets = "{{ $targets }}";
+
+bool is_all_targets(const ArgumentValue& value) {
+  return value.shape == ArgumentValue::Shape::list && value.texts.size() == 1 &&
+         value.texts[0] == kAllTargets;
+}
+
 std::optional<rules::Template> compile(yaml::Reader& reader, std::string_view key, const std::string& text,
                                        bool target_is_there, bool run_is_there = false) {
   rules::TemplateFault fault;
@@ -76,7 +84,7 @@ std::span<const std::string> naming_texts(const ArgumentValue& value, std::strin
     return one.patterns && one.name == name;
   });
   const std::span<const std::string> all(value.texts);
-  if (pattern) return all;
+  if (pattern || lists_subjects(name)) return all;
   if (name != subject) return {};
   if (value.shape == ArgumentValue::Shape::list) return all.first(std::min<std::size_t>(1, all.size()));
   return std::ranges::count(kThings, subject) > 0 ? all : std::span<const std::string>();
@@ -212,6 +220,12 @@ class RemedyReader {
     for (const yaml::Node::Entry& argument : arguments.self().entries()) {
       ArgumentValue value;
       if (!read_value(arguments, argument, value)) good = false;
+      if (is_all_targets(value)) {
+        check_lists_targets(arguments, argument.key.text());
+        expanded = false;
+        step.arguments.emplace_back(argument.key.text(), std::move(value));
+        continue;
+      }
       for (const std::string& text : value.texts)
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
       for (const auto& [key, text] : value.pairs)
@@ -224,7 +238,8 @@ class RemedyReader {
                        "write it out; $remedy, $run, $state and $reason may fill in messages");
       }
       if (value.shape == ArgumentValue::Shape::list && !value.texts.empty() &&
-          reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
+          !lists_subjects(argument.key.text()) && reads_labels(value.texts.front()) &&
+          argument.key.text() == subject_of(*step.action)) {
         arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
                        "write the first element out; labels may fill in what follows");
       }
@@ -236,6 +251,16 @@ class RemedyReader {
       step.arguments.emplace_back(argument.key.text(), std::move(value));
     }
     if (good) check_arguments(arguments, step, expanded);
+  }
+
+  /// What an alert names is held against `targets`; it does not act on all of them.
+  void check_lists_targets(yaml::Reader& arguments, const std::string& key) {
+    if (!only_scheduled() || !out_.targets) {
+      arguments.fail(key, "template",
+                     "$targets is there in a remedy that only a schedule triggers and that has `targets`",
+                     "targets: [] leaves the list to the configuration");
+    }
+    out_.lists_targets = out_.targets.has_value();
   }
 
   static void refuse_action(yaml::Reader& reader, const yaml::Node& key) {
@@ -346,6 +371,9 @@ class RemedyReader {
   }
 
   void read_policy() {
+    const auto reads = [](const StepSpec& step) { return step.action != nullptr && step.action->only_reads; };
+    out_.policy.only_reads =
+        std::ranges::all_of(out_.steps, reads) && std::ranges::all_of(out_.on_failure, reads);
     // Its schedule says how often it runs; a cooldown as long as the schedule's interval would skip every
     // other time.
     if (only_scheduled()) {
@@ -389,6 +417,24 @@ std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string t
   }
   reader.finish();
   return out;
+}
+
+Status fill_in_targets(RemedySpec& remedy) {
+  if (!remedy.lists_targets || !remedy.targets || remedy.targets->empty()) return {};
+  rules::TemplateData data;
+  const std::string target = remedy.target.text();
+  data.target = target;
+  for (StepSpec& step : remedy.steps) {
+    bool filled = false;
+    for (auto& [name, value] : step.arguments) {
+      if (!is_all_targets(value)) continue;
+      value.texts = *remedy.targets;
+      filled = true;
+    }
+    if (!filled) continue;
+    if (Result<PreparedStep> sound = prepare_step(step, &data); !sound) return std::move(sound).error();
+  }
+  return {};
 }
 
 bool RemedySpec::matches(const Labels& alert) const {

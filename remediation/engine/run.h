@@ -103,6 +103,8 @@ class RunExecutor {
   End act(Run& run) const;
   End rehearse(Run& run) const;
   End do_step(Run& run, PreparedStep step, int index, std::string_view part = {}) const;
+  /// Records what it would do; the bytes that it would free.
+  std::uint64_t plan_step(Run& run, PreparedStep step, int index, std::string_view part = {}) const;
   void after_failure(Run& run, const End& end) const;
   End verify(Run& run) const;
   End when_cancelled(std::string reason) const;

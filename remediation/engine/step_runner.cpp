@@ -102,6 +102,8 @@ std::string_view subject_of(const ActionInfo& info) {
   return found != arguments.declared().end() ? found->name : std::string_view();
 }
 
+bool lists_subjects(std::string_view argument) { return argument == "units" || argument == "containers"; }
+
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data) {
   ArgumentValues values = step.arguments;
   const std::string name(step.action->name);
@@ -127,14 +129,16 @@ struct StepRunner::Job {
         paths(host),
         deletion(std::move(may_delete)),
         watched(options.watched_services),
+        host_view(options.host),
         context{paths,    clock,       log,     *isolation,   owner.cancel, clock.boot() + step.timeout,
-                deletion, options.bus, watched, owner.run_id, owner.manual} {}
+                deletion, options.bus, watched, owner.run_id, owner.manual, host_view.get()} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
   const HostPaths paths;
   const DeletionPolicy deletion;
   const std::vector<std::string> watched;
+  const std::shared_ptr<const HostView> host_view;
   ActionContext context;
   std::function<void(Job&)> work;
   // Written by the working thread before `done`, read by the waiter after it.

@@ -50,7 +50,9 @@ void PolicyBook::restore(const std::vector<RunRecord>& runs) {
   using Event = std::pair<Duration, const RunRecord*>;
   std::vector<Event> events;
   for (const RunRecord& run : runs | std::views::reverse) {
-    if (has_acted(run.state)) events.emplace_back(age(run.started, clock_), &run);
+    // What a dry-run carried out only read.
+    if (has_acted(run.state) && run.mode != to_string(Mode::dry_run))
+      events.emplace_back(age(run.started, clock_), &run);
   }
   std::ranges::stable_sort(events, std::greater(), &Event::first);
   for (const auto& [age, run] : events) {
@@ -107,7 +109,8 @@ std::vector<Duration> PolicyBook::host_past() const {
 
 Mode PolicyBook::mode_of(const PolicySpec& policy) const {
   const std::lock_guard lock(mutex_);
-  return gate_ == Gate::automatic ? policy.mode : Mode::dry_run;
+  const Mode mode = gate_ == Gate::automatic ? policy.mode : Mode::dry_run;
+  return policy.only_reads && mode == Mode::dry_run ? Mode::automatic : mode;
 }
 
 Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
