@@ -26,7 +26,11 @@ td.t{overflow-wrap:break-word}
 td.c{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere;min-width:8em}
 a{color:var(--link)}.dim{color:var(--dim)}.good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 .good,.bad,.warn{font-weight:600}
-@media(max-width:40rem){body{font-size:14px;margin:1rem auto}th,td{padding-right:.8rem}}
+.foot{margin-top:1.5rem}
+@media screen and (max-width:40rem){body{margin:1rem auto}table,tbody,tr,td{display:block}tr.h{display:none}
+tr{border-bottom:1px solid var(--line);padding:.4rem 0}td,td.n{border:0;padding:.05rem 0;text-align:left;display:flex}
+td.k,td.n{white-space:normal}td::before{content:attr(data-h);color:var(--dim);flex:0 0 7.5rem;font:13px/1.7 system-ui,sans-serif}
+td[data-h=""]::before{display:none}td:empty{display:none}td>*{min-width:0}}
 @media print{:root{--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--good:#1a7f37;--bad:#c1272d;--warn:#8a5a00;
 --link:#000;color-scheme:light}body{max-width:none;margin:0;font-size:10pt}.wide{overflow:visible}tr{break-inside:avoid}
 h2{break-after:avoid}})";
@@ -87,7 +91,7 @@ std::string html_of(const Section& section) {
   const bool headed =
       std::ranges::any_of(section.columns, [](const Column& column) { return !column.heading.empty(); });
   html += "<div class=\"wide\"><table>\n";
-  if (headed) html += "<tr>";
+  if (headed) html += "<tr class=\"h\">";
   for (const Column& column : section.columns) {
     if (!headed) break;
     html +=
@@ -98,8 +102,9 @@ std::string html_of(const Section& section) {
     html += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i) {
       const ColumnKind kind = i < section.columns.size() ? section.columns[i].kind : ColumnKind::text;
-      html += fmt::format("<td class=\"{}\">{}</td>", kColumnClass[static_cast<std::size_t>(kind)],
-                          html_of(row[i]));
+      html +=
+          fmt::format("<td class=\"{}\" data-h=\"{}\">{}</td>", kColumnClass[static_cast<std::size_t>(kind)],
+                      i < section.columns.size() ? section.columns[i].heading : "", html_of(row[i]));
     }
     html += "</tr>\n";
   }
@@ -185,7 +190,7 @@ std::string to_html(const Document& document) {
     html += fmt::format("<p>{}</p>\n", line);
   }
   for (const Section& section : document.sections) html += html_of(section);
-  return html + fmt::format("<p class=\"dim\">{}</p>\n</body>\n</html>\n", escape_html(document.foot));
+  return html + fmt::format("<p class=\"dim foot\">{}</p>\n</body>\n</html>\n", escape_html(document.foot));
 }
 
 std::string to_markdown(const Document& document) {

@@ -109,21 +109,29 @@ Section alerts_section(const Json& status) {
       .without = "None pending, none firing.",
       .columns = {
           {"Alert", ColumnKind::name}, {"Severity"}, {"State"}, {"For", ColumnKind::number}, {"Summary"}}};
+  // The one that always fires says that alerting itself is well; it comes last.
+  std::vector<std::vector<Text>> quiet;
   for (const Json& alert : field(status, "alerts")) {
     const std::string state = text_of(alert, "state");
     const std::string severity = text_of(field(alert, "labels"), "severity");
     std::string summary = text_of(field(alert, "annotations"), "summary");
     if (summary.empty()) summary = labels_text(field(alert, "labels"));
-    // The one that always fires says that all is well with alerting itself.
-    const bool quiet = severity == "none";
-    section.add({{text_of(alert, "name")},
-                 {severity, quiet ? Tone::dim : Tone::plain},
-                 {state + (flag_of(alert, "held") ? " (held)" : ""), quiet               ? Tone::dim
-                                                                     : state == "firing" ? Tone::bad
-                                                                                         : Tone::warn},
-                 {human_duration(number_of(alert, "active_seconds"))},
-                 {summary}});
+    const bool is_quiet = severity == "none";
+    std::vector<Text> row{
+        {text_of(alert, "name")},
+        {severity, is_quiet ? Tone::dim : Tone::plain},
+        {state + (flag_of(alert, "held") ? " (held)" : ""), is_quiet            ? Tone::dim
+                                                            : state == "firing" ? Tone::bad
+                                                                                : Tone::warn},
+        {human_duration(number_of(alert, "active_seconds"))},
+        {summary}};
+    if (is_quiet) {
+      quiet.push_back(std::move(row));
+    } else {
+      section.add(std::move(row));
+    }
   }
+  for (std::vector<Text>& row : quiet) section.add(std::move(row));
   return section;
 }
 
