@@ -5,6 +5,7 @@
 #include "agent/control_commands.h"
 #include "agent/deferred_ledger.h"
 #include "agent/findings.h"
+#include "agent/host_door.h"
 #include "agent/loop.h"
 #include "agent/retry.h"
 #include "agent/rule_metrics.h"
@@ -57,6 +58,10 @@ struct AgentParts {
         store(catalogue, {.retention = config.settings.duration("history.retention"),
                           .memory = config.settings.bytes("history.memory")}) {}
 
+  ~AgentParts() {
+    if (door) door->close();
+  }
+
   Config config;
   const Clock& clock;
   EventLog& log;
@@ -72,6 +77,7 @@ struct AgentParts {
   std::unique_ptr<alerting::AlertmanagerClient> alertmanagers;
   std::unique_ptr<alerting::DueAlerts> due_alerts;  // loop thread only
   std::atomic<bool> tell_again{false};              // a reload may have brought new Alertmanagers
+  std::shared_ptr<HostDoor> door;                   // shared with steps that were left behind
   std::unique_ptr<remediation::Remediator> remediator;
   std::unique_ptr<RuleMetrics> rule_metrics;
   std::unique_ptr<StateSaver> saver;
@@ -200,6 +206,8 @@ Status AgentParts::make_remediator() {
   options.limits = limits_of(config);
   options.pause_file = state->path() + "/pause";
   options.watched_services = config.services;
+  door = std::make_shared<HostDoor>(state->path());
+  options.host = door;
   remediator = std::make_unique<remediation::Remediator>(
       remediation::Remediator::Services{
           .ledger = *ledger,
@@ -252,6 +260,7 @@ Status AgentParts::serve() {
   views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
                                                  interval, std::string(target.get("instance")),
                                                  [this] { return last_reload_fault(); }});
+  door->open(*views);
   commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
   scrapes = std::make_unique<Scrapes>(*loop, config.settings.count("web.max-requests"));
   http::Options options;

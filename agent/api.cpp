@@ -1,5 +1,6 @@
 #include "agent/api.h"
 
+#include "agent/report.h"
 #include "agent/status_page.h"
 #include "exporter/base/parse.h"
 
@@ -48,6 +49,18 @@ http::Response html_page(std::string html) {
                       {"Cache-Control", "no-store"}}};
 }
 
+http::Response report(const Views& views, const http::Request& request) {
+  const auto wanted = parse_report_request(request.param("format"), request.param("period"),
+                                           {.format = remediation::ReportFormat::html});
+  if (!wanted.ok()) return from(wanted.error());
+  auto text = views.report(wanted->format, wanted->period);
+  if (!text.ok()) return from(text.error());
+  if (wanted->format == remediation::ReportFormat::html) return html_page(*std::move(text));
+  return {.content_type = "text/markdown; charset=utf-8",
+          .body = *std::move(text),
+          .headers = {{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}}};
+}
+
 }  // namespace
 
 std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
@@ -66,6 +79,8 @@ std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
          return views.ready() ? Response{.status = 200, .body = "Chiron is ready.\n"}
                               : Response{.status = 503, .body = "The first pass is not done yet.\n"};
        }},
+      {"GET", "/report", "A health report: format (html, markdown), period (7d).",
+       [&views](const Request& request) { return report(views, request); }},
       {"GET", "/api/v1/health", "What is wrong with the agent itself, as JSON.",
        [&views](const Request&) { return json(views.health(), views.healthy() ? 200 : 503); }},
       {"GET", "/api/v1/status", "Host, services, containers, alerts, remedies and runs, as JSON.",
@@ -89,7 +104,7 @@ std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
   for (http::Route& route : listed) route.handler = nullptr;
   routes.push_back({"GET", "/", "The state of the host and the agent on one page.",
                     [&views, listed = std::move(listed)](const Request&) {
-                      return html_page(status_page(views.status(), listed));
+                      return html_page(to_html(status_page(views.status(), listed)));
                     }});
   return routes;
 }

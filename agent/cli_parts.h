@@ -41,6 +41,7 @@ struct Cli {
 void add_run_command(Cli& cli);
 void add_check_commands(Cli& cli);
 void add_query_commands(Cli& cli);
+void add_report_command(Cli& cli);
 void add_remedy_commands(Cli& cli);
 /// `pause` and `resume`, which stand below `remedy` and at the top.
 void add_pause_commands(Cli& cli, CLI::App& parent);

@@ -2,6 +2,7 @@
 
 #include "agent/json_views.h"
 #include "agent/plan_json.h"
+#include "agent/report.h"
 #include "exporter/base/diagnostics.h"
 #include "exporter/base/parse.h"
 
@@ -118,6 +119,12 @@ Result<std::string> ControlCommands::read(const Call& call) {
   if (command == "query") {
     int ignored = 0;
     return views_.query(call.text("query"), call.text("time"), ignored);
+  }
+  if (command == "report") {
+    const auto request = parse_report_request(call.text("format"), call.text("period"));
+    if (!request.ok()) return request.error();
+    const auto text = views_.report(request->format, request->period);
+    return text.ok() ? Result<std::string>(dump(Json(*text))) : text.error();
   }
   if (command == "remedy.plan") {
     const auto plan = remediator_.plan(call.text("remedy"), call.text("target"));

@@ -56,6 +56,7 @@ std::string minute_text(const std::string& rfc3339) {
 
 std::string mode_text(const Json& remedy) {
   std::string text = text_of(remedy, "mode");
+  if (flag_of(remedy, "only_reads") && text == "dry-run") text = "only reads";
   if (const Json& armed = field(remedy, "armed"); armed.is_object()) {
     const std::string until = minute_text(text_of(armed, "until"));
     text += flag_of(armed, "over") ? " (was armed until " + until + ')' : " until " + until;

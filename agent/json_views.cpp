@@ -133,6 +133,7 @@ Json remedy_json(const remediation::RemedySpec& remedy, const remediation::Remed
       {"description", remedy.description},
       {"mode", remediation::to_string(remediator.mode(remedy))},
       {"armed", armed_json(remedy, remediator)},
+      {"only_reads", remedy.policy.only_reads},
       {"paused", paused.has_value()},
       {"paused_detail", paused ? Json(paused->detail) : Json()},
       {"on", triggers_text(remedy)},
@@ -177,12 +178,18 @@ Json host_json(const Asker& ask) {
              number_or_null(ask.number("1 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[1m]))"))},
             {"memory_total_bytes", number_or_null(ask.number("node_memory_MemTotal_bytes"))},
             {"memory_available_bytes", number_or_null(ask.number("node_memory_MemAvailable_bytes"))},
+            {"swap_total_bytes", number_or_null(ask.number("node_memory_SwapTotal_bytes"))},
+            {"swap_free_bytes", number_or_null(ask.number("node_memory_SwapFree_bytes"))},
             {"filesystems", Json::array()}};
   for (const auto& sample : ask.vector("node_uname_info")) {
     host["name"] = sample.labels.get("nodename");
     host["kernel"] = sample.labels.get("release");
   }
   const auto inodes = ask.vector("node_filesystem_files_free / node_filesystem_files");
+  const auto same_place = [](const Labels& a, const Labels& b) {
+    return a.get("mountpoint") == b.get("mountpoint") && a.get("device") == b.get("device");
+  };
+  const auto readonly = ask.vector("node_filesystem_readonly == 1");
   for (const auto& sample : ask.vector("node_filesystem_avail_bytes")) {
     const std::string selector = "{mountpoint=\"" + escape_label_value(sample.labels.get("mountpoint")) +
                                  "\",device=\"" + escape_label_value(sample.labels.get("device")) + "\"}";
@@ -191,12 +198,12 @@ Json host_json(const Asker& ask) {
              {"fstype", sample.labels.get("fstype")},
              {"size_bytes", number_or_null(ask.number("node_filesystem_size_bytes" + selector))},
              {"avail_bytes", number_or_null(sample.v)},
-             {"inodes_free_ratio", nullptr}};
+             {"inodes_free_ratio", nullptr},
+             {"readonly", std::ranges::any_of(readonly, [&](const auto& other) {
+                return same_place(other.labels, sample.labels);
+              })}};
     for (const auto& free : inodes) {
-      if (free.labels.get("mountpoint") == sample.labels.get("mountpoint") &&
-          free.labels.get("device") == sample.labels.get("device")) {
-        one["inodes_free_ratio"] = number_or_null(free.v);
-      }
+      if (same_place(free.labels, sample.labels)) one["inodes_free_ratio"] = number_or_null(free.v);
     }
     host["filesystems"].push_back(std::move(one));
   }
@@ -227,12 +234,50 @@ Json services_json(const Asker& ask) {
 
 Json containers_json(const Asker& ask) {
   Json containers = Json::array();
+  const auto healths = ask.vector("chiron_container_health == 1");
   for (const auto& sample : ask.vector("chiron_container_state == 1")) {
-    containers.push_back({{"name", sample.labels.get("name")},
-                          {"image", sample.labels.get("image")},
-                          {"state", sample.labels.get("state")}});
+    Json one{{"name", sample.labels.get("name")},
+             {"image", sample.labels.get("image")},
+             {"state", sample.labels.get("state")},
+             {"health", nullptr}};
+    for (const auto& health : healths) {
+      if (health.labels.get("id") == sample.labels.get("id") &&
+          health.labels.get("name") == sample.labels.get("name"))
+        one["health"] = health.labels.get("status");
+    }
+    containers.push_back(std::move(one));
   }
   return containers;
+}
+
+Json updates_json(const Asker& ask) {
+  return {{"pending", number_or_null(ask.number("sum(apt_upgrades_pending)"))},
+          {"security_pending",
+           number_or_null(ask.number("sum(apt_upgrades_pending{origin=~\".*[Ss]ecurity.*\"})"))},
+          {"reboot_required", number_or_null(ask.number("max(node_reboot_required)"))}};
+}
+
+Json exhausted_json(const Asker& ask) {
+  Json exhausted = Json::array();
+  for (const auto& sample : ask.vector("chiron_remedy_exhausted == 1")) {
+    exhausted.push_back({{"remedy", sample.labels.get("remedy")}, {"target", sample.labels.get("target")}});
+  }
+  return exhausted;
+}
+
+Json recent_runs_json(remediation::Ledger& ledger, const remediation::Remediator& remediator,
+                      std::size_t limit) {
+  remediation::HistoryFilter filter;
+  filter.limit = limit;
+  filter.suppressed = false;
+  for (const auto& remedy : remediator.remedies()) {
+    if (remedy.policy.only_reads) filter.routine.push_back(remedy.name);
+  }
+  Json recent = Json::array();
+  if (const auto history = ledger.history(filter); history.ok()) {
+    for (const auto& run : *history) recent.push_back(run_json(run));
+  }
+  return recent;
 }
 
 Json probes_json(const Asker& ask) {

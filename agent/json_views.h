@@ -28,6 +28,13 @@ class Asker {
 };
 
 Json host_json(const Asker& ask);
+/// What acted or failed last; what only looked and found nothing is left out.
+Json recent_runs_json(remediation::Ledger& ledger, const remediation::Remediator& remediator,
+                      std::size_t limit);
+/// {"pending":..., "security_pending":..., "reboot_required":...}; null where nobody counts them.
+Json updates_json(const Asker& ask);
+/// Remedies and targets that have done what they may.
+Json exhausted_json(const Asker& ask);
 Json services_json(const Asker& ask);
 Json containers_json(const Asker& ask);
 Json probes_json(const Asker& ask);

@@ -148,6 +148,27 @@ void apply_overrides(const Config& config, std::vector<remediation::RemedySpec>&
   }
 }
 
+/// After the configuration has had its say about them.
+void fill_in_targets(const Config& config, std::vector<remediation::RemedySpec>& remedies,
+                     DiagnosticSink& sink) {
+  for (remediation::RemedySpec& remedy : remedies) {
+    const Status filled = remediation::fill_in_targets(remedy);
+    if (filled.ok()) continue;
+    Diagnostic diagnostic;
+    if (const auto tuned = config.remedies.find(remedy.name); tuned != config.remedies.end()) {
+      diagnostic = fault_of(config, remedy.name, tuned->second);
+    } else {
+      diagnostic.file = remedy.file;
+      diagnostic.where = remedy.where;
+      diagnostic.path = {remedy.name};
+    }
+    diagnostic.code = "bad-argument";
+    diagnostic.message = "targets: " + filled.error().to_string();
+    diagnostic.hint = "they are what the remedy acts on, all of them";
+    sink.add(std::move(diagnostic));
+  }
+}
+
 }  // namespace
 
 void check_together(const Policies& policies, bool rules_are_faulty, DiagnosticSink& sink) {
@@ -179,6 +200,7 @@ Policies load_policies(const Config& config, DiagnosticSink& sink) {
     std::move(remedies.begin(), remedies.end(), std::back_inserter(policies.remedies));
   }
   apply_overrides(config, policies.remedies, sink);
+  fill_in_targets(config, policies.remedies, sink);
   check_together(policies, rules_are_faulty, sink);
   return policies;
 }

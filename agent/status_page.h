@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/document.h"
 #include "exporter/http/server.h"
 
 #include <span>
@@ -8,11 +9,7 @@
 
 namespace chiron::agent {
 
-/// What `/` shows: the answer of /api/v1/status as one plain page, with links to `routes`. Without script and
-/// without anything from elsewhere; names from strangers are escaped.
-std::string status_page(std::string_view status_json, std::span<const http::Route> routes);
-
-/// Text as HTML shows it, in an element or in a quoted attribute.
-std::string escape_html(std::string_view text);
+/// What `/` shows: the answer of /api/v1/status, with links to `routes`.
+Document status_page(std::string_view status_json, std::span<const http::Route> routes);
 
 }  // namespace chiron::agent

@@ -103,10 +103,6 @@ std::string Views::status() const {
   for (const auto& run : sources_.remediator.active()) active.push_back(run_json(run));
   Json waiting = Json::array();
   for (const auto& run : sources_.remediator.waiting()) waiting.push_back(run_json(run));
-  Json recent = Json::array();
-  if (const auto history = sources_.ledger.history({.limit = 5, .suppressed = false}); history.ok()) {
-    for (const auto& run : *history) recent.push_back(run_json(run));
-  }
   Json collectors = Json::array();
   for (const auto& status : sources_.sampler.status()) collectors.push_back(collector_json(status));
   Json host = host_json(ask);
@@ -125,7 +121,9 @@ std::string Views::status() const {
                {"paused", paused ? Json(paused->detail) : Json()},
                {"active_runs", active},
                {"waiting_runs", waiting},
-               {"recent_runs", recent},
+               {"exhausted", exhausted_json(ask)},
+               {"updates", updates_json(ask)},
+               {"recent_runs", recent_runs_json(sources_.ledger, sources_.remediator, 5)},
                {"collectors", collectors},
                {"store",
                 {{"series", page ? page->series() : 0},

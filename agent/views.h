@@ -4,6 +4,7 @@
 #include "exporter/base/result.h"
 #include "exporter/sampling/sampler.h"
 #include "exporter/series/store.h"
+#include "remediation/actions/host_view.h"
 #include "remediation/engine/remediator.h"
 #include "remediation/ledger/ledger.h"
 #include "rules/engine/engine.h"
@@ -11,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chiron::agent {
 
@@ -40,6 +42,10 @@ class Views {
   std::string status() const;
   /// A dozen plain values for scripts and small displays.
   std::string status_simple() const;
+  /// What is wrong with the host and the agent.
+  std::vector<remediation::HealthFinding> findings(const remediation::Amount& min_free) const;
+  /// The health report, with the runs of the last `period`.
+  Result<std::string> report(remediation::ReportFormat format, Duration period) const;
   Result<std::string> runs(const remediation::HistoryFilter& filter) const;
   Result<std::string> run(std::string_view id) const;
   std::string remedies() const;

@@ -22,6 +22,8 @@
 
 namespace chiron::remediation {
 
+class HostView;
+
 /// What deletion may touch: deletion: in the configuration file.
 struct DeletionPolicy {
   std::vector<std::string> roots = {"/var/cache/apt/archives", "/var/log", "/var/tmp", "/tmp"};
@@ -77,6 +79,7 @@ struct ActionContext {
   const RequestPolicy* requests = nullptr;  ///< nothing: no limits
   alerting::Notifier* notifier = nullptr;   ///< nothing: there is nobody to tell
   Findings* findings = nullptr;             ///< nothing: nobody asks
+  const HostView* host = nullptr;  ///< nothing where no agent runs: when planning without one
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }
@@ -133,6 +136,8 @@ struct ActionInfo {
   bool stops_cleanly = false;
   /// What it began may go on when the agent ends: resume() is asked at the next start.
   bool outlives_agent = false;
+  /// Changes nothing on the host: carried out where others are only planned, in a dry-run.
+  bool only_reads = false;
 };
 
 /// Every action there is. A new one is one row in table.cpp.

@@ -108,8 +108,10 @@ Status ContainerAction::run(ActionContext& context, Report& report) {
 }
 
 void ContainerRollingRestart::declare(Arguments& arguments) {
-  arguments.add("labels", &labels_, Need::required,
+  arguments.add("labels", &labels_, Need::optional,
                 "labels that the containers have, all of them: {com.docker.compose.project: shop}");
+  arguments.add("containers", &containers_, Need::optional,
+                "instead of labels: their names or ids, restarted in this order");
   declare_socket(arguments, &socket_);
   declare_grace(arguments, &grace_);
   arguments.add("pause", &pause_, Need::optional,
@@ -117,7 +119,11 @@ void ContainerRollingRestart::declare(Arguments& arguments) {
 }
 
 Status ContainerRollingRestart::validate() const {
-  if (labels_.empty()) return Error(ErrorCode::invalid_argument, "labels: name at least one");
+  if (labels_.empty() == containers_.empty())
+    return Error(ErrorCode::invalid_argument, "give either labels or containers, at least one");
+  for (const std::string& name : containers_) {
+    if (Status good = check_container_name(name); !good) return good;
+  }
   for (const auto& [name, value] : labels_) {
     if (name.empty()) return Error(ErrorCode::invalid_argument, "labels: a label has no name");
   }
@@ -135,6 +141,7 @@ Result<std::string> ContainerRollingRestart::socket(const ActionContext& context
 
 Result<std::vector<ContainerDetail>> ContainerRollingRestart::select(const ContainerWork& work,
                                                                      const ActionContext& context) const {
+  if (!containers_.empty()) return select_named(work);
   const Result<std::vector<std::string>> ids = work.engine().list(work.wait());
   if (!ids) return ids.error();
   std::vector<ContainerDetail> selected;
@@ -152,6 +159,18 @@ Result<std::vector<ContainerDetail>> ContainerRollingRestart::select(const Conta
     selected.push_back(*std::move(container));
   }
   std::ranges::sort(selected, {}, &ContainerDetail::name);
+  return selected;
+}
+
+/// Those that run; what somebody stopped stays stopped.
+Result<std::vector<ContainerDetail>> ContainerRollingRestart::select_named(const ContainerWork& work) const {
+  std::vector<ContainerDetail> selected;
+  for (const std::string& name : containers_) {
+    Result<ContainerDetail> container = work.find(name);
+    if (!container) return std::move(container).error();
+    const bool known = std::ranges::find(selected, container->id, &ContainerDetail::id) != selected.end();
+    if (container->state == "running" && !known) selected.push_back(*std::move(container));
+  }
   return selected;
 }
 
@@ -176,7 +195,7 @@ Status ContainerRollingRestart::run(ActionContext& context, Report& report) {
   const Result<std::vector<ContainerDetail>> selected = select(work, context);
   if (!selected) return selected.error();
   if (selected->empty()) {
-    report.summary = "nothing to do: no running container has these labels";
+    report.summary = "nothing to do: none of these containers runs";
     return {};
   }
   std::vector<RollingMember> members;

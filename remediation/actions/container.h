@@ -56,10 +56,12 @@ class ContainerRollingRestart final : public Action {
   Status run(ActionContext& context, Report& report) override;
 
  private:
+  Result<std::vector<ContainerDetail>> select_named(const ContainerWork& work) const;
   Result<std::vector<ContainerDetail>> select(const ContainerWork& work, const ActionContext& context) const;
   Result<std::string> socket(const ActionContext& context) const;
 
   std::vector<std::pair<std::string, std::string>> labels_;
+  std::vector<std::string> containers_;
   std::string socket_;
   Duration grace_ = std::chrono::seconds(10);
   Duration pause_{};

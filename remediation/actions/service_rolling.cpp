@@ -2,8 +2,8 @@
 
 #include "exporter/base/http_client.h"
 #include "exporter/base/url.h"
+#include "remediation/actions/glob.h"
 #include "remediation/actions/rolling.h"
-#include "remediation/engine/remedy_file.h"
 
 #include <algorithm>
 

@@ -5,9 +5,11 @@
 #include "remediation/actions/container_prune.h"
 #include "remediation/actions/disk_rescue.h"
 #include "remediation/actions/files_prune.h"
+#include "remediation/actions/health_check.h"
 #include "remediation/actions/http_request.h"
 #include "remediation/actions/logs_rotate.h"
 #include "remediation/actions/notify.h"
+#include "remediation/actions/report_write.h"
 #include "remediation/actions/service.h"
 #include "remediation/actions/service_property.h"
 #include "remediation/actions/service_rolling.h"
@@ -30,8 +32,11 @@ std::unique_ptr<Action> make() {
 const ActionInfo kActions[] = {
     {"cache.prune", "remove keys of a Redis server by pattern, idle time and memory", minutes(5),
      make<CachePrune>, true},
-    {"command.run", "run a program with arguments, without a shell", seconds(60), make<CommandRun>, false,
-     true},
+    {.name = "command.run",
+     .help = "run a program with arguments, without a shell",
+     .default_timeout = seconds(60),
+     .make = make<CommandRun>,
+     .outlives_agent = true},
     {"container.kill", "send a signal to a container and see what it did", seconds(30), make<ContainerKill>},
     {"container.prune", "remove images, build cache and more that nothing uses from Docker and Podman",
      minutes(10), make<ContainerPrune>, true},
@@ -44,11 +49,17 @@ const ActionInfo kActions[] = {
     {"disk.rescue", "remove what the host can do without until enough of a disk is free", minutes(5),
      make<DiskRescue>, true},
     {"files.prune", "remove files by pattern, age, size and number", minutes(5), make<FilesPrune>, true},
+    {.name = "health.check",
+     .help = "look at the host and the agent, and fail when something is wrong",
+     .default_timeout = seconds(30),
+     .make = make<HealthCheck>,
+     .only_reads = true},
     {"http.request", "ask a server for something over HTTP and look at its answer", seconds(30),
      make<HttpRequestAction>},
     {"logs.rotate", "remove, compress and rotate logs by age, number and size", minutes(10), make<LogsRotate>,
      true},
     {"notify", "tell people through Alertmanager", seconds(30), make<Notify>},
+    {"report.write", "write a health report of the host", seconds(60), make<ReportWrite>, true},
     {"service.reload", "have a systemd unit read its configuration again", seconds(30), make<ServiceReload>},
     {"service.restart", "restart a systemd unit and see that it is up again", seconds(30),
      make<ServiceRestart>},

@@ -38,7 +38,7 @@ Status Remediator::take_up() {
     self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
-  self.starts.begin(!interrupted->empty());
+  self.starts.begin(!std::ranges::all_of(*interrupted, only_looked));
   if (Status found = self.findings.restore(); !found) {
     self.services.log.warning("findings not restored", {{"error", found.error().to_string()}});
   }

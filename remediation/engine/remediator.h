@@ -5,6 +5,7 @@
 #include "exporter/series/reader.h"
 #include "exporter/series/self_metrics.h"
 #include "remediation/actions/action.h"
+#include "remediation/actions/host_view.h"
 #include "remediation/engine/remedy_file.h"
 #include "remediation/ledger/ledger.h"
 #include "remediation/policy/policy.h"
@@ -58,6 +59,7 @@ class Remediator {
     std::size_t workers = 4;
     BusAddress bus;
     std::vector<std::string> watched_services;
+    std::shared_ptr<const HostView> host;  ///< for health.check and report.write; nothing: they fail
     Limits limits;
     /// STATE_DIR/pause: as long as it is there every remedy is paused. "": there is none.
     std::string pause_file;

@@ -35,6 +35,7 @@ struct Remediator::Impl {
         steps({.deletion = options.limits.deletion,
                .bus = options.bus,
                .watched_services = options.watched_services,
+               .host = options.host,
                .grace = options.grace,
                .requests = options.limits.requests,
                .notifier = services.notifier,

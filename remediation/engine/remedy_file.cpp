@@ -5,6 +5,7 @@
 #include "remediation/actions/glob.h"
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_keys.h"
+#include "remediation/engine/step_runner.h"
 #include "remediation/engine/template_key.h"
 #include "remediation/engine/trigger_keys.h"
 
@@ -31,7 +32,10 @@ class RemedyReader {
     read_triggers();
     read_target();
     read_needs();
-    out_.steps = read_steps(reader_, "steps", "step", scope(true));
+    TemplateScope acting = scope(true);
+    acting.targets = only_scheduled() && out_.targets.has_value();
+    out_.steps = read_steps(reader_, "steps", "step", acting);
+    out_.lists_targets = std::ranges::any_of(out_.steps, lists_targets);
     out_.on_failure = read_steps(reader_, "on_failure", "on_failure, step", scope(true, true));
     read_verify();
     read_policy();
@@ -122,6 +126,9 @@ class RemedyReader {
   }
 
   void read_policy() {
+    const auto reads = [](const StepSpec& step) { return step.action != nullptr && step.action->only_reads; };
+    out_.policy.only_reads =
+        std::ranges::all_of(out_.steps, reads) && std::ranges::all_of(out_.on_failure, reads);
     // Its schedule says how often it runs; a cooldown as long as the schedule's interval would skip every
     // other time.
     if (only_scheduled()) {
@@ -160,6 +167,21 @@ std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string t
   }
   reader.finish();
   return out;
+}
+
+Status fill_in_targets(RemedySpec& remedy) {
+  if (!remedy.lists_targets || !remedy.targets || remedy.targets->empty()) return {};
+  rules::TemplateData data;
+  const std::string target = remedy.target.text();
+  data.target = target;
+  for (StepSpec& step : remedy.steps) {
+    if (!lists_targets(step)) continue;
+    for (auto& [name, value] : step.arguments) {
+      if (is_all_targets(value)) value.texts = *remedy.targets;
+    }
+    if (Result<PreparedStep> sound = prepare_step(step, &data); !sound) return std::move(sound).error();
+  }
+  return {};
 }
 
 bool RemedySpec::matches(const Labels& alert) const {

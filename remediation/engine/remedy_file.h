@@ -34,6 +34,7 @@ struct RemedySpec {
   std::optional<ScheduleSpec> schedule;  ///< then nothing in it reads labels, and the target is written out
   rules::Template target;                ///< of a remedy that only a schedule triggers by default its name
   std::optional<std::vector<std::string>> targets;  ///< globs; nothing: no target from labels is acted on
+  bool lists_targets = false;      ///< an argument is '{{ $targets }}': what `targets` lists is acted on
   std::vector<std::string> needs;  ///< paths of the host; while one is absent there is nothing to do here
   std::vector<StepSpec> steps;
   std::vector<StepSpec> on_failure;  ///< after a run that failed, timed out or did not help
@@ -51,5 +52,9 @@ struct RemedySpec {
 /// Reads one remedy file; all faults into the sink. Complete only when the sink is ok. Keys of design.md,
 /// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key".
 std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink);
+
+/// Puts what `targets` lists where a list argument is '{{ $targets }}'; once, when the configuration has had
+/// its say. Fails when an action does not take one of them.
+Status fill_in_targets(RemedySpec& remedy);
 
 }  // namespace chiron::remediation

@@ -213,39 +213,56 @@ void RunExecutor::after_failure(Run& run, const End& end) const {
       skip("the run was cancelled, or its remedy paused");
     } else {
       step->timeout = std::min(step->timeout, left);
-      do_step(run, *std::move(step), index++, &end);
+      if (run.plan().dry_run && !step->info->only_reads) {
+        plan_step(run, *std::move(step), index++, &end);
+      } else {
+        do_step(run, *std::move(step), index++, &end);
+      }
       run.leave_step();
     }
   }
 }
 
-RunExecutor::End RunExecutor::rehearse(Run& run) const {
+std::uint64_t RunExecutor::plan_step(Run& run, PreparedStep prepared, int index, const End* failure) const {
   const RunRecord record = run.record();
+  StepRecord step;
+  step.index = index;
+  step.action = prepared.info->name;
+  step.arguments = prepared.arguments_json;
+  step.started = moment_now(services_.clock);
+  step.outcome = "planned";
+  const Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record, index));
+  step.took = services_.clock.boot() - step.started.boot;
+  step.detail = plan ? plan->summary : "cannot plan: " + plan.error().to_string();
+  if (failure != nullptr) step.detail = "on_failure: " + step.detail;
+  if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
+    services_.log.warning("plan not recorded", {{"run", record.id}, {"error", begun.error().to_string()}});
+  }
+  services_.log.info("step planned", {{"run", record.id},
+                                      {"remedy", record.remedy},
+                                      {"target", record.target},
+                                      {"step", step.index},
+                                      {"action", step.action},
+                                      {"would", step.detail}});
+  run.update([&step](RunRecord& r) { r.steps.push_back(step); });
+  return plan ? plan->bytes : 0;
+}
+
+/// What only reads is carried out: a dry-run holds nothing back of it. The rest is planned.
+RunExecutor::End RunExecutor::rehearse(Run& run) const {
   Result<std::vector<PreparedStep>> steps = prepare(run);
   if (!steps) return {RunState::planned, fmt::format("dry_run: would fail: {}", steps.error().to_string())};
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < steps->size(); ++i) {
-    PreparedStep& prepared = (*steps)[i];
-    StepRecord step;
-    step.index = static_cast<int>(i);
-    step.action = prepared.info->name;
-    step.arguments = prepared.arguments_json;
-    step.started = moment_now(services_.clock);
-    step.outcome = "planned";
-    Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record, step.index));
-    step.took = services_.clock.boot() - step.started.boot;
-    step.detail = plan ? plan->summary : "cannot plan: " + plan.error().to_string();
-    if (plan) bytes += plan->bytes;
-    if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
-      services_.log.warning("plan not recorded", {{"run", record.id}, {"error", begun.error().to_string()}});
+    PreparedStep& step = (*steps)[i];
+    const int index = static_cast<int>(i);
+    if (!step.info->only_reads) {
+      bytes += plan_step(run, std::move(step), index);
+      continue;
     }
-    services_.log.info("step planned", {{"run", record.id},
-                                        {"remedy", record.remedy},
-                                        {"target", record.target},
-                                        {"step", step.index},
-                                        {"action", step.action},
-                                        {"would", step.detail}});
-    run.update([&step](RunRecord& r) { r.steps.push_back(step); });
+    if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i + 1));
+    const End end = do_step(run, std::move(step), index);
+    if (end.state != RunState::succeeded) return end;
   }
   return {RunState::planned, bytes > 0 ? fmt::format("dry_run: would free {} bytes", bytes) : "dry_run"};
 }
@@ -294,7 +311,7 @@ void RunExecutor::carry_out(Run& run) const {
     }
     const bool failed = end.state == RunState::failed || end.state == RunState::timed_out ||
                         end.state == RunState::ineffective;
-    if (failed && !run.plan().dry_run) after_failure(run, end);
+    if (failed) after_failure(run, end);
   } catch (const std::exception& fault) {
     end = {RunState::failed, fmt::format("a fault of Chiron's own: {}", fault.what())};
   }

@@ -110,6 +110,8 @@ class RunExecutor {
   void end_step(Run& run, StepRecord step, StepResult result, const End* failure = nullptr) const;
   /// `failure`: how the run ended, when this is a step of on_failure.
   End do_step(Run& run, PreparedStep step, int index, const End* failure = nullptr) const;
+  /// Records what it would do; the bytes that it would free.
+  std::uint64_t plan_step(Run& run, PreparedStep step, int index, const End* failure = nullptr) const;
   void after_failure(Run& run, const End& end) const;
   End verify(Run& run) const;
   End when_cancelled(std::string reason) const;

@@ -1,5 +1,9 @@
 #include "remediation/engine/start_guard.h"
 
+#include "remediation/actions/action.h"
+
+#include <algorithm>
+
 namespace chiron::remediation {
 namespace {
 
@@ -9,10 +13,19 @@ constexpr std::size_t kRunsBeforeStart = 200;
 
 }  // namespace
 
+bool only_looked(const RunRecord& run) {
+  return !run.steps.empty() && std::ranges::all_of(run.steps, [](const StepRecord& step) {
+    const ActionInfo* action = find_action(step.action);
+    return action != nullptr && action->only_reads;
+  });
+}
+
 void StartGuard::begin(bool interrupted) {
   Result<std::string> saved = services_.ledger.get(kStartsKey);
-  const Result<std::vector<RunRecord>> runs =
-      services_.ledger.history({.limit = kRunsBeforeStart, .suppressed = false, .steps = false});
+  Result<std::vector<RunRecord>> runs =
+      services_.ledger.history({.limit = kRunsBeforeStart, .suppressed = false});
+  // A health check every few minutes would be near every start.
+  if (runs) std::erase_if(*runs, only_looked);
   const std::lock_guard lock(mutex_);
   Result<Starts> known = saved ? Starts::parse(*saved) : Result<Starts>(std::move(saved).error());
   if (!known) services_.log.warning("earlier starts not known", {{"error", known.error().to_string()}});

@@ -11,6 +11,9 @@
 
 namespace chiron::remediation {
 
+/// Whether all that a run did was to look: no reason for what came after it.
+bool only_looked(const RunRecord& run);
+
 /// Keeps the agent's starts and ends in the ledger: what comes up again and again after runs comes up paused.
 /// Thread-safe.
 class StartGuard {
@@ -23,7 +26,8 @@ class StartGuard {
   };
   explicit StartGuard(Services services) : services_(services) {}
 
-  /// Once the ledger is open. `interrupted`: the process before this one left runs under way.
+  /// Once the ledger is open. `interrupted`: the process before this one left runs under way that did more
+  /// than look.
   void begin(bool interrupted);
   /// A proper end; nothing when begin() was never called.
   void end();

@@ -37,6 +37,9 @@ constexpr std::string_view kPlannedActions[] = {"service.start",
                                                 "report.write",
                                                 "notify"};
 
+/// The whole of a list argument: the remedy's `targets`.
+constexpr std::string_view kAllTargets = "{{ $targets }}";
+
 bool reads_labels(const std::string& text) {
   const Result<rules::Template> compiled = rules::Template::compile(text);
   return compiled && !compiled->label_names().empty();
@@ -56,7 +59,7 @@ std::span<const std::string> naming_texts(const ArgumentValue& value, std::strin
     return one.patterns && one.name == name;
   });
   const std::span<const std::string> all(value.texts);
-  if (pattern) return all;
+  if (pattern || lists_subjects(name)) return all;
   if (name != subject) return {};
   if (value.shape == ArgumentValue::Shape::list) return all.first(std::min<std::size_t>(1, all.size()));
   return std::ranges::count(kThings, subject) > 0 ? all : std::span<const std::string>();
@@ -121,6 +124,12 @@ class StepReader {
     for (const yaml::Node::Entry& argument : arguments.self().entries()) {
       ArgumentValue value;
       if (!read_value(arguments, argument, value)) good = false;
+      if (is_all_targets(value)) {
+        check_lists_targets(arguments, argument.key.text());
+        expanded = false;
+        step.arguments.emplace_back(argument.key.text(), std::move(value));
+        continue;
+      }
       for (const std::string& text : value.texts)
         expanded = check_text(arguments, argument.key.text(), text) && expanded;
       for (const auto& [key, text] : value.pairs)
@@ -133,7 +142,8 @@ class StepReader {
                        "write it out; $remedy, $run, $state and $reason may fill in messages");
       }
       if (value.shape == ArgumentValue::Shape::list && !value.texts.empty() &&
-          reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
+          !lists_subjects(argument.key.text()) && reads_labels(value.texts.front()) &&
+          argument.key.text() == subject_of(*step.action)) {
         arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
                        "write the first element out; labels may fill in what follows");
       }
@@ -145,6 +155,15 @@ class StepReader {
       step.arguments.emplace_back(argument.key.text(), std::move(value));
     }
     if (good) check_arguments(arguments, step, expanded);
+  }
+
+  /// What an alert names is held against `targets`; it does not act on all of them.
+  void check_lists_targets(yaml::Reader& arguments, const std::string& key) const {
+    if (scope_.targets) return;
+    arguments.fail(
+        key, "template",
+        "$targets is there in the steps of a remedy that only a schedule triggers and that has `targets`",
+        "targets: [] leaves the list to the configuration");
   }
 
   static void refuse_action(yaml::Reader& reader, const yaml::Node& key) {
@@ -225,6 +244,15 @@ class StepReader {
 };
 
 }  // namespace
+
+bool is_all_targets(const ArgumentValue& value) {
+  return value.shape == ArgumentValue::Shape::list && value.texts.size() == 1 &&
+         value.texts[0] == kAllTargets;
+}
+
+bool lists_targets(const StepSpec& step) {
+  return std::ranges::any_of(step.arguments, [](const auto& one) { return is_all_targets(one.second); });
+}
 
 std::vector<StepSpec> read_steps(yaml::Reader& remedy, std::string_view key, std::string_view what,
                                  const TemplateScope& scope) {

@@ -14,4 +14,8 @@ namespace chiron::remediation {
 std::vector<StepSpec> read_steps(yaml::Reader& remedy, std::string_view key, std::string_view what,
                                  const TemplateScope& scope);
 
+/// Whether it is '{{ $targets }}': what the remedy's `targets` list.
+bool is_all_targets(const ArgumentValue& value);
+bool lists_targets(const StepSpec& step);
+
 }  // namespace chiron::remediation

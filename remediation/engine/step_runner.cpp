@@ -128,6 +128,8 @@ std::string_view subject_of(const ActionInfo& info) {
   return found != arguments.declared().end() ? found->name : std::string_view();
 }
 
+bool lists_subjects(std::string_view argument) { return argument == "units" || argument == "containers"; }
+
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data) {
   ArgumentValues values = step.arguments;
   const std::string name(step.action->name);
@@ -155,6 +157,7 @@ struct StepRunner::Job {
         deletion(std::move(may_delete)),
         requests(std::move(may_request)),
         watched(options.watched_services),
+        host_view(options.host),
         context{paths,
                 clock,
                 log,
@@ -171,7 +174,8 @@ struct StepRunner::Job {
                 owner.run,
                 &requests,
                 options.notifier,
-                options.findings} {}
+                options.findings,
+                host_view.get()} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
@@ -179,6 +183,7 @@ struct StepRunner::Job {
   const DeletionPolicy deletion;
   const RequestPolicy requests;
   const std::vector<std::string> watched;
+  const std::shared_ptr<const HostView> host_view;
   ActionContext context;
   std::function<void(Job&)> work;
   // Written by the working thread before `done`, read by the waiter after it.

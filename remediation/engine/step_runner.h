@@ -6,6 +6,7 @@
 #include "exporter/base/host_paths.h"
 #include "exporter/base/isolation.h"
 #include "remediation/actions/action.h"
+#include "remediation/actions/host_view.h"
 #include "remediation/engine/remedy_file.h"
 #include "rules/engine/template.h"
 
@@ -31,6 +32,8 @@ struct PreparedStep {
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
 /// What a step is about: the name of the first argument that its action requires, patterns apart.
 std::string_view subject_of(const ActionInfo& action);
+/// Whether each text of the list argument is acted on.
+bool lists_subjects(std::string_view argument);
 /// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);
 /// A step that was recorded, with what arguments_to_json() kept of it: to resume, not to run again.
@@ -63,6 +66,7 @@ class StepRunner {
     DeletionPolicy deletion;
     BusAddress bus;
     std::vector<std::string> watched_services;
+    std::shared_ptr<const HostView> host;  ///< shared with abandoned steps
     Duration grace =
         std::chrono::seconds(10);  ///< beyond the deadline or the cancellation, before it is left behind
     std::size_t max_stuck = 16;    ///< threads left behind before no step is started any more

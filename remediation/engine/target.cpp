@@ -117,6 +117,7 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
         if (name == subject && value.shape == ArgumentValue::Shape::text) one.role = StepText::Role::subject;
         if (name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front())
           one.role = StepText::Role::program;
+        if (lists_subjects(name)) one.role = StepText::Role::subject;
         if (patterns) one.role = StepText::Role::pattern;
         one.is_url = name == subject && name == "url";
         return fault_of(remedy, data, one);
@@ -159,6 +160,12 @@ Target check(const RemedySpec& remedy, std::string name, const rules::TemplateDa
 }  // namespace
 
 std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths) {
+  if (remedy.lists_targets && remedy.targets->empty()) {
+    return fmt::format(
+        "it acts on what its `targets` list, and that is nothing yet; in the configuration: remedies: "
+        "{{{}: {{targets: [...]}}}}",
+        remedy.name);
+  }
   for (const std::string& path : remedy.needs) {
     // A link that leads nowhere, like a socket that nobody may see, is there: its fault is the run's to tell.
     std::error_code fault;

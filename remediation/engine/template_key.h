@@ -14,6 +14,7 @@ struct TemplateScope {
   bool target = false;    ///< $target
   bool run = false;       ///< $remedy, $run, $state and $reason
   bool has_alert = true;  ///< $labels and $value; a run by schedule has none
+  bool targets = false;   ///< '{{ $targets }}' as the whole of a list
 };
 
 /// Compiles a text of the key `key`; what is wrong with it, and what it may not read, into the reader's sink.

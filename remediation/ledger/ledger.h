@@ -83,8 +83,9 @@ struct HistoryFilter {
   std::string remedy{}, target{}, state{};  ///< "" any
   std::optional<WallTime> since{};
   std::size_t limit = 50;
-  bool suppressed = true;  ///< include suppressed rows
-  bool steps = true;       ///< with their steps
+  bool suppressed = true;              ///< include suppressed rows
+  std::vector<std::string> routine{};  ///< remedies whose runs that succeeded are left out
+  bool steps = true;                   ///< with their steps
 };
 
 /// The id of a run that begins at `now`: 20261121T001453-4f2a, UTC. Two hexadecimal digits count the runs of

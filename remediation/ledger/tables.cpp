@@ -287,6 +287,10 @@ Result<std::vector<RunRecord>> select_runs(Database& database, const HistoryFilt
     values.emplace_back(std::int64_t{to_ms(*filter.since)});
   }
   if (!filter.suppressed) where += " AND state<>'suppressed'";
+  for (const std::string& remedy : filter.routine) {
+    where += " AND NOT (remedy=? AND state='succeeded')";
+    values.emplace_back(remedy);
+  }
   where += " ORDER BY seq DESC LIMIT ?";
   values.emplace_back(static_cast<std::int64_t>(std::min<std::size_t>(filter.limit, 1'000'000)));
   return read_runs(database, where, values, filter.steps);

@@ -51,7 +51,9 @@ void PolicyBook::restore(const std::vector<RunRecord>& runs) {
   using Event = std::pair<Duration, const RunRecord*>;
   std::vector<Event> events;
   for (const RunRecord& run : runs | std::views::reverse) {
-    if (has_acted(run.state)) events.emplace_back(age(run.started, clock_), &run);
+    // What a dry-run carried out only read.
+    if (has_acted(run.state) && run.mode != to_string(Mode::dry_run))
+      events.emplace_back(age(run.started, clock_), &run);
   }
   std::ranges::stable_sort(events, std::greater(), &Event::first);
   for (const auto& [age, run] : events) {
@@ -115,8 +117,9 @@ std::vector<Duration> PolicyBook::host_past() const {
 
 Mode PolicyBook::mode_of(std::string_view remedy, const PolicySpec& policy) const {
   const std::lock_guard lock(mutex_);
-  if (gate_ != Gate::automatic || (policy.armed_for && armings_.is_over(remedy))) return Mode::dry_run;
-  return policy.mode;
+  const bool narrowed = gate_ != Gate::automatic || (policy.armed_for && armings_.is_over(remedy));
+  const Mode mode = narrowed ? Mode::dry_run : policy.mode;
+  return policy.only_reads && mode == Mode::dry_run ? Mode::automatic : mode;
 }
 
 Decision PolicyBook::dry_run_decision(std::string_view remedy, const PolicySpec& policy) const {

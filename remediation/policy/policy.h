@@ -41,7 +41,8 @@ class PolicyBook {
   /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, window, and last
   /// dry_run and approval. So dry_run says that the remedy would have acted now.
   Decision decide(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
-  /// The remedy's own, unless the gate is narrower or the time is over for which it was armed.
+  /// The remedy's own, unless the gate is narrower or the time is over for which it was armed; automatic
+  /// instead of dry-run for one that only reads.
   Mode mode_of(std::string_view remedy, const PolicySpec& policy) const;
   /// `by_alert`: it counts for the host's budget too.
   void note_attempt(std::string_view remedy, std::string_view target, Moment when, bool by_alert = false);

@@ -36,6 +36,7 @@ inline constexpr int kNoBudget = std::numeric_limits<int>::max();
 struct PolicySpec {
   Mode mode = Mode::dry_run;
   std::optional<Duration> armed_for{};  ///< after which `automatic` falls back to dry-run
+  bool only_reads = false;  ///< every step does: there is nothing that a dry-run would hold back
   Duration cooldown = std::chrono::minutes(5);
   int budget_runs = 3;
   Duration budget_per = std::chrono::hours(1);

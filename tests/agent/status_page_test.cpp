@@ -7,14 +7,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(StatusPage, ShowsAlertsRunsAndLinks) {
-  const std::string page = status_page(
+  const std::string page = to_html(status_page(
       R"({"time":"2026-01-01T00:00:00Z","host":{"name":"web-1"},"health":{"status":"degraded","problems":
           [{"what":"collector systemd","detail":"no bus"}]},
           "alerts":[{"name":"HostDiskFull","state":"firing","labels":{"severity":"critical"},"active_seconds":90,
                      "annotations":{"summary":"/ is 97% full"},"held":false}],
           "recent_runs":[{"id":"r1","remedy":"rescue-disk","target":"/","state":"failed","duration_seconds":2,
                           "reason":"no space"}]})",
-      std::vector<http::Route>{{"GET", "/metrics", "Samples.", nullptr}});
+      std::vector<http::Route>{{"GET", "/metrics", "Samples.", nullptr}}));
   for (const char* text : {"web-1", "degraded", "no bus", "HostDiskFull", "critical", "/ is 97% full",
                            "1 m 30 s", "rescue-disk", "failed", "no space", R"(<a href="/metrics">)"}) {
     EXPECT_THAT(page, HasSubstr(text));
@@ -51,17 +51,17 @@ TEST(StatusPage, ShowsTargetsThatEarlierRunsStillCountFor) {
 
 TEST(StatusPage, EscapesWhatComesFromStrangers) {
   const std::string evil = R"(<script>alert('x')</script>\"&)";
-  const std::string page = status_page(
+  const std::string page = to_html(status_page(
       R"({"host":{"name":")" + evil + R"("},"alerts":[{"name":")" + evil +
           R"(","state":"pending","labels":{"a":")" + evil + R"("}}],"containers":[{"name":")" + evil +
           R"("}],"active_runs":[{"id":"1","reason":")" + evil + R"(","target":")" + evil + R"("}]})",
-      {});
+      {}));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
 }
 
 TEST(StatusPage, NamesNothingFromElsewhere) {
-  const std::string page = status_page("{}", {});
+  const std::string page = to_html(status_page("{}", {}));
   for (const char* text : {"http:", "https:", "src=", "<link", "<script", "url("})
     EXPECT_THAT(page, Not(HasSubstr(text)));
 }
@@ -69,7 +69,7 @@ TEST(StatusPage, NamesNothingFromElsewhere) {
 TEST(StatusPage, StandsFieldsThatAreMissingOrOfAnotherType) {
   for (const char* status : {"", "null", "[]", "3", R"({"alerts":3,"host":[],"remedies":[null,{"steps":7}]})",
                              R"({"recent_runs":[{"duration_seconds":"x"}],"services":{"failed":[1]}})"}) {
-    EXPECT_THAT(status_page(status, {}), HasSubstr("</html>")) << status;
+    EXPECT_THAT(to_html(status_page(status, {})), HasSubstr("</html>")) << status;
   }
 }
 

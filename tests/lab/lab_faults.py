@@ -119,7 +119,8 @@ class World:
         self.redis = tcp(fault, b'$100\r\nhalf')
         self.http = tcp(fault, HALF_AN_ANSWER)
         self.alertmanager = tcp(fault, HALF_AN_ANSWER)
-        self.rescued, self.pruned, self.rotated = (disk(fault, name) for name in ('rescued', 'pruned', 'rotated'))
+        self.rescued, self.pruned, self.rotated, self.reported = (
+            disk(fault, name) for name in ('rescued', 'pruned', 'rotated', 'reported'))
         apt(fault)
 
 
@@ -136,6 +137,7 @@ ROWS = {
     'cache.prune': ('Redis', lambda world: {'server': world.redis, 'patterns': ['a*']}),
     'command.run': ('the program', lambda world: {'argv': PROGRAMS[world.fault]}),
     'container.kill': ('the engine', container),
+    'container.prune': ('the engine', lambda world: {'socket': world.engine}),
     'container.restart': ('the engine', container),
     'container.rolling_restart': ('the engine', lambda world: {'labels': {'a': 'b'}, 'socket': world.engine}),
     'container.start': ('the engine', container),
@@ -143,17 +145,22 @@ ROWS = {
     'disk.rescue': ('the file system', lambda world: {'path': world.rescued, 'target_free': '99%', 'stages': ['globs'],
                                                       'globs': [f'{world.rescued}/*.old'], 'min_age': '0s'}),
     'files.prune': ('the file system', lambda world: {'globs': [f'{world.pruned}/*.old'], 'older_than': '0s'}),
+    'health.check': ('the host', lambda world: {}),
     'http.request': ('the server', lambda world: {'url': f'http://{world.http}/'}),
     'logs.rotate': ('the file system', lambda world: {'globs': [f'{world.rotated}/*.log'], 'max_size': '1KB'}),
     'notify': ('Alertmanager', lambda world: {}),
+    'report.write': ('the file system', lambda world: {'directory': world.reported}),
+    'service.reload': ('the bus', unit),
     'service.restart': ('the bus', unit),
+    'service.rolling_restart': ('the bus', lambda world: {'units': ['web.service']}),
+    'service.set_property': ('the bus', lambda world: {'unit': 'web.service', 'tasks_max': '100'}),
     'service.start': ('the bus', unit),
     'service.stop': ('the bus', unit),
     'updates.check': ('apt', lambda world: {}),
 }
 
 # Faults that an action cannot meet, and why: {('report.write', 'hanging'): 'the reason'}.
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {('health.check', fault): 'it reads what the agent has sampled already' for fault in FAULTS}
 
 
 def name_of(action):
@@ -169,7 +176,7 @@ def start(world, actions):
                 for action in actions]
     remedy_file = write(f'{lablib.SCRATCH}/{world.fault}/remedies.yml', json.dumps({'remedies': remedies}))
     os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = f'unix:path={world.bus}'
-    config = {'rule_files': [], 'remedy_files': [remedy_file], 'deletion': {'roots': [world.rescued, world.pruned, world.rotated]},
+    config = {'rule_files': [], 'remedy_files': [remedy_file], 'deletion': {'roots': [world.rescued, world.pruned, world.rotated, world.reported]},
               'collectors': {'containers': False, 'systemd': False}}
     if world.fault != 'absent':
         config['alertmanagers'] = [{'url': f'http://{world.alertmanager}', 'timeout': '1s'}]

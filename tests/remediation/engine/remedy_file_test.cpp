@@ -127,6 +127,40 @@ TEST(RemedySpec, AllowsOnlyWhatIsListed) {
   EXPECT_FALSE(literal[0].allows("/"));
 }
 
+TEST(RemedyFile, FillsAListWithTheTargets) {
+  std::vector<RemedySpec> remedies = parse(R"(
+remedies:
+  - name: rolling
+    on: {schedule: {every: 12h}}
+    targets: [b, a]
+    steps:
+      - container.rolling_restart: {containers: ['{{ $targets }}'], pause: 1s}
+)");
+  ASSERT_EQ(remedies.size(), 1U);
+  EXPECT_TRUE(remedies[0].lists_targets);
+  ASSERT_TRUE(fill_in_targets(remedies[0]).ok());
+  EXPECT_EQ(remedies[0].steps[0].arguments[0].second.texts, (std::vector<std::string>{"b", "a"}));
+  remedies[0].steps[0].arguments[0].second.texts = {"{{ $targets }}"};
+  remedies[0].targets = {"../etc"};
+  EXPECT_FALSE(fill_in_targets(remedies[0]).ok()) << "no name of a container";
+}
+
+TEST(RemedyFile, KnowsWhatOnlyReads) {
+  const auto remedies = parse(R"(
+remedies:
+  - name: a
+    on: {schedule: {every: 5m}}
+    steps: [health.check: {}, health.check: {checks: [disks]}]
+  - name: b
+    on: {schedule: {every: 5m}}
+    steps: [health.check: {}]
+    on_failure: [report.write: {}]
+)");
+  ASSERT_EQ(remedies.size(), 2U);
+  EXPECT_TRUE(remedies[0].policy.only_reads);
+  EXPECT_FALSE(remedies[1].policy.only_reads);
+}
+
 TEST(Glob, MatchesWholeNames) {
   EXPECT_TRUE(glob_match("*", ""));
   EXPECT_TRUE(glob_match("*", "a/b"));

@@ -61,6 +61,23 @@ TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
   EXPECT_EQ(target_named(remedy, "apache2").reason, Suppression::target_not_allowed);
 }
 
+/// Each container of a list is acted on, as one that an argument names would be.
+TEST(TargetFor, HoldsListsAgainstTheTargetsToo) {
+  RemedySpec remedy;
+  remedy.target = *rules::Template::compile("{{ $labels.name }}");
+  remedy.targets = std::vector<std::string>{"shop-*"};
+  ArgumentValue list;
+  list.shape = ArgumentValue::Shape::list;
+  list.texts = {"shop-1", "{{ $labels.other }}"};
+  remedy.steps.push_back({find_action("container.rolling_restart"), {{"containers", list}}, {}});
+  const auto reason = [&remedy](const std::string& other) {
+    const Labels labels{{"name", "shop-1"}, {"other", other}};
+    return target_for(remedy, {.labels = &labels}).reason;
+  };
+  EXPECT_EQ(reason("shop-2"), Suppression::none);
+  EXPECT_EQ(reason("bank"), Suppression::target_not_allowed);
+}
+
 class LabelsInSteps : public ::testing::Test {
  protected:
   Suppression reason(const std::string& argument, const std::string& label) {

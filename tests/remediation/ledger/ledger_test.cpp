@@ -99,6 +99,11 @@ TEST_F(LedgerTest, HistoryIsNewestFirstAndFiltered) {
   EXPECT_EQ(count({.limit = 2}), 2u);
   EXPECT_EQ(count({.since = clock_.wall() - 2min}), 3u);
   EXPECT_EQ(ledger->history({.suppressed = false})->front().id, ids[4]);
+  // Of a routine remedy what succeeded is left out, and nothing else.
+  ASSERT_TRUE(ledger->finish(ids[3], RunState::succeeded, "", 0, 0).ok());
+  ASSERT_TRUE(ledger->finish(ids[4], RunState::succeeded, "", 0, 0).ok());
+  EXPECT_EQ(count({.suppressed = false, .routine = {"b"}}), 4u);
+  EXPECT_EQ(count({.suppressed = false, .routine = {"b", "a"}}), 3u);
 }
 
 TEST_F(LedgerTest, WhatWasNotFinishedIsInterruptedOnceByRecover) {

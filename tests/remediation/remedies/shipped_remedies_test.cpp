@@ -33,7 +33,7 @@ TEST(ShippedRemedies, FitTheShippedRulesWithoutAFinding) {
   const std::vector<rules::GroupSpec> groups = packs(sink);
   std::vector<RemedySpec> all;
   for (auto& [name, remedy] : remedies(sink)) all.push_back(remedy);
-  EXPECT_EQ(all.size(), 6U);
+  EXPECT_EQ(all.size(), 13U);
   check_against_rules(all, groups, sink);
   for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
 }
@@ -68,15 +68,38 @@ TEST(ShippedRemedies, MaintainByTheClock) {
   EXPECT_EQ(to_string(*all.at("prune-idle-redis").schedule), "every 1h");
   EXPECT_EQ(all.at("prune-idle-redis").needs, std::vector<std::string>{"/usr/bin/redis-server"});
   EXPECT_FALSE(all.at("rescue-disk").schedule.has_value());
+  EXPECT_EQ(to_string(*all.at("health-check").schedule), "every 5m");
+  EXPECT_EQ(to_string(*all.at("health-audit").schedule), "every 6h");
+  EXPECT_EQ(to_string(*all.at("weekly-report").schedule), "0 9 * * mon (Local)");
+  EXPECT_EQ(to_string(*all.at("rotate-logs").schedule), "every 1d");
+  EXPECT_EQ(to_string(*all.at("rolling-restart").schedule), "every 12h");
+  EXPECT_EQ(to_string(*all.at("update-check").schedule), "every 6h");
+  EXPECT_EQ(to_string(*all.at("rolling-restart-containers").schedule), "every 12h");
+  // In dry-run too there is a health check.
+  EXPECT_TRUE(all.at("health-check").policy.only_reads);
+  for (const auto& [name, remedy] : all) EXPECT_EQ(remedy.policy.only_reads, name == "health-check") << name;
+  for (const auto& [name, remedy] : all)
+    EXPECT_EQ(remedy.lists_targets, name == "rolling-restart-containers") << name;
 }
 
 /// What check() leaves to the moment when the templates are filled in.
 TEST(ShippedRemedies, TheirStepsAreValidForATarget) {
-  const std::map<std::string, std::string> kTargets = {
-      {"restart-container", "shop-web-1"}, {"restart-unit", "nginx.service"},      {"rescue-disk", "/"},
-      {"prune-redis", "127.0.0.1:6379"},   {"prune-idle-redis", "127.0.0.1:6379"}, {"clean-up", "clean-up"}};
+  const std::map<std::string, std::string> kTargets = {{"restart-container", "shop-web-1"},
+                                                       {"restart-unit", "nginx.service"},
+                                                       {"rescue-disk", "/"},
+                                                       {"prune-redis", "127.0.0.1:6379"},
+                                                       {"prune-idle-redis", "127.0.0.1:6379"},
+                                                       {"clean-up", "clean-up"},
+                                                       {"health-check", "x"},
+                                                       {"health-audit", "x"},
+                                                       {"weekly-report", "x"},
+                                                       {"rotate-logs", "x"},
+                                                       {"rolling-restart-containers", "x"}};
   DiagnosticSink sink;
-  for (const auto& [name, remedy] : remedies(sink)) {
+  for (auto& [name, remedy] : remedies(sink)) {
+    if (remedy.lists_targets) remedy.targets = {"shop-1", "shop-2"};
+    const Status filled = fill_in_targets(remedy);
+    EXPECT_TRUE(filled.ok()) << filled.error().to_string();
     for (const StepSpec& step : remedy.steps) {
       ArgumentValues values = step.arguments;
       for (auto& [key, value] : values)
