@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace chiron {
@@ -56,13 +57,18 @@ ssize_t read_to_end(int fd, KernelFile::Records records, std::vector<char>& buff
   return static_cast<ssize_t>(used);
 }
 
+/// null(4), by which people say that a file of configuration is empty.
+bool is_null_device(const struct stat& facts) {
+  return S_ISCHR(facts.st_mode) && facts.st_rdev == makedev(1, 3);
+}
+
 /// Of FIFOs and devices, some would never answer and some act on being read.
 Result<FileDescriptor> open_regular(const std::string& path, struct stat& facts) {
   // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; kernel files and regular files do not
   // care.
   FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd || ::fstat(fd.get(), &facts) != 0) return Error::from_errno(errno, path);
-  if (!S_ISREG(facts.st_mode)) {
+  if (!S_ISREG(facts.st_mode) && !is_null_device(facts)) {
     return Error(
         ErrorCode::failed_precondition,
         path + (S_ISDIR(facts.st_mode) ? ": is a directory, not a file" : ": is not a regular file"));

@@ -160,10 +160,9 @@ class StepReader {
   /// What an alert names is held against `targets`; it does not act on all of them.
   void check_lists_targets(yaml::Reader& arguments, const std::string& key) const {
     if (scope_.targets) return;
-    arguments.fail(
-        key, "template",
-        "$targets is there in the steps of a remedy that only a schedule triggers and that has `targets`",
-        "targets: [] leaves the list to the configuration");
+    arguments.fail(key, "template",
+                   "$targets is there in a remedy that only a schedule triggers and that has `targets`",
+                   "targets: [] leaves the list to the configuration");
   }
 
   static void refuse_action(yaml::Reader& reader, const yaml::Node& key) {

@@ -70,10 +70,10 @@ constexpr Damage kDamages[] = {
     {"LargestNumbers", [](const fs::path& path) { write(path, with_numbers(path, "18446744073709551615")); }},
     {"NegativeNumbers", [](const fs::path& path) { write(path, with_numbers(path, R"(-\0)")); }},
     {"LineOfAMebibyte", [](const fs::path& path) { write(path, std::string(1 << 20, '7')); }},
-    {"MebibyteOfLines",
+    {"ManyLines",
      [](const fs::path& path) {
        std::string lines;
-       while (lines.size() < 1 << 20) lines += "x 1\n";
+       while (lines.size() < 1 << 17) lines += "x 1\n";
        write(path, lines);
      }},
     {"Directory", [](const fs::path& path) { instead_of(path, [](auto& at) { fs::create_directory(at); }); }},

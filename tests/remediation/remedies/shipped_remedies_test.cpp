@@ -79,7 +79,7 @@ TEST(ShippedRemedies, MaintainByTheClock) {
   EXPECT_TRUE(all.at("health-check").policy.only_reads);
   for (const auto& [name, remedy] : all) EXPECT_EQ(remedy.policy.only_reads, name == "health-check") << name;
   for (const auto& [name, remedy] : all)
-    EXPECT_EQ(remedy.lists_targets, name == "rolling-restart-containers") << name;
+    EXPECT_EQ(remedy.lists_targets, name.starts_with("rolling-restart")) << name;
 }
 
 /// What check() leaves to the moment when the templates are filled in.
@@ -94,7 +94,9 @@ TEST(ShippedRemedies, TheirStepsAreValidForATarget) {
                                                        {"health-audit", "x"},
                                                        {"weekly-report", "x"},
                                                        {"rotate-logs", "x"},
-                                                       {"rolling-restart-containers", "x"}};
+                                                       {"rolling-restart", "x"},
+                                                       {"rolling-restart-containers", "x"},
+                                                       {"update-check", "x"}};
   DiagnosticSink sink;
   for (auto& [name, remedy] : remedies(sink)) {
     if (remedy.lists_targets) remedy.targets = {"shop-1", "shop-2"};
