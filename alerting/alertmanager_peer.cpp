@@ -211,7 +211,7 @@ AlertmanagerPeer::Outcome AlertmanagerPeer::send(const std::vector<Word>& batch,
     return Outcome::failed;
   }
   if (!secret->empty()) request.headers.emplace_back("Authorization", *std::move(secret));
-  request.body = "[";
+  request.body.assign(1, '[');
   for (const Word& word : batch) {
     if (request.body.size() > 1) request.body += ',';
     request.body += *word.json;

@@ -40,10 +40,9 @@ struct ContainerPrune::Work {
     return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
   }
   std::string explain() const {
-    std::vector<std::string> parts;
-    if (std::string text = describe(kept); !text.empty()) parts.push_back(std::move(text));
-    if (!first_error.empty()) parts.push_back(first_error);
-    return parts.empty() ? std::string() : fmt::format(" ({})", fmt::join(parts, "; "));
+    const std::string text = describe(kept);
+    if (text.empty() && first_error.empty()) return {};
+    return fmt::format(" ({}{}{})", text, text.empty() || first_error.empty() ? "" : "; ", first_error);
   }
 };
 
