@@ -76,7 +76,7 @@ Section remedies_section(const Json& report) {
   Section section{.title = "Remedies in the last " + human_duration(number_of(report, "period_seconds")),
                   .without = "None.",
                   .columns = {{"Remedy", ColumnKind::name},
-                              {"Mode", ColumnKind::name},
+                              {"Mode"},
                               {"Runs", ColumnKind::number},
                               {"Succeeded", ColumnKind::number},
                               {"Failed", ColumnKind::number},

@@ -31,7 +31,7 @@ Section remedies_section(const Json& status) {
   Section section{.title = "Remedies",
                   .without = "None.",
                   .columns = {{"Remedy", ColumnKind::name},
-                              {"Mode", ColumnKind::name},
+                              {"Mode"},
                               {"On", ColumnKind::code},
                               {"Does"},
                               {"At most"}}};
