@@ -246,6 +246,12 @@ void read_requests(yaml::Reader& root, Config& config) {
                        "for example https://hooks.example/chiron or http://127.0.0.1:8080");
     }
   }
+  if (requests.has("allow") && config.requests.allow.empty()) {
+    requests.fail(
+        "allow", "missing-value", "an empty list would allow everything",
+        "name what http.request may ask; to forbid all of it, leave the action out of the remedies, or "
+        "allow an address that nobody has");
+  }
   requests.finish();
 }
 

@@ -56,6 +56,10 @@ else
   command_line="deploy/install.sh VERB"
 fi
 previous=$binary.previous
+# A host that chose to run it without root stays so (docs/unprivileged.md).
+if [[ ! $user ]] && grep -qs '^User=chiron$' "$unit"; then
+  unit_source=$here/chiron-unprivileged.service
+fi
 
 # managed: whether a service manager is there to run the agent.
 managed() { "${manager[@]}" show --property=Version >/dev/null 2>&1; }
@@ -75,12 +79,13 @@ start_unit() {
   "${manager[@]}" restart chiron.service
 }
 
-# report OK WHAT DETAIL: a line of verify; counts what is not well.
-unwell=0
+# report OK WHAT DETAIL: a line of verify; counts what is not well, and by itself what says that the program does not run.
+unwell=0 down=0
 report() {
   if [[ $1 == yes ]]; then
     printf 'ok    %-14s %s\n' "$2" "$3"
   else
+    [[ ! $2 =~ ^(binary|configuration|service|agent)$ ]] || down=$((down + 1))
     printf 'FAIL  %-14s %s\n' "$2" "$3"
     unwell=$((unwell + 1))
   fi
@@ -136,10 +141,10 @@ verify() {
   fi
   # A running agent may listen where an option or drop-in says; the file is what an installation has.
   address=$("$binary" config show 2>/dev/null | sed -n "s/^web\.listen-address .*\['\([^']*\)'.*/\1/p")
-  if [[ $(page "$address" /metrics) == *$'\n'node_cpu_seconds_total\{* ]]; then
+  if [[ $(page "$address" /metrics) == *$'\n'chiron_build_info\{* ]]; then
     report yes metrics "http://$address/metrics"
   else
-    report no metrics "http://$address/metrics does not answer with the host's series; see: $binary status"
+    report no metrics "http://$address/metrics does not answer; an option or drop-in may have moved it: $binary status"
   fi
 }
 
@@ -161,6 +166,7 @@ case $command in
     if [[ -e $binary ]]; then
       had=yes
       cp -p "$binary" "$previous"
+      if [[ -e $unit ]]; then cp -p "$unit" "$unit.previous"; fi
     fi
     slim=$(mktemp)
     trap 'rm -f "$slim"' EXIT
@@ -177,16 +183,18 @@ case $command in
       echo "installed $binary; ${manager[*]} does not answer here, so start the agent by hand: $binary run"
       exit 0
     fi
-    start_unit || unwell=1
-    ((unwell)) || verify
-    if ((unwell)); then
+    start_unit || down=1
+    ((down)) || verify
+    if ((down)); then
       if [[ $had ]]; then
         mv -f "$previous" "$binary"
+        if [[ -e $unit.previous ]]; then mv -f "$unit.previous" "$unit"; fi
         start_unit && fail "the new program did not come up well; the one before it runs again"
         fail "neither the new program nor the one before it came up; see: ${manager[*]} status chiron"
       fi
       fail "installed, but not well; see: ${manager[*]} status chiron"
     fi
+    rm -f "$unit.previous"
     echo
     echo "Chiron is installed. Remedies are dry-run until armed in $config/chiron.yml: the README's first remedy."
     if [[ $user ]]; then
@@ -202,7 +210,7 @@ case $command in
       "${manager[@]}" disable --quiet --now chiron.service 2>/dev/null || true
       ! active || fail "the service does not stop; nothing was removed. See: ${manager[*]} status chiron"
     fi
-    rm -f "$unit" "$binary" "$previous"
+    rm -f "$unit" "$unit.previous" "$binary" "$previous"
     if managed; then "${manager[@]}" daemon-reload; fi
     if [[ $purge ]]; then
       rm -rf "$config" "$state"

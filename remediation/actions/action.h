@@ -79,7 +79,7 @@ struct ActionContext {
   const RequestPolicy* requests = nullptr;  ///< nothing: no limits
   alerting::Notifier* notifier = nullptr;   ///< nothing: there is nobody to tell
   Findings* findings = nullptr;             ///< nothing: nobody asks
-  const HostView* host = nullptr;  ///< nothing where no agent runs: when planning without one
+  const HostView* host = nullptr;           ///< nothing where no agent runs: when planning without one
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }

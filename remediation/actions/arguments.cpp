@@ -222,6 +222,14 @@ void Arguments::add(std::string_view name, Member member, Need need, std::string
   declared_.push_back({name, member, need, help, std::move(fallback), std::move(choices)});
 }
 
+void Arguments::mark_subject(std::string_view name) {
+  for (Declared& one : declared_) one.subject = one.subject || one.name == name;
+}
+
+void Arguments::mark_url(std::string_view name) {
+  for (Declared& one : declared_) one.url = one.url || one.name == name;
+}
+
 void Arguments::add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help,
                              Need need) {
   add(name, member, need, help);

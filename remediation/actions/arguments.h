@@ -51,9 +51,16 @@ class Arguments {
     std::string default_text;
     std::vector<std::string_view> choices;  ///< for strings: the only values allowed, when not empty
     bool patterns = false;  ///< globs or the like: what labels fill in must not make them match more
+    bool subject = false;   ///< names what is acted on: labels are held against the remedy's targets
+    bool url = false;       ///< a URL or the path of one: labels fill in plain words only
   };
   void add(std::string_view name, Member member, Need need, std::string_view help,
            std::vector<std::string_view> choices = {});
+  /// Of one that was added. The first that is required and no pattern is a subject by itself.
+  void mark_subject(std::string_view name);
+  void mark_url(std::string_view name);
+  /// Nothing when none was added under that name.
+  const Declared* find(std::string_view name) const;
   void add_patterns(std::string_view name, std::vector<std::string>* member, std::string_view help,
                     Need need = Need::optional);
   const std::vector<Declared>& declared() const { return declared_; }
@@ -73,7 +80,6 @@ class Arguments {
   Status bind(const ArgumentValues& values);
 
  private:
-  const Declared* find(std::string_view name) const;
   Diagnostic unknown(const std::string& name, const ArgumentValue& value) const;
 
   Duration timeout_{};

@@ -112,6 +112,8 @@ void ContainerRollingRestart::declare(Arguments& arguments) {
                 "labels that the containers have, all of them: {com.docker.compose.project: shop}");
   arguments.add("containers", &containers_, Need::optional,
                 "instead of labels: their names or ids, restarted in this order");
+  arguments.mark_subject("labels");
+  arguments.mark_subject("containers");
   declare_socket(arguments, &socket_);
   declare_grace(arguments, &grace_);
   arguments.add("pause", &pause_, Need::optional,

@@ -52,6 +52,8 @@ void HttpRequestAction::declare(Arguments& arguments) {
   arguments.add("url", &url_, Need::required,
                 "http://, https:// or unix:///SOCKET; without user and password");
   arguments.add("path", &path_, Need::optional, "with unix:, what is asked for");
+  arguments.mark_url("url");
+  arguments.mark_url("path");
   arguments.add("method", &method_, Need::optional, "the method",
                 {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"});
   arguments.add("headers", &headers_, Need::optional, "headers; their values are not recorded");

@@ -77,6 +77,8 @@ void LogsRotate::declare(Arguments& arguments) {
                 {"HUP", "USR1", "USR2"});
   arguments.add("reload", &reload_, Need::optional,
                 "with writer: reload, the systemd unit that opens its logs again when it is reloaded");
+  arguments.mark_subject("unit");
+  arguments.mark_subject("reload");
 }
 
 Status LogsRotate::validate() const {

@@ -55,7 +55,7 @@ Result<std::uint64_t> parse_value(const Property& property, const std::string& t
       const auto percent = text.ends_with('%')
                                ? parse_double(std::string_view(text).substr(0, text.size() - 1))
                                : std::nullopt;
-      if (!percent || *percent < 1 || *percent > 1e6) {
+      if (!percent || !(*percent >= 1 && *percent <= 1e6)) {
         return wrong(property, text, "a share of one CPU, such as 50%, at least 1%, or infinity");
       }
       return static_cast<std::uint64_t>(std::llround(*percent * 10'000));

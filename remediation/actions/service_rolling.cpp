@@ -3,6 +3,7 @@
 #include "exporter/base/http_client.h"
 #include "exporter/base/url.h"
 #include "remediation/actions/glob.h"
+#include "remediation/actions/request_policy.h"
 #include "remediation/actions/rolling.h"
 
 #include <algorithm>
@@ -26,11 +27,13 @@ void ServiceRollingRestart::declare(Arguments& arguments) {
   arguments.add_patterns("units", &units_,
                          "units in their order, or globs of units that are up: web@*.service, nginx",
                          Need::required);
+  arguments.mark_subject("units");
   arguments.add("pause", &pause_, Need::optional,
                 "time between one unit's return and the next one's restart");
   arguments.add("settle", &settle_, Need::optional, "how long each must stay up before it counts as back");
   arguments.add("check", &check_, Need::optional,
                 "URL that must answer with a status of 200 to 299 after each restart");
+  arguments.mark_url("check");
 }
 
 Status ServiceRollingRestart::validate() const {
@@ -52,6 +55,10 @@ Status ServiceRollingRestart::validate() const {
 
 Result<std::vector<UnitState>> ServiceRollingRestart::select(const UnitWork& work, SystemdManager& manager,
                                                              const ActionContext& context) const {
+  if (!check_.empty() && context.requests != nullptr) {
+    if (Status good = check_request_allowed(*context.requests, check_); !good)
+      return std::move(good).error().wrap("check");
+  }
   std::vector<std::string> names;
   std::vector<UnitSummary> there;
   for (const std::string& unit : units_) {
@@ -137,8 +144,8 @@ Status ServiceRollingRestart::restart(ActionContext& context, const UnitWork& wo
 Status ServiceRollingRestart::wait_for_answer(ActionContext& context, const std::string& unit) const {
   std::string last = "it was not asked";
   while (!context.should_stop()) {
-    const Result<HttpResponse> answer =
-        http_request({.url = check_, .timeout = std::min(kAnswer, context.remaining())});
+    const Result<HttpResponse> answer = http_request(
+        {.url = check_, .timeout = std::min(kAnswer, context.remaining()), .cancel = context.cancel});
     if (answer && answer->status >= 200 && answer->status < 300) return {};
     last = answer ? fmt::format("status {}", answer->status) : answer.error().to_string();
     context.cancel.wait_for(std::min(kAsk, std::max(context.remaining(), Duration::zero())));

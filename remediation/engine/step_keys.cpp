@@ -55,11 +55,9 @@ bool tells_of_run(const std::string& text) {
 std::span<const std::string> naming_texts(const ArgumentValue& value, std::string_view name,
                                           std::string_view subject, const Arguments& arguments) {
   static constexpr std::string_view kThings[] = {"unit", "container", "path", "server", "url"};
-  const bool pattern = std::ranges::any_of(arguments.declared(), [name](const Arguments::Declared& one) {
-    return one.patterns && one.name == name;
-  });
+  const Arguments::Declared* const declared = arguments.find(name);
   const std::span<const std::string> all(value.texts);
-  if (pattern || lists_subjects(name)) return all;
+  if (declared != nullptr && (declared->patterns || declared->subject || declared->url)) return all;
   if (name != subject) return {};
   if (value.shape == ArgumentValue::Shape::list) return all.first(std::min<std::size_t>(1, all.size()));
   return std::ranges::count(kThings, subject) > 0 ? all : std::span<const std::string>();
@@ -142,8 +140,7 @@ class StepReader {
                        "write it out; $remedy, $run, $state and $reason may fill in messages");
       }
       if (value.shape == ArgumentValue::Shape::list && !value.texts.empty() &&
-          !lists_subjects(argument.key.text()) && reads_labels(value.texts.front()) &&
-          argument.key.text() == subject_of(*step.action)) {
+          reads_labels(value.texts.front()) && argument.key.text() == subject_of(*step.action)) {
         arguments.fail(argument.key.text(), "bad-argument", "what is run must not come from labels",
                        "write the first element out; labels may fill in what follows");
       }

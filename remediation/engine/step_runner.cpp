@@ -128,8 +128,6 @@ std::string_view subject_of(const ActionInfo& info) {
   return found != arguments.declared().end() ? found->name : std::string_view();
 }
 
-bool lists_subjects(std::string_view argument) { return argument == "units" || argument == "containers"; }
-
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data) {
   ArgumentValues values = step.arguments;
   const std::string name(step.action->name);

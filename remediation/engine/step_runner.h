@@ -32,8 +32,6 @@ struct PreparedStep {
 Result<PreparedStep> prepare_step(const StepSpec& step, const rules::TemplateData* data);
 /// What a step is about: the name of the first argument that its action requires, patterns apart.
 std::string_view subject_of(const ActionInfo& action);
-/// Whether each text of the list argument is acted on.
-bool lists_subjects(std::string_view argument);
 /// {"unit":"nginx.service"}; the values of pairs are left out.
 std::string arguments_to_json(const ArgumentValues& values);
 /// A step that was recorded, with what arguments_to_json() kept of it: to resume, not to run again.

@@ -59,13 +59,15 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what,
                    : fmt::format("{} comes from labels, and the remedy has no targets: to allow it", what));
 }
 
-/// One text of a step's argument, and whether it says what is acted on, or which program is run.
+/// One text of a step's argument, and what it is there for; it may be several of these.
 struct StepText {
-  enum class Role { subject, program, pattern, other };
   std::string what;
   const std::string& text;
-  Role role = Role::other;
-  bool is_url = false;
+  bool subject = false;   ///< names what is acted on
+  bool selector = false;  ///< what it says is looked for, and acted on where it is found
+  bool program = false;   ///< which program is run
+  bool pattern = false;
+  bool url = false;
 };
 
 /// What is acted on is held against the allow-list like the target itself. The rest may say what it likes, as
@@ -78,11 +80,11 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
   const auto refuse = [&one](std::string_view why) {
     return Fault(Suppression::target_not_allowed, fmt::format("{} {}", one.what, why));
   };
-  if (one.role == StepText::Role::pattern) {
+  if (one.pattern) {
     if (std::optional<std::string> wider = widens_pattern(*compiled, data, !remedy.target.is_literal()))
       return refuse("is refused: " + *wider);
   }
-  if (one.is_url) {
+  if (one.url) {
     if (std::optional<std::string> other = alters_url(*compiled, data, !remedy.target.is_literal()))
       return refuse("is refused: " + *other);
   }
@@ -90,8 +92,8 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const rules::TemplateDat
   if (!remedy.targets) return refuse("comes from labels, and the remedy has no targets: to allow it");
   const Result<std::string> expanded = compiled->expand(data);
   if (!expanded) return refuse(expanded.error().to_string());
-  if (one.role == StepText::Role::subject) return fault_of(remedy, one.what, *expanded);
-  if (one.role == StepText::Role::program) return refuse("must not come from labels");
+  if (one.program || one.selector) return refuse("must not come from labels");
+  if (one.subject) return fault_of(remedy, one.what, *expanded);
   if (one.text.starts_with("{{") && expanded->starts_with('-'))
     return refuse("begins with a dash, and could be taken for an option");
   if (leads_upwards(*expanded)) return refuse("holds \"..\"");
@@ -109,17 +111,16 @@ std::optional<Fault> fault_of_steps(const RemedySpec& remedy, const rules::Templ
     action->declare(arguments);
     const std::string_view subject = subject_of(*step.action);
     for (const auto& [name, value] : step.arguments) {
-      const bool patterns = std::ranges::any_of(
-          arguments.declared(),
-          [&name = name](const Arguments::Declared& one) { return one.patterns && one.name == name; });
+      const Arguments::Declared* const declared = arguments.find(name);
+      const bool marked = declared != nullptr && declared->subject;
       const auto look = [&, &name = name, &value = value](const std::string& text) {
-        StepText one{fmt::format("{} of {}", name, step.action->name), text, StepText::Role::other};
-        if (name == subject && value.shape == ArgumentValue::Shape::text) one.role = StepText::Role::subject;
-        if (name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front())
-          one.role = StepText::Role::program;
-        if (lists_subjects(name)) one.role = StepText::Role::subject;
-        if (patterns) one.role = StepText::Role::pattern;
-        one.is_url = name == subject && name == "url";
+        StepText one{.what = fmt::format("{} of {}", name, step.action->name), .text = text};
+        one.subject = marked || (name == subject && value.shape == ArgumentValue::Shape::text);
+        one.selector = marked && value.shape == ArgumentValue::Shape::pairs;
+        one.program =
+            name == subject && value.shape == ArgumentValue::Shape::list && &text == &value.texts.front();
+        one.pattern = declared != nullptr && declared->patterns;
+        one.url = declared != nullptr && declared->url;
         return fault_of(remedy, data, one);
       };
       for (const std::string& text : value.texts)

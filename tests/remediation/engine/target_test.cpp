@@ -78,6 +78,41 @@ TEST(TargetFor, HoldsListsAgainstTheTargetsToo) {
   EXPECT_EQ(reason("bank"), Suppression::target_not_allowed);
 }
 
+/// Whatever argument it is that names, finds or addresses what is acted on.
+TEST(TargetFor, HoldsEveryArgumentThatIsActedOnAgainstTheTargets) {
+  const auto reason = [](const char* action, const char* argument, ArgumentValue::Shape shape,
+                         const std::string& text, const std::string& label) {
+    RemedySpec remedy;
+    remedy.target = *rules::Template::compile("web");
+    remedy.targets = std::vector<std::string>{"web", "web@*.service"};
+    ArgumentValue value;
+    value.shape = shape;
+    if (shape == ArgumentValue::Shape::pairs) {
+      value.pairs = {{"project", text}};
+    } else {
+      value.texts = {text};
+    }
+    remedy.steps.push_back({find_action(action), {{argument, value}}, {}});
+    const Labels labels{{"x", label}};
+    return target_for(remedy, {.labels = &labels}).reason;
+  };
+  using Shape = ArgumentValue::Shape;
+  constexpr Suppression kNo = Suppression::target_not_allowed;
+  const std::string x = "{{ $labels.x }}";
+  EXPECT_EQ(reason("service.rolling_restart", "units", Shape::list, x, "web@1.service"), Suppression::none);
+  EXPECT_EQ(reason("service.rolling_restart", "units", Shape::list, x, "cron.service"), kNo);
+  EXPECT_EQ(reason("service.rolling_restart", "units", Shape::list, x, "web@*.service"), kNo);
+  EXPECT_EQ(reason("container.rolling_restart", "labels", Shape::pairs, x, "web"), kNo);
+  EXPECT_EQ(reason("logs.rotate", "reload", Shape::text, x, "web@1.service"), Suppression::none);
+  EXPECT_EQ(reason("logs.rotate", "reload", Shape::text, x, "cron.service"), kNo);
+  EXPECT_EQ(reason("logs.rotate", "unit", Shape::text, x, "cron.service"), kNo);
+  const std::string path = "/containers/{{ $labels.x }}/restart", url = "http://127.0.0.1/{{ $labels.x }}/up";
+  EXPECT_EQ(reason("http.request", "path", Shape::text, path, "web"), Suppression::none);
+  EXPECT_EQ(reason("http.request", "path", Shape::text, path, "db/kill?signal=KILL&x="), kNo);
+  EXPECT_EQ(reason("service.rolling_restart", "check", Shape::text, url, "web"), Suppression::none);
+  EXPECT_EQ(reason("service.rolling_restart", "check", Shape::text, url, "../x"), kNo);
+}
+
 class LabelsInSteps : public ::testing::Test {
  protected:
   Suppression reason(const std::string& argument, const std::string& label) {
