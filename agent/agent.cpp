@@ -1,28 +1,8 @@
-#include "agent/agent.h"
-
-#include "agent/api.h"
-#include "agent/control.h"
-#include "agent/control_commands.h"
-#include "agent/deferred_ledger.h"
+#include "agent/agent_parts.h"
 #include "agent/findings.h"
-#include "agent/host_door.h"
-#include "agent/loop.h"
-#include "agent/retry.h"
-#include "agent/rule_metrics.h"
-#include "agent/state_dir.h"
-#include "agent/state_saver.h"
 #include "agent/version.h"
-#include "agent/views.h"
-#include "alerting/alertmanager_client.h"
-#include "alerting/due_alerts.h"
 #include "exporter/base/systemd.h"
-#include "exporter/base/thread_annotations.h"
 #include "exporter/collectors/collector.h"
-#include "exporter/http/server.h"
-#include "exporter/sampling/sampler.h"
-#include "remediation/engine/remediator.h"
-#include "remediation/ledger/ledger.h"
-#include "rules/engine/engine.h"
 
 namespace chiron::agent {
 namespace {
@@ -44,74 +24,6 @@ CollectorOptions options_of(const CollectorInfo& info, const Settings& settings)
 }
 
 }  // namespace
-
-/// In the order they are built; taken down the other way round.
-struct AgentParts {
-  AgentParts(Config c, const Clock& k, EventLog& l)
-      : config(std::move(c)),
-        clock(k),
-        log(l),
-        paths(config.paths()),
-        target(config.target_labels()),
-        catalogue(target),
-        metrics(catalogue),
-        store(catalogue, {.retention = config.settings.duration("history.retention"),
-                          .memory = config.settings.bytes("history.memory")}) {}
-
-  ~AgentParts() {
-    if (door) door->close();
-  }
-
-  Config config;
-  const Clock& clock;
-  EventLog& log;
-  const HostPaths paths;
-  const Labels target;
-  std::optional<StateDir> state;
-  Catalogue catalogue;
-  SelfMetrics metrics;
-  Store store;
-  std::unique_ptr<DeferredLedger> ledger;
-  std::unique_ptr<Sampler> sampler;
-  std::unique_ptr<rules::Engine> rules;
-  std::unique_ptr<alerting::AlertmanagerClient> alertmanagers;
-  std::unique_ptr<alerting::DueAlerts> due_alerts;  // loop thread only
-  std::atomic<bool> tell_again{false};              // a reload may have brought new Alertmanagers
-  std::shared_ptr<HostDoor> door;                   // shared with steps that were left behind
-  std::unique_ptr<remediation::Remediator> remediator;
-  std::unique_ptr<RuleMetrics> rule_metrics;
-  std::unique_ptr<StateSaver> saver;
-  std::unique_ptr<Loop> loop;
-  std::unique_ptr<Views> views;
-  std::unique_ptr<Scrapes> scrapes;
-  std::unique_ptr<ControlCommands> commands;
-  std::unique_ptr<http::Server> server;
-  std::unique_ptr<ControlServer> control;
-  std::unique_ptr<Retry> retry;  // of what found no room at the start
-  Mutex reload_mutex;            // one reload at a time
-  Mutex fault_mutex;
-  std::string reload_fault CHIRON_GUARDED_BY(fault_mutex);  // of the last reload, "" when it went well
-  std::vector<rules::Alert> firing;                         // loop thread only
-  SelfMetrics::Gauge* reload_successful = nullptr;
-  SelfMetrics::Gauge* reload_time = nullptr;
-  SelfMetrics::Gauge* ledger_open = nullptr;
-  Status open_state();
-  Status open_ledger();
-  Status make_sampler();
-  Status make_rules();
-  Status make_remediator();
-  Status load_policies_at_start();
-  void apply(const Config& fresh, Policies policies);
-  Status serve();
-  Status start_control();
-  Status take_up_ledger();
-  bool catch_up();
-  void after_pass(PassTime pass);
-  Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
-  std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
-  std::string waiting_for_restart(const Config& fresh) const;
-  remediation::Remediator::Limits limits_of(const Config& fresh) const;
-};
 
 Status AgentParts::open_state() {
   auto opened = StateDir::open(config.settings.text("storage.path"), control_group());
@@ -193,14 +105,6 @@ Status AgentParts::make_rules() {
   return {};
 }
 
-remediation::Remediator::Limits AgentParts::limits_of(const Config& fresh) const {
-  remediation::Remediator::Limits limits{fresh.deletion, fresh.gate(), fresh.host_budget, fresh.requests};
-  // Whatever the roots are: a rescue does not delete the record of itself.
-  limits.deletion.protect.push_back(state->path());
-  limits.deletion.protect.push_back(state->path() + "/**");
-  return limits;
-}
-
 Status AgentParts::make_remediator() {
   remediation::Remediator::Options options;
   options.limits = limits_of(config);
@@ -221,34 +125,6 @@ Status AgentParts::make_remediator() {
           .notifier = alertmanagers.get()},
       std::move(options));
   return {};
-}
-
-Status AgentParts::load_policies_at_start() {
-  reload_successful =
-      &metrics.gauge("chiron_config_last_reload_successful",
-                     "Whether the last attempt to load configuration, rules and remedies went well.");
-  reload_time = &metrics.gauge("chiron_config_last_reload_success_timestamp_seconds",
-                               "When configuration, rules and remedies were last loaded.");
-  DiagnosticSink sink;
-  Policies policies = load_policies(config, sink);
-  if (!sink.ok())
-    return Error(ErrorCode::invalid_argument, "the rules and remedies have faults\n" + errors_text(sink));
-  apply(config, std::move(policies));
-  if (Status started = remediator->start(); !started.ok()) return started;
-  if (ledger_open->value() != 0) ledger->admit();
-  return {};
-}
-
-void AgentParts::apply(const Config& fresh, Policies policies) {
-  // Before the remedies: one that is armed by this reload keeps its hands off what it protects.
-  remediator->set_limits(limits_of(fresh));
-  rule_metrics->announce(policies.groups);
-  rules->load(std::move(policies.groups));
-  alertmanagers->configure(fresh.alertmanagers);
-  tell_again = true;
-  remediator->load(std::move(policies.remedies));
-  reload_successful->set(1);
-  reload_time->set(static_cast<double>(to_ms(clock.wall())) / 1000);
 }
 
 Status AgentParts::serve() {
@@ -326,52 +202,6 @@ void AgentParts::after_pass(PassTime pass) {
          {"value", change.alert.value}});
   }
   if (!changes.empty()) saver->save(rules->save_state());
-}
-
-std::string AgentParts::last_reload_fault() {
-  const MutexLock lock(fault_mutex);
-  return reload_fault;
-}
-
-/// What is in use since the start and cannot be changed under it.
-std::string AgentParts::waiting_for_restart(const Config& fresh) const {
-  std::string names;
-  const auto add = [&names](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
-  for (const Setting& setting : all_settings()) {
-    if (setting.option == "remediation.mode") continue;
-    if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) add(setting.option);
-  }
-  if (fresh.services != config.services) add("services");
-  if (fresh.probes != config.probes) add("probes");
-  if (fresh.external_labels != config.external_labels) add("identity.external_labels");
-  return names;
-}
-
-Status AgentParts::reload() {
-  const MutexLock lock(reload_mutex);
-  DiagnosticSink sink;
-  GivenOptions given;
-  for (const Setting& setting : all_settings()) {
-    const SettingValue& value = config.settings.value(setting.option);
-    if (value.source.starts_with("option ")) given.emplace_back(setting.option, value.values);
-  }
-  const Config fresh = load_config(given, process_environment(), sink);
-  Policies policies = load_policies(fresh, sink);
-  {
-    const MutexLock fault_lock(fault_mutex);
-    reload_fault = errors_text(sink);
-  }
-  if (!sink.ok()) {
-    reload_successful->set(0);
-    log.error("reload failed", {{"error", errors_text(sink)}, {"effect", "the old rules and remedies stay"}});
-    return Error(ErrorCode::invalid_argument,
-                 errors_text(sink) + "nothing was changed: the old rules and remedies stay");
-  }
-  const std::string waiting = waiting_for_restart(fresh);
-  if (!waiting.empty()) log.warning("changed settings wait for a restart", {{"settings", waiting}});
-  apply(fresh, std::move(policies));
-  log.info("reloaded", {{"file", fresh.file_exists ? fresh.file : "built-in defaults"}});
-  return {};
 }
 
 Agent::Agent(std::unique_ptr<AgentParts> parts) : parts_(std::move(parts)) {}
