@@ -25,10 +25,6 @@ void replace_all(std::string& text, std::string_view secret) {
   }
 }
 
-Status allowed(const ActionContext& context, const std::string& url) {
-  return context.requests == nullptr ? Status() : check_request_allowed(*context.requests, url);
-}
-
 }  // namespace
 
 std::string without_secrets(std::string text, const HttpCall& call) {
@@ -51,7 +47,7 @@ Result<HttpResponse> make_call(const HttpCall& call, const ActionContext& contex
     return Error(error.code(), without_secrets(error.to_string(), call));
   };
   // The allow-list is about what was named; the secret part lies below it.
-  if (Status good = allowed(context, request.url); !good) return std::move(good).error();
+  if (Status good = check_request_allowed(context, request.url); !good) return std::move(good).error();
   request.url += call.secret_path;
   Result<Url> url = parse_url(request.url);
   if (!url) return told(std::move(url).error());
@@ -76,7 +72,7 @@ Result<HttpResponse> make_call(const HttpCall& call, const ActionContext& contex
       return Error(ErrorCode::permission_denied, "the redirect leads to a unix: URL");
     }
     request.url = fmt::format("{}://{}{}", url->scheme, url->authority, url->target);
-    if (Status good = allowed(context, request.url); !good)
+    if (Status good = check_request_allowed(context, request.url); !good)
       return told(std::move(good).error().wrap("the redirect"));
   }
 }

@@ -203,9 +203,7 @@ std::string HttpRequestAction::shown() const {
 Result<Plan> HttpRequestAction::plan(ActionContext& context) {
   const Result<HttpCall> call = this->call();
   if (!call) return call.error();
-  if (context.requests != nullptr) {
-    if (Status good = check_request_allowed(*context.requests, url_); !good) return std::move(good).error();
-  }
+  if (Status good = check_request_allowed(context, url_); !good) return std::move(good).error();
   std::string with;
   const auto add = [&with](const std::string& part) { with += (with.empty() ? "" : ", ") + part; };
   if (!call->request.body.empty()) add(fmt::format("a body of {} bytes", call->request.body.size()));

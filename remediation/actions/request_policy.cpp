@@ -83,4 +83,8 @@ Status check_request_allowed(const RequestPolicy& policy, std::string_view url) 
   return Error(ErrorCode::permission_denied, fmt::format("{} is not below any URL of requests.allow", url));
 }
 
+Status check_request_allowed(const ActionContext& context, std::string_view url) {
+  return context.requests == nullptr ? Status() : check_request_allowed(*context.requests, url);
+}
+
 }  // namespace chiron::remediation

@@ -14,5 +14,7 @@ Status check_allowed_url(std::string_view text);
 /// begins with its path, whole segments only. A path that leads upwards, however it is written, lies below
 /// none. permission_denied tells which list refused; no list refuses nothing.
 Status check_request_allowed(const RequestPolicy& policy, std::string_view url);
+/// By the policy of a step; one without a policy refuses nothing.
+Status check_request_allowed(const ActionContext& context, std::string_view url);
 
 }  // namespace chiron::remediation

@@ -55,8 +55,8 @@ Status ServiceRollingRestart::validate() const {
 
 Result<std::vector<UnitState>> ServiceRollingRestart::select(const UnitWork& work, SystemdManager& manager,
                                                              const ActionContext& context) const {
-  if (!check_.empty() && context.requests != nullptr) {
-    if (Status good = check_request_allowed(*context.requests, check_); !good)
+  if (!check_.empty()) {
+    if (Status good = check_request_allowed(context, check_); !good)
       return std::move(good).error().wrap("check");
   }
   std::vector<std::string> names;
