@@ -26,7 +26,8 @@ Status Remediator::take_up() {
   if (!interrupted) return std::move(interrupted).error().wrap("recovering the ledger");
   for (const RunRecord& run : *interrupted) {
     if (!is_final(run.state)) {
-      self.pool.adopt(run);
+      const Result<RemedySpec> remedy = self.find(run.remedy);
+      self.pool.adopt(run, remedy ? remedy->on_failure : std::vector<StepSpec>());
       continue;
     }
     self.services.log.warning("run interrupted", {{"run", run.id},

@@ -311,15 +311,7 @@ void RunExecutor::carry_out(Run& run) const {
     }
     const bool failed = end.state == RunState::failed || end.state == RunState::timed_out ||
                         end.state == RunState::ineffective;
-    if (failed && run.plan().resumed) {
-      // What the remedy said when the run began is not known any more.
-      services_.log.warning("on_failure not done", {{"run", run.record().id},
-                                                    {"remedy", run.record().remedy},
-                                                    {"target", run.record().target},
-                                                    {"reason", "the run was taken up by another agent"}});
-    } else if (failed) {
-      after_failure(run, end);
-    }
+    if (failed) after_failure(run, end);
   } catch (const std::exception& fault) {
     end = {RunState::failed, fmt::format("a fault of Chiron's own: {}", fault.what())};
   }

@@ -113,7 +113,7 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
   return *std::move(id);
 }
 
-void RunPool::adopt(RunRecord record) {
+void RunPool::adopt(RunRecord record, std::vector<StepSpec> on_failure) {
   services_.log.info("run taken up", {{"run", record.id},
                                       {"remedy", record.remedy},
                                       {"target", record.target},
@@ -121,7 +121,13 @@ void RunPool::adopt(RunRecord record) {
                                       {"action", record.steps.back().action}});
   Run::Plan plan;
   plan.resumed = true;
+  plan.on_failure = std::move(on_failure);
   plan.cure.target = record.target;
+  if (!record.alertname.empty()) {
+    plan.cure.alert.emplace();
+    plan.cure.alert->name = record.alertname;
+    plan.cure.alert->labels = record.alert_labels;
+  }
   plan.manual = record.trigger == "manual";
   services_.metrics.at_work(record.remedy, record.target, true);
   const std::lock_guard lock(mutex_);

@@ -52,7 +52,7 @@ class RunPool {
   std::variant<std::string, Refusal> launch(Run::Plan plan, RunRecord record);
 
   /// Holds the target of a run that an earlier process began, and has a worker follow it: Run::Plan::resumed.
-  void adopt(RunRecord record);
+  void adopt(RunRecord record, std::vector<StepSpec> on_failure);
 
   /// The remedy whose run holds the target now; "" an action by hand.
   std::optional<std::string> occupant(std::string_view target) const;

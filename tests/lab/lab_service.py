@@ -16,15 +16,15 @@ import subprocess
 import sys
 import time
 
+import lablib
+from lablib import show_unit as show, write_inside as write, write_unit as unit
+
 CHIRON, SOURCE = sys.argv[1], sys.argv[2]
 ROOT, PID = os.environ["LAB_ROOT"], os.environ["LAB_PID"]
 
 
 def inside(*command, check=True):
-    done = subprocess.run(["nsenter", "-t", PID, "-a", *command], capture_output=True, text=True, timeout=60)
-    if check and done.returncode != 0:
-        raise AssertionError(f"{command} exited {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
+    return lablib.inside(*command, check=check).stdout
 
 
 def chiron(*arguments, check=True):
@@ -43,29 +43,11 @@ def query(expr):
 
 
 def wait_for(what, condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.2)
-    log = open(f"{ROOT}/run/chiron.log").read()[-6000:]
-    raise AssertionError(f"not seen within {seconds} s: {what}\n{chiron('history', check=False)}\n{log}")
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(ROOT + path), exist_ok=True)
-    with open(ROOT + path, "w") as file:
-        file.write(text)
-
-
-def unit(name, start, extra=""):
-    write(f"/run/systemd/system/{name}.service",
-          f"[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n{extra}")
-
-
-def show(name, key):
-    return inside("systemctl", "show", "-P", key, name).strip()
+    try:
+        return lablib.wait_for(what, condition, timeout=seconds)
+    except lablib.Failure as failure:
+        log = open(f"{ROOT}/run/chiron.log").read()[-6000:]
+        raise AssertionError(f"{failure}\n{chiron('history', check=False)}\n{log}") from failure
 
 
 def log_events(event):
@@ -93,10 +75,18 @@ sampling: {interval: 500ms}
 http: {listen: ['127.0.0.1:0']}
 services: [web.service, hand.service, ssh.service]
 rule_files: [/etc/chiron/rules/*.yml]
-remedy_files: ['shipped:*']
+remedy_files: ['shipped:*', /etc/chiron/remedies/*.yml]
 remedies:
   restart-unit: {mode: automatic, policy: {cooldown: 2s, budget: {runs: 3, per: 1h}}}
 deletion: {roots: [/mnt/disk/old]}
+""")
+    write("/etc/chiron/remedies/follow.yml", """
+remedies:
+  - name: follow
+    on: {schedule: {cron: '0 0 1 1 *'}}
+    steps: [{command.run: {argv: [/run/lab-command], timeout: 5m}}]
+    on_failure: [{command.run: {argv: [/usr/bin/touch, '/run/told-{{ $state }}']}}]
+    policy: {mode: automatic}
 """)
     service = open(f"{SOURCE}/deploy/chiron.service").read()
     service = service.replace("[Unit]", "[Unit]\nDefaultDependencies=no")
@@ -176,8 +166,11 @@ def rescue_works_under_the_sandbox():
     assert free.f_bavail / free.f_blocks >= 0.5, free
 
 
-def command_outlives(how, ends_agent, exit_code):
-    """The command's agent ends in the middle of it, and another one says how it ended."""
+BY_HAND = ("action", "run", "command.run", "argv=/run/lab-command", "timeout=5m")
+
+
+def command_outlives(how, ends_agent, exit_code, asks=BY_HAND):
+    """The command's agent ends in the middle of it, and another one says how it ended; its record."""
     inside("sh", "-c", "rm -f /run/lab-calls /run/lab-go")
     write("/run/lab-command", f'''#!/bin/sh
 echo "$CHIRON_RUN_ID" >> /run/lab-calls
@@ -187,8 +180,8 @@ echo ended
 exit {exit_code}
 ''')
     inside("chmod", "755", "/run/lab-command")
-    asked = subprocess.Popen(["nsenter", "-t", PID, "-a", "/usr/local/bin/chiron", "action", "run", "command.run",
-                              "argv=/run/lab-command", "timeout=5m"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asked = subprocess.Popen(["nsenter", "-t", PID, "-a", "/usr/local/bin/chiron", *asks], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
     calls = wait_for("the command at work", lambda: inside("sh", "-c", "cat /run/lab-calls || true").split())
     run, unit = calls[0], f"chiron-run-{calls[0]}-0.service"
     assert show(unit, "ActiveState") == "active"
@@ -196,10 +189,9 @@ exit {exit_code}
     ends_agent()
     wait_for("another agent", lambda: show("chiron", "ActiveState") == "active" and show("chiron", "MainPID") != agent)
     assert show(unit, "MainPID") == command, "it is another process"
-    wait_for("the run taken up", lambda: [event for event in log_events("run taken up") if event["run"] == run])
+    wait_for("the run taken up", lambda: any(event["run"] == run for event in log_events("run taken up")))
     # Its target is held meanwhile: nothing begins a second one.
-    refused = subprocess.run(["nsenter", "-t", PID, "-a", "/usr/local/bin/chiron", "action", "run", "command.run",
-                              "argv=/run/lab-command"], capture_output=True, text=True, timeout=60)
+    refused = lablib.inside("/usr/local/bin/chiron", *asks, check=False)
     assert refused.returncode != 0 and "in progress" in refused.stdout + refused.stderr, refused
     write("/run/lab-go", "")
     state = "succeeded" if exit_code == 0 else "failed"
@@ -214,6 +206,7 @@ exit {exit_code}
     assert show(unit, "LoadState") == "not-found", "the unit is left"
     asked.wait(timeout=60)
     print(f"        {how}: run {run} is {row['state']}: {row['reason']}", flush=True)
+    return row
 
 
 def command_outlives_a_kill():
@@ -222,6 +215,14 @@ def command_outlives_a_kill():
 
 def command_outlives_a_restart():
     command_outlives("restart", lambda: inside("systemctl", "restart", "chiron"), 3)
+
+
+def a_remedy_that_was_taken_up_tells_of_its_failure():
+    row = command_outlives("kill -9 under a remedy", lambda: inside("systemctl", "kill", "-s", "KILL", "chiron"), 3,
+                           ("remedy", "run", "follow"))
+    assert row["remedy"] == "follow" and len(row["steps"]) == 2, row
+    assert row["steps"][1]["outcome"] == "succeeded" and row["steps"][1]["detail"].startswith("on_failure: "), row
+    assert os.path.exists(f"{ROOT}/run/told-failed"), "on_failure was not done"
 
 
 def stops_quickly():
@@ -237,7 +238,7 @@ def main():
     install_agent()
     for scenario in (killed_service_comes_back, stopped_by_hand_is_left_alone, denied_unit_is_never_touched,
                      crash_loop_stops_at_its_budget, rescue_works_under_the_sandbox, command_outlives_a_kill,
-                     command_outlives_a_restart, stops_quickly):
+                     command_outlives_a_restart, a_remedy_that_was_taken_up_tells_of_its_failure, stops_quickly):
         begin = time.monotonic()
         scenario()
         print(f"ok {scenario.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)

@@ -13,8 +13,11 @@ import subprocess
 import sys
 import time
 
+import lablib
+from lablib import show_unit as show, wait_for, write_inside as write
+
 CHIRON, SOURCE = sys.argv[1], sys.argv[2]
-ROOT, PID = os.environ["LAB_ROOT"], os.environ["LAB_PID"]
+ROOT = os.environ["LAB_ROOT"]
 POLKITD = "/usr/lib/polkit-1/polkitd"
 
 if not os.path.exists(POLKITD):
@@ -23,34 +26,11 @@ if not os.path.exists(POLKITD):
 
 
 def run(*command):
-    return subprocess.run(["nsenter", "-t", PID, "-a", *command], capture_output=True, text=True, timeout=60)
+    return lablib.inside(*command, check=False)
 
 
 def inside(*command):
-    done = run(*command)
-    if done.returncode != 0:
-        raise AssertionError(f"{command} exited {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(ROOT + path), exist_ok=True)
-    with open(ROOT + path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def show(name, key):
-    return inside("systemctl", "show", "-P", key, name).strip()
-
-
-def wait_for(what, condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"not seen within {seconds} s: {what}\n{open(f'{ROOT}/run/chiron.log', encoding='utf-8').read()[-6000:]}")
+    return lablib.inside(*command).stdout
 
 
 def action(name, *arguments):

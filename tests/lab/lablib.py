@@ -101,16 +101,28 @@ def _mount_scratch():
     run('mount', '-t', 'tmpfs', '-o', 'size=1g,mode=755', 'scratch', SCRATCH)
 
 
-def systemctl(*arguments, check=True):
-    """Inside the systemd of systemd-namespace.sh."""
+def inside(*command, check=True, **options):
+    """Runs a command inside the systemd of systemd-namespace.sh; what run() returns."""
     # Not --all: to leave out the user namespace, which is the same, nsenter would have to find itself in /proc.
-    return run('nsenter', '--target', os.environ['LAB_PID'], '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup',
-               'systemctl', *arguments, check=check).stdout
+    return run('nsenter', '--target', os.environ['LAB_PID'], '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', *command,
+               check=check, **options)
+
+
+def systemctl(*arguments, check=True):
+    return inside('systemctl', *arguments, check=check).stdout
+
+
+def show_unit(name, key):
+    return systemctl('show', '-P', key, name).strip()
+
+
+def write_inside(path, text, mode=0o644):
+    return write(os.environ['LAB_ROOT'] + path, text, mode)
 
 
 def write_unit(name, start, settings=''):
-    write(f'{os.environ["LAB_ROOT"]}/run/systemd/system/{name}.service',
-          f'[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n{settings}\n')
+    write_inside(f'/run/systemd/system/{name}.service',
+                 f'[Unit]\nDefaultDependencies=no\n[Service]\nExecStart={start}\n{settings}\n')
 
 
 def run(*argv, check=True, **options):
