@@ -5,36 +5,27 @@ system and for a user with a service manager of their own.
 Usage: systemd-namespace.sh lab_install.py CHIRON SOURCE_DIR
 """
 import os
+import shutil
 import subprocess
 import sys
-import time
 
-CHIRON, SOURCE = sys.argv[1], sys.argv[2]
+import lablib
+from lablib import inside, write_inside as write
+
 ROOT, PID = os.environ['LAB_ROOT'], os.environ['LAB_PID']
+# Copied in from outside: the namespace has a /tmp of its own.
+CHIRON, SCRIPT = '/opt/chiron/chiron', '/opt/chiron/deploy/install.sh'
+shutil.copytree(f'{sys.argv[2]}/deploy', ROOT + os.path.dirname(SCRIPT))
+shutil.copy(sys.argv[1], ROOT + CHIRON)
 USER = 'chiron-lab'
 # Only of this lab: sysinit.target would bring in what acts on the kernel that all share.
 DROP_IN = '[Unit]\nDefaultDependencies=no\n[Service]\nTimeoutStartSec=30\n'
-
-
-def inside(*command, check=True):
-    done = subprocess.run(['nsenter', '-t', PID, '-a', *command], capture_output=True, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL, check=False)
-    if check and done.returncode != 0:
-        raise AssertionError(f'{command} exited {done.returncode}: {done.stdout}{done.stderr}')
-    return done
 
 
 def as_user(*command, check=True):
     uid = int(inside('id', '-u', USER).stdout)
     return inside('setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', 'env', '-i', f'HOME=/home/{USER}',
                   f'XDG_RUNTIME_DIR=/run/user/{uid}', 'PATH=/usr/bin:/bin:/usr/sbin:/sbin', *command, check=check)
-
-
-def write(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(ROOT + path), exist_ok=True)
-    with open(ROOT + path, 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.chmod(ROOT + path, mode)
 
 
 def exists(path):
@@ -92,10 +83,8 @@ def life_of(act, directory, config, state, binary):
 
 def system():
     write('/etc/systemd/system/chiron.service.d/lab.conf', DROP_IN)
-    script = f'{SOURCE}/deploy/install.sh'
-
     def act(*arguments, check=True):
-        return inside(script, *arguments, check=check)
+        return inside(SCRIPT, *arguments, check=check)
 
     done = act('instal', check=False)
     assert done.returncode == 2 and 'uninstall' in done.stderr, done
@@ -106,15 +95,37 @@ def system():
     life_of(act, '/root', '/etc/chiron', '/var/lib/chiron', '/usr/local/bin/chiron')
     assert not exists('/etc/systemd/system/chiron.service')
 
+    # An operator's drop-in moves it: verify does not find its page, and says so; an upgrade is not undone for that.
+    all_well(act('install', '--binary', CHIRON))
+    moved = '/etc/systemd/system/chiron.service.d/moved.conf'
+    write(moved, '[Service]\nEnvironment=CHIRON_WEB_LISTEN_ADDRESS=127.0.0.1:10099\n')
+    done = act('install', '--binary', CHIRON)
+    assert [what for what, well in lines(done).items() if not well] == ['metrics'], done
+    os.remove(ROOT + moved)
+
+    # Where somebody chose to run it without root, an upgrade leaves it at that; and one that fails brings that unit back.
+    inside('useradd', '--system', '--gid', 'chiron', '--home-dir', '/var/lib/chiron', 'chiron')
+    unit = '/etc/systemd/system/chiron.service'
+    inside('install', '-m', '644', '/opt/chiron/deploy/chiron-unprivileged.service', unit)
+    inside('chown', '-R', 'chiron:', '/var/lib/chiron')
+    inside('systemctl', 'daemon-reload')
+    inside('systemctl', 'restart', 'chiron')
+    all_well(act('install', '--binary', CHIRON))
+    assert inside('systemctl', 'show', '-P', 'User', 'chiron').stdout.strip() == 'chiron'
+    mine = open(ROOT + unit, encoding='utf-8').read() + '# an older unit\n'
+    write(unit, mine)
+    write('/root/broken', '#!/bin/sh\n[ "$1" != run ] || exit 1\n', 0o755)
+    done = act('install', '--binary', '/root/broken', check=False)
+    assert done.returncode == 1 and 'the one before it runs again' in done.stderr, done
+    assert open(ROOT + unit, encoding='utf-8').read() == mine, 'the unit before it is not back'
+    act('uninstall', '--purge')
+
     # The quickstart's agent is no service; two on one state directory are not started.
     write('/root/other.yml', "http: {listen: ['127.0.0.1:0']}\n")
     other = subprocess.Popen(['nsenter', '-t', PID, '-a', CHIRON, 'run', '--config.file', '/root/other.yml'],
                              stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
-        while inside(CHIRON, 'status', check=False).returncode != 0:
-            assert time.monotonic() < deadline, 'the other agent does not come up'
-            time.sleep(0.1)
+        lablib.wait_for('the other agent', lambda: inside(CHIRON, 'status', check=False).returncode == 0)
         done = act('install', '--binary', CHIRON, check=False)
         assert done.returncode == 1 and 'Stop it first' in done.stderr, done
     finally:
@@ -139,10 +150,8 @@ ExecStart=/lib/systemd/systemd --user --unit=basic.target --log-target=null
 """)
     inside('systemctl', 'daemon-reload')
     inside('systemctl', 'start', 'manager')
-    script = f'{SOURCE}/deploy/install.sh'
-
     def act(verb, *arguments, check=True):
-        return as_user(script, verb, '--user', *arguments, check=check)
+        return as_user(SCRIPT, verb, '--user', *arguments, check=check)
 
     write(f'{home}/.config/chiron/chiron.yml', "http: {listen: ['127.0.0.1:10072']}\n")
     inside('chown', '-R', f'{USER}:{USER}', f'{home}/.config')
