@@ -3,6 +3,7 @@
 #include "remediation/actions/unit_policy.h"
 #include "tests/support/action_fixture.h"
 #include "tests/support/fake_systemd.h"
+#include "tests/support/unit_states.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,162 +21,15 @@ using ::testing::Contains;
 using testing::FakeSystemd;
 using testing::FakeSystemdState;
 using ::testing::HasSubstr;
+using testing::unit_down;
+using testing::unit_in;
 using Verdict = Judgement::Verdict;
-
-TEST(UnitPolicyTest, SomeUnitsAreNeverTouched) {
-  for (const char* name :
-       {"dbus.service", "dbus.socket", "dbus-broker.service", "systemd-journald.service",
-        "systemd-logind.service", "systemd-udevd.service", "ssh.service", "ssh.socket", "sshd.service",
-        "sshd@1.service", "ssh@x.service", "chiron.service", "chiron-helper.timer", "user@0.service",
-        "rescue.service", "multi-user.target", "home.mount", "system.slice", "session-1.scope"}) {
-    EXPECT_EQ(check_not_denied(name).error().code(), ErrorCode::permission_denied) << name;
-  }
-  for (const char* name : {"", "../../etc", "nginx", "a b.service"}) {
-    EXPECT_EQ(check_not_denied(name).error().code(), ErrorCode::invalid_argument) << name;
-  }
-  for (const char* name :
-       {"nginx.service", "sshfs.service", "docker.socket", "logs.timer", "worker@1.service"}) {
-    EXPECT_TRUE(check_not_denied(name)) << name;
-  }
-}
-
-TEST(UnitPolicyTest, AliasesAndOurselvesAreDeniedToo) {
-  UnitState unit;
-  unit.id = "my-bus.service";
-  unit.names = {"my-bus.service", "dbus.service"};
-  EXPECT_EQ(check_not_denied(unit).error().code(), ErrorCode::permission_denied);
-  unit.names = {"my-bus.service"};
-  EXPECT_TRUE(check_not_denied(unit));
-  unit.main_pid = static_cast<std::uint32_t>(::getpid());
-  EXPECT_EQ(check_not_denied(unit).error().code(), ErrorCode::permission_denied);
-}
-
-UnitState base(std::string active, std::string sub, std::string result = "success") {
-  UnitState unit;
-  unit.id = "web.service";
-  unit.names = {unit.id};
-  unit.load_state = "loaded";
-  unit.active_state = std::move(active);
-  unit.sub_state = std::move(sub);
-  unit.result = std::move(result);
-  unit.type = "simple";
-  unit.invocation_id = "aa";
-  return unit;
-}
-
-struct End {
-  std::uint64_t started = 10, active = 11, left_active = 20, main_exit = 19;
-  int code = CLD_EXITED;
-  int status = 0;
-};
-UnitState down(std::string active, std::string result, End end) {
-  UnitState unit = base(std::move(active), "dead", std::move(result));
-  unit.inactive_exit_mono_us = end.started;
-  unit.active_enter_mono_us = end.active;
-  unit.active_exit_mono_us = end.left_active;
-  unit.main_exit_mono_us = end.main_exit;
-  unit.main_code = end.code;
-  unit.main_status = end.status;
-  return unit;
-}
-
-TEST(UnitPolicyTest, InactiveUnitsAreHealedOnlyWhenTheyEndedByThemselves) {
-  struct Case {
-    const char* what;
-    UnitState unit;
-    bool watched;
-    Verdict expected;
-  };
-  const Case cases[] = {
-      {"exit 0 by itself", down("inactive", "success", {}), true, Verdict::act},
-      {"SIGTERM from elsewhere", down("inactive", "success", {.code = CLD_KILLED, .status = SIGTERM}), true,
-       Verdict::act},
-      {"not watched", down("inactive", "success", {}), false, Verdict::leave_alone},
-      {"systemctl stop", down("inactive", "success", {.main_exit = 21}), true, Verdict::leave_alone},
-      {"the same instant", down("inactive", "success", {.main_exit = 20}), true, Verdict::leave_alone},
-      {"never started", down("inactive", "success", {0, 0, 0, 0}), true, Verdict::leave_alone},
-      {"no main process known", down("inactive", "success", {.main_exit = 0}), true, Verdict::leave_alone},
-      {"oneshot that remained, stopped",
-       down("inactive", "success", {.started = 5, .active = 10, .main_exit = 9}), true, Verdict::leave_alone},
-      {"stopped while starting again", down("inactive", "success", {.started = 30}), true,
-       Verdict::leave_alone},
-      {"stopped between automatic restarts", down("inactive", "signal", {}), true, Verdict::leave_alone},
-      {"failed, then reset-failed", down("inactive", "success", {.status = 1}), true, Verdict::leave_alone},
-      {"crashed, then reset-failed", down("inactive", "success", {.code = CLD_DUMPED, .status = SIGSEGV}),
-       true, Verdict::leave_alone},
-  };
-  for (const Case& one : cases) {
-    for (const UnitVerb verb : {UnitVerb::start, UnitVerb::restart}) {
-      EXPECT_EQ(judge(verb, one.unit, {.watched = one.watched}).verdict, one.expected) << one.what;
-      EXPECT_EQ(judge(verb, one.unit, {.watched = one.watched, .manual = true}).verdict, Verdict::act)
-          << one.what;
-    }
-  }
-}
-
-TEST(UnitPolicyTest, FailedUnitsAreHealedUnlessTheyFailedToStop) {
-  const auto verdict = [](const UnitState& unit) { return judge(UnitVerb::restart, unit, {}).verdict; };
-  EXPECT_EQ(verdict(down("failed", "signal", {.code = CLD_KILLED, .status = SIGKILL})), Verdict::act);
-  EXPECT_EQ(verdict(down("failed", "exit-code", {.status = 1})), Verdict::act);
-  EXPECT_EQ(verdict(down("failed", "exit-code", {.started = 30, .status = 1})), Verdict::act)
-      << "did not start again";
-  EXPECT_EQ(verdict(down("failed", "timeout", {.started = 30})), Verdict::act) << "start took too long";
-  EXPECT_EQ(verdict(down("failed", "watchdog", {.main_exit = 21})), Verdict::act);
-  EXPECT_EQ(verdict(down("failed", "oom-kill", {.main_exit = 21})), Verdict::act);
-  EXPECT_EQ(verdict(down("failed", "exit-code", {.main_exit = 21, .status = 143})), Verdict::leave_alone)
-      << "systemctl stop";
-  EXPECT_EQ(verdict(down("failed", "timeout", {.main_exit = 25})), Verdict::leave_alone)
-      << "systemctl stop, killed";
-  const Judgement limit = judge(UnitVerb::start, down("failed", "start-limit-hit", {.status = 1}), {});
-  EXPECT_EQ(limit.verdict, Verdict::act);
-  EXPECT_TRUE(limit.reset_failed);
-}
-
-TEST(UnitPolicyTest, SomebodyElsesTurnIsLeftAlone) {
-  const auto verdict = [](UnitVerb verb, const UnitState& unit) {
-    return judge(verb, unit, {.watched = true}).verdict;
-  };
-  EXPECT_EQ(verdict(UnitVerb::restart, base("activating", "auto-restart", "signal")), Verdict::leave_alone);
-  EXPECT_EQ(verdict(UnitVerb::stop, base("activating", "auto-restart", "signal")), Verdict::act);
-  EXPECT_EQ(verdict(UnitVerb::restart, base("activating", "start")), Verdict::leave_alone);
-  EXPECT_EQ(verdict(UnitVerb::restart, base("deactivating", "stop-sigterm")), Verdict::leave_alone);
-  UnitState busy = base("active", "running");
-  busy.job = 7;
-  EXPECT_EQ(verdict(UnitVerb::restart, busy), Verdict::leave_alone);
-  UnitState masked = base("failed", "failed", "signal");
-  masked.load_state = "masked";
-  EXPECT_EQ(judge(UnitVerb::start, masked, {.watched = true, .manual = true}).verdict, Verdict::leave_alone);
-  UnitState refuses = base("active", "running");
-  refuses.refuse_manual_stop = true;
-  EXPECT_EQ(verdict(UnitVerb::restart, refuses), Verdict::leave_alone);
-  EXPECT_EQ(verdict(UnitVerb::start, base("active", "running")), Verdict::nothing_to_do);
-  EXPECT_EQ(verdict(UnitVerb::stop, base("failed", "failed", "signal")), Verdict::nothing_to_do);
-}
-
-TEST(UnitPolicyTest, OnlyWhatIsUpAndSaysHowIsReloaded) {
-  const auto verdict = [](const UnitState& unit, bool manual = false) {
-    return judge(UnitVerb::reload, unit, {.manual = manual}).verdict;
-  };
-  UnitState web = base("active", "running");
-  EXPECT_EQ(verdict(web, true), Verdict::leave_alone) << "it has no ExecReload=";
-  web.can_reload = true;
-  EXPECT_EQ(verdict(web), Verdict::act);
-  web.refuse_manual_start = web.refuse_manual_stop = true;
-  EXPECT_EQ(verdict(web), Verdict::act) << "systemd.unit(5): both are about starts and stops";
-  web.job = 7;
-  EXPECT_EQ(verdict(web), Verdict::leave_alone);
-  for (const char* state : {"failed", "inactive", "activating", "deactivating"}) {
-    UnitState other = base(state, "dead");
-    other.can_reload = true;
-    EXPECT_EQ(verdict(other, true), Verdict::leave_alone) << state;
-  }
-}
 
 class ServiceActionTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    systemd_->units["web.service"] = down("failed", "signal", {.code = CLD_KILLED, .status = SIGKILL});
-    up_ = base("active", "running");
+    systemd_->units["web.service"] = unit_down("failed", "signal", {.code = CLD_KILLED, .status = SIGKILL});
+    up_ = unit_in("active", "running");
     up_.invocation_id = "bb";
     systemd_->after_job["web.service"] = up_;
   }
@@ -257,7 +111,9 @@ TEST_F(ServiceActionTest, JudgesAgainRightBeforeTheJobIsQueued) {
   const Case cases[] = {
       {"masked", [](UnitState& unit) { unit.load_state = "masked"; }, "masked"},
       {"stopped for good",
-       [](UnitState& unit) { unit = down("inactive", "success", {.code = CLD_KILLED, .status = SIGKILL}); },
+       [](UnitState& unit) {
+         unit = unit_down("inactive", "success", {.code = CLD_KILLED, .status = SIGKILL});
+       },
        "not watched"},
       {"a job of somebody else", [](UnitState& unit) { unit.job = 7; }, "job under way"},
       {"started anew", [](UnitState& unit) { unit.invocation_id = "cc"; }, "by somebody else meanwhile"},
@@ -315,7 +171,7 @@ TEST_F(ServiceActionTest, AcceptedIsNotDone) {
   EXPECT_THAT(run<ServiceRestart>().error().to_string(),
               AllOf(HasSubstr("job failed"), HasSubstr("journalctl -u web.service")));
   systemd_->job_result = "dependency";
-  systemd_->units["web.service"] = down("failed", "exit-code", {.status = 1});
+  systemd_->units["web.service"] = unit_down("failed", "exit-code", {.status = 1});
   EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("requires did not start"));
 }
 
@@ -325,7 +181,7 @@ TEST_F(ServiceActionTest, TheSameInvocationIsNoRestart) {
 }
 
 TEST_F(ServiceActionTest, AServiceThatEndsAtOnceIsNoSuccess) {
-  systemd_->settled["web.service"] = down("failed", "exit-code", {.status = 1});
+  systemd_->settled["web.service"] = unit_down("failed", "exit-code", {.status = 1});
   EXPECT_THAT(run<ServiceRestart>().error().to_string(), HasSubstr("did not stay up"));
   SetUp();
   systemd_->settled["web.service"] = up_;
@@ -349,7 +205,7 @@ TEST_F(ServiceActionTest, AOneshotIsDoneWhenItSucceeded) {
 
 TEST_F(ServiceActionTest, AnOperatorsStopIsLeftAlone) {
   fixture_.watched_services = {"web"};
-  systemd_->units["web.service"] = down("inactive", "success", {.main_exit = 21});
+  systemd_->units["web.service"] = unit_down("inactive", "success", {.main_exit = 21});
   const Status status = run<ServiceRestart>();
   EXPECT_EQ(status.error().code(), ErrorCode::failed_precondition);
   EXPECT_THAT(status.error().to_string(), HasSubstr("stopped on request"));
@@ -360,7 +216,7 @@ TEST_F(ServiceActionTest, AnOperatorsStopIsLeftAlone) {
 
 TEST_F(ServiceActionTest, AWatchedServiceMayBeKnownByAnAlias) {
   fixture_.watched_services = {"www"};
-  systemd_->units["web.service"] = down("inactive", "success", {});
+  systemd_->units["web.service"] = unit_down("inactive", "success", {});
   systemd_->units["web.service"].names = {"web.service", "www.service"};
   EXPECT_TRUE(run<ServiceRestart>());
 }
@@ -370,7 +226,7 @@ TEST_F(ServiceActionTest, DeniedUnitsAreDeniedByAnyName) {
   EXPECT_EQ(run<ServiceStop>("sshd").error().code(), ErrorCode::permission_denied);
   EXPECT_EQ(run<ServiceRestart>("../../etc/x.service").error().code(), ErrorCode::invalid_argument);
   EXPECT_TRUE(systemd_->calls.empty());
-  systemd_->units["ssh.service"] = base("active", "running");
+  systemd_->units["ssh.service"] = unit_in("active", "running");
   systemd_->units["ssh.service"].id = "ssh.service";
   systemd_->aliases["harmless.service"] = "ssh.service";
   EXPECT_EQ(run<ServiceStop>("harmless").error().code(), ErrorCode::permission_denied);
@@ -380,7 +236,7 @@ TEST_F(ServiceActionTest, DeniedUnitsAreDeniedByAnyName) {
 TEST_F(ServiceActionTest, ADeniedUnitThatWouldStopAlongProtectsTheTarget) {
   manual_ = true;
   const auto add = [&](const std::string& id, std::vector<std::string> takes_along) {
-    UnitState unit = base("active", "running");
+    UnitState unit = unit_in("active", "running");
     unit.id = id;
     unit.names = {id};
     unit.takes_along = std::move(takes_along);
@@ -407,7 +263,7 @@ TEST_F(ServiceActionTest, ADeniedUnitThatWouldStopAlongProtectsTheTarget) {
 
 TEST_F(ServiceActionTest, AStartThatStopsADeniedUnitIsRefused) {
   systemd_->units["web.service"].conflicts = {"sshd.service"};
-  UnitState sshd = base("active", "running");
+  UnitState sshd = unit_in("active", "running");
   sshd.id = "sshd.service";
   sshd.names = {"sshd.service"};
   systemd_->units["sshd.service"] = sshd;
@@ -418,8 +274,8 @@ TEST_F(ServiceActionTest, AStartThatStopsADeniedUnitIsRefused) {
 }
 
 TEST_F(ServiceActionTest, StopsAndKnowsWhatIsDown) {
-  systemd_->units["web.service"] = base("active", "running");
-  systemd_->after_job["web.service"] = down("inactive", "success", {});
+  systemd_->units["web.service"] = unit_in("active", "running");
+  systemd_->after_job["web.service"] = unit_down("inactive", "success", {});
   ASSERT_TRUE(run<ServiceStop>());
   EXPECT_EQ(report_.summary, "stopped web.service");
   ASSERT_TRUE(run<ServiceStop>());
@@ -441,12 +297,12 @@ TEST_F(ServiceActionTest, ReloadsInTheSameInvocation) {
   systemd_->after_job["web.service"].invocation_id = "cc";
   EXPECT_THAT(reload().error().to_string(), HasSubstr("started anew meanwhile"));
   make_reloadable();
-  systemd_->settled["web.service"] = down("failed", "exit-code", {.status = 1});
+  systemd_->settled["web.service"] = unit_down("failed", "exit-code", {.status = 1});
   EXPECT_THAT(reload().error().to_string(), HasSubstr("did not stay up"));
 }
 
 TEST_F(ServiceActionTest, WhatCannotBeReloadedIsSaidOrRestarted) {
-  systemd_->units["web.service"] = base("active", "running");
+  systemd_->units["web.service"] = unit_in("active", "running");
   const Status refused = reload();
   EXPECT_EQ(refused.error().code(), ErrorCode::failed_precondition);
   EXPECT_THAT(refused.error().to_string(), AllOf(HasSubstr("CanReload=no"), HasSubstr("restart it")));
@@ -463,7 +319,7 @@ TEST_F(ServiceActionTest, WhatCannotBeReloadedIsSaidOrRestarted) {
   EXPECT_EQ(planned_, "restart web.service: it failed (signal)");
 
   // An operator's stop is a stop for this too.
-  systemd_->units["web.service"] = down("inactive", "success", {.main_exit = 21});
+  systemd_->units["web.service"] = unit_down("inactive", "success", {.main_exit = 21});
   fixture_.watched_services = {"web"};
   EXPECT_THAT(reload(true).error().to_string(), HasSubstr("stopped on request"));
 }
@@ -471,10 +327,10 @@ TEST_F(ServiceActionTest, WhatCannotBeReloadedIsSaidOrRestarted) {
 TEST_F(ServiceActionTest, AReloadThatReachesADeniedUnitIsRefused) {
   make_reloadable();
   systemd_->units["web.service"].reloads_along = {"between.service"};
-  UnitState between = base("active", "running");
+  UnitState between = unit_in("active", "running");
   between.id = "between.service";
   between.reloads_along = {"sshd.service"};
-  UnitState sshd = base("active", "running");
+  UnitState sshd = unit_in("active", "running");
   sshd.id = "sshd.service";
   systemd_->units["between.service"] = between;
   systemd_->units["sshd.service"] = sshd;
@@ -490,7 +346,7 @@ TEST_F(ServiceActionTest, PlansSayWhatAndWhyNot) {
   EXPECT_EQ(plan()->objects, 1U);
   systemd_->units["web.service"].result = "start-limit-hit";
   EXPECT_THAT(plan()->summary, HasSubstr("after resetting its start limit"));
-  systemd_->units["web.service"] = base("activating", "auto-restart", "signal");
+  systemd_->units["web.service"] = unit_in("activating", "auto-restart", "signal");
   EXPECT_THAT(plan()->summary, AllOf(HasSubstr("leave alone web.service"), HasSubstr("systemd")));
   EXPECT_EQ(plan()->objects, 0U);
   EXPECT_EQ(plan("absent.service").error().code(), ErrorCode::not_found);
