@@ -17,7 +17,9 @@ import lablib
 from lablib import expect, expect_equal, wait_for, write
 
 lablib.enter_lab()
-CHIRON = sys.argv[1]
+# Out of what is covered below, where the sources may lie.
+CHIRON = shutil.copy(sys.argv[1], f'{lablib.SCRATCH}/chiron')
+REMEDIES = shutil.copytree(f'{lablib.SOURCES}/remediation/remedies', f'{lablib.SCRATCH}/remedies')
 EVERY = 10
 MAINTENANCE = ['clean-up', 'health-audit', 'health-check', 'prune-idle-redis', 'rolling-restart',
                'rolling-restart-containers', 'rotate-logs', 'update-check', 'weekly-report']
@@ -30,7 +32,7 @@ for covered in ('/tmp', '/var/tmp', '/var/log'):
 
 def hastened(name, every=EVERY, change=lambda text: text):
     """The shipped file, due every few seconds."""
-    with open(f'{lablib.SOURCES}/remediation/remedies/{name}.yml', encoding='utf-8') as file:
+    with open(f'{REMEDIES}/{name}.yml', encoding='utf-8') as file:
         text = file.read()
     keep = ', catch_up: true' if 'catch_up: true' in text else ''
     text, found = re.subn(r'schedule: \{.*\}', f'schedule: {{every: {every}s{keep}}}', text)
