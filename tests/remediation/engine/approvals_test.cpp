@@ -118,7 +118,8 @@ TEST_F(ApprovalsTest, PolicyTargetAndAlertAreJudgedAgain) {
   EXPECT_FALSE(remediator_->approve(id, "alice").ok());
   remediator_->set_limits({});
   EXPECT_EQ(Stage::get().count(), 0u);
-  EXPECT_TRUE(remediator_->approve(id, "alice").ok());
+  // Not while the rehearsal holds the target that was begun under the narrower gate.
+  EXPECT_TRUE(eventually([&] { return remediator_->approve(id, "alice").ok(); }));
 }
 
 TEST_F(ApprovalsTest, AfterARestartItWaitsOnAndNotBeforeTheAlertIsSeen) {
