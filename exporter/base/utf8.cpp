@@ -64,7 +64,7 @@ std::string quoted(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
     const char first = text.front();
-    static constexpr std::string_view kEscaped = "\"\\\n\t\r", kNames = "\"\\ntr";
+    static constexpr std::string_view kEscaped = "\"\\\n\t\r\a\b\f\v", kNames = "\"\\ntrabfv";
     if (const std::size_t known = kEscaped.find(first); known != std::string_view::npos) {
       result += '\\';
       result += kNames[known];

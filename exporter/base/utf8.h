@@ -12,8 +12,9 @@ std::size_t utf8_sequence(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 /// A copy with every byte that belongs to no sequence replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
-/// `text` in double quotes for a message: quotes and backslashes escaped, control characters and bytes that are no
-/// UTF-8 as \n, \t, \r or \xNN. ({fmt} 9's own {:?} ends the program on some ill-formed text.)
+/// `text` in double quotes, for a message and as PromQL reads it back: quotes and backslashes escaped,
+/// control characters and bytes that are no UTF-8 as \n, \t, \a and so on or \xNN. ({fmt} 9's own {:?} ends
+/// the program on some ill-formed text.)
 std::string quoted(std::string_view text);
 
 }  // namespace chiron

@@ -3,6 +3,12 @@
 #include "exporter/base/thread_annotations.h"
 
 namespace chiron {
+namespace {
+
+/// What a collection that is under way when its task ends may still take.
+constexpr std::chrono::seconds kLastWait{1};
+
+}  // namespace
 
 struct CollectorTask::Shared {
   Shared(std::unique_ptr<Collector> c, std::size_t limit, const Clock& k)
@@ -49,7 +55,9 @@ CollectorTask::CollectorTask(std::unique_ptr<Collector> collector, bool own_thre
 }
 
 CollectorTask::~CollectorTask() {
-  const MutexLock lock(shared_->mutex);
+  MutexLock lock(shared_->mutex);
+  shared_->changed.wait_for(lock, kLastWait,
+                            [this]() CHIRON_REQUIRES(shared_->mutex) { return !shared_->running; });
   shared_->stop = true;
   shared_->changed.notify_all();
 }

@@ -16,8 +16,9 @@ struct Collected {
   BootTime at{};  ///< when it ended
 };
 
-/// Calls a collector, on the caller's thread or on one of its own. One user at a time. The destructor leaves
-/// a thread whose collector hangs behind; the thread then owns the collector.
+/// Calls a collector, on the caller's thread or on one of its own. One user at a time. The destructor waits
+/// a second for a running collection, and then leaves a thread whose collector hangs behind; the thread owns
+/// the collector then, and what that and the clock refer to must outlive it.
 class CollectorTask {
  public:
   CollectorTask(std::unique_ptr<Collector> collector, bool own_thread, std::size_t series_limit,

@@ -1,5 +1,7 @@
 #include "exporter/series/labels.h"
 
+#include "exporter/base/utf8.h"
+
 namespace chiron {
 namespace {
 
@@ -78,7 +80,8 @@ std::string Labels::to_string() const {
   for (const Label& label : labels_) {
     if (label.name == kMetricName) continue;
     if (!inner.empty()) inner += ", ";
-    inner += label.name + "=\"" + escape_label_value(label.value) + '"';
+    inner += is_valid_label_name(label.name) ? label.name : quoted(label.name);
+    inner += '=' + quoted(label.value);
   }
   if (!inner.empty() || text.empty()) text += '{' + inner + '}';
   return text;

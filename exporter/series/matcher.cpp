@@ -1,4 +1,5 @@
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 #include "exporter/series/labels.h"
 
 #include <re2/re2.h>
@@ -91,7 +92,8 @@ bool Matcher::matches(std::string_view value) const {
 }
 
 std::string Matcher::to_string() const {
-  return name_ + std::string(symbol(op_)) + '"' + escape_label_value(value_) + '"';
+  std::string text = is_valid_label_name(name_) ? name_ : quoted(name_);
+  return text.append(symbol(op_)).append(quoted(value_));
 }
 
 Result<Matcher> parse_matcher(std::string_view text) {

@@ -1,5 +1,7 @@
 #include "rules/promql/lexer_text.h"
 
+#include "exporter/base/utf8.h"
+
 #include <algorithm>
 #include <cstdint>
 
@@ -117,8 +119,13 @@ class StringScanner {
       const char c = text_[pos_];
       if (quote_ != '`' && c == '\n') break;
       if (quote_ == '`' || c != '\\') {
-        scan_.value.push_back(c);
-        ++pos_;
+        const std::size_t size = utf8_sequence(text_.substr(pos_));
+        if (size == 0) {
+          fail(pos_, pos_ + 1, "invalid UTF-8 rune");
+          return std::move(scan_);
+        }
+        scan_.value += text_.substr(pos_, size);
+        pos_ += size;
       } else if (!escape()) {
         return std::move(scan_);
       }

@@ -1,3 +1,4 @@
+#include "exporter/base/utf8.h"
 #include "rules/promql/binary.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@ std::string in_braces(const Labels& labels) {
   std::string out = "{";
   for (const Label& label : labels) {
     if (out.size() > 1) out += ", ";
-    out += fmt::format("{}=\"{}\"", label.name, escape_label_value(label.value));
+    out += fmt::format("{}={}", is_valid_label_name(label.name) ? label.name : quoted(label.name),
+                       quoted(label.value));
   }
   return out + "}";
 }

@@ -1,4 +1,5 @@
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 #include "rules/promql/functions.h"
 #include "rules/promql/nodes.h"
 #include "rules/promql/promql.h"
@@ -16,7 +17,7 @@ std::string join(const std::vector<std::string>& labels) {
   std::string out;
   for (const std::string& label : labels) {
     if (!out.empty()) out += ", ";
-    out += is_valid_label_name(label) ? label : fmt::format("\"{}\"", escape_label_value(label));
+    out += is_valid_label_name(label) ? label : quoted(label);
   }
   return out;
 }
@@ -40,8 +41,7 @@ std::string modifiers(const Modifiers& m) {
 
 std::string selector_core(const VectorSelector& selector) {
   const bool plain = is_valid_metric_name(selector.name);
-  std::string inside =
-      selector.name.empty() || plain ? "" : fmt::format("\"{}\"", escape_label_value(selector.name));
+  std::string inside = selector.name.empty() || plain ? "" : quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
     if (!selector.name.empty() && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
         matcher.value() == selector.name) {
@@ -67,9 +67,7 @@ struct Printer {
   std::string operator()(const NumberLiteral& n) const {
     return std::isinf(n.value) ? "Inf" : format_value(n.value);
   }
-  std::string operator()(const StringLiteral& s) const {
-    return fmt::format("\"{}\"", escape_label_value(s.value));
-  }
+  std::string operator()(const StringLiteral& s) const { return quoted(s.value); }
   std::string operator()(const VectorSelector& s) const { return selector_core(s) + modifiers(s.modifiers); }
   std::string operator()(const MatrixSelector& m) const {
     return fmt::format("{}[{}]{}", selector_core(m.selector), duration(m.range_ms),

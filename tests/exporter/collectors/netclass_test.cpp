@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -113,6 +114,9 @@ TEST_F(Netclass, SysfsOfAnotherNetworkNamespaceIsNotMixedWithThisOne) {
   if (!testing::is_root()) GTEST_SKIP() << "needs root for a network namespace";
   testing::in_private_mounts([this] {
     ASSERT_TRUE(own_network() && own_sysfs());
+    // The kernel takes a namespace down that nothing refers to; a mounted sysfs is no such reference.
+    const FileDescriptor kept(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    ASSERT_TRUE(kept);
     // The namespace after this one has a lo of its own and nothing else; /sys still shows this one.
     ASSERT_TRUE(shell("ip link add v0 type veth peer name v1; ip link set v0 mtu 1234") && own_network());
     make_both();

@@ -47,23 +47,23 @@ INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
                          testing::Values(Good{R"("a\"b")", R"("a\"b")", kT},
                                          Good{R"('it\'s')", R"("it's")", kT},
                                          Good{R"(`a\b`)", R"("a\\b")", kT},
-                                         Good{R"("\x41\102\u00e4")", "\"ABä\"", kT}));
+                                         Good{R"("\x41\102\u00e4")", "\"ABä\"", kT},
+                                         Good{R"("\xe4\a\x00")", R"("\xe4\a\x00")", kT}));
 
 INSTANTIATE_TEST_SUITE_P(
     Selectors, ParsesWell,
-    testing::Values(Good{"up", "up", kV}, Good{"job:up:sum", "job:up:sum", kV}, Good{"up{}", "up", kV},
-                    Good{R"(up{a="b", c!='d',})", R"(up{a="b",c!="d"})", kV},
-                    Good{R"(up{a=~"x.*",b!~"y"})", R"(up{a=~"x.*",b!~"y"})", kV},
-                    Good{R"({a="b"})", R"({a="b"})", kV}, Good{R"({"up", by="c"})", R"(up{by="c"})", kV},
-                    Good{R"({"a name"})", R"({"a name"})", kV}, Good{R"(sum{a="1"})", R"(sum{a="1"})", kV},
-                    Good{"up[5m]", "up[5m]", kM}, Good{"up[90]", "up[1m30s]", kM},
-                    Good{"up[5m-30s*2]", "up[4m]", kM}, Good{"up offset 5m", "up offset 5m", kV},
-                    Good{"up offset -7m", "up offset -7m", kV},
-                    Good{"up[5m] offset 1m", "up[5m] offset 1m", kM},
-                    Good{"up offset 5s-8", "up offset 5s - 8", kV}, Good{"up @ 3.3335", "up @ 3.334", kV},
-                    Good{"up offset 1m @ end()", "up @ end() offset 1m", kV},
-                    Good{"up @ -1.5", "up @ -1.500", kV}, Good{"up[10m:30s]", "up[10m:30s]", kM},
-                    Good{"(up + up)[1h:] offset 1m", "(up + up)[1h:] offset 1m", kM}));
+    testing::Values(
+        Good{"up", "up", kV}, Good{"job:up:sum", "job:up:sum", kV}, Good{"up{}", "up", kV},
+        Good{R"(up{a="b", c!='d',})", R"(up{a="b",c!="d"})", kV},
+        Good{R"(up{a=~"x.*",b!~"y"})", R"(up{a=~"x.*",b!~"y"})", kV}, Good{R"({a="b"})", R"({a="b"})", kV},
+        Good{R"({"up", by="c"})", R"(up{by="c"})", kV}, Good{R"({"a name"})", R"({"a name"})", kV},
+        Good{R"({"a\xe4 b"="c"})", R"({"a\xe4 b"="c"})", kV}, Good{R"(sum{a="1"})", R"(sum{a="1"})", kV},
+        Good{"up[5m]", "up[5m]", kM}, Good{"up[90]", "up[1m30s]", kM}, Good{"up[5m-30s*2]", "up[4m]", kM},
+        Good{"up offset 5m", "up offset 5m", kV}, Good{"up offset -7m", "up offset -7m", kV},
+        Good{"up[5m] offset 1m", "up[5m] offset 1m", kM}, Good{"up offset 5s-8", "up offset 5s - 8", kV},
+        Good{"up @ 3.3335", "up @ 3.334", kV}, Good{"up offset 1m @ end()", "up @ end() offset 1m", kV},
+        Good{"up @ -1.5", "up @ -1.500", kV}, Good{"up[10m:30s]", "up[10m:30s]", kM},
+        Good{"(up + up)[1h:] offset 1m", "(up + up)[1h:] offset 1m", kM}));
 
 INSTANTIATE_TEST_SUITE_P(
     Operators, ParsesWell,
@@ -132,7 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"a{b=\"c", 4, 6, "unterminated quoted string"},
         Bad{R"("\c")", 1, 3, "unknown escape sequence U+0063 'c'"},
         Bad{R"("it\'s")", 3, 5, "unknown escape sequence U+0027 '''"},
-        Bad{"`a", 0, 2, "unterminated raw string"},
+        Bad{"`a", 0, 2, "unterminated raw string"}, Bad{"\"a\xe4\"", 2, 3, "invalid UTF-8 rune"},
+        Bad{"`\xe2\x82`", 1, 2, "invalid UTF-8 rune"},
         Bad{"a[5m1]", 2, 5, "bad number or duration syntax: \"5m1\""},
         Bad{"a[", 2, 2, "unexpected end of input in duration expression"},
         Bad{"a[5y1hs]", 2, 7, "unknown unit \"hs\" in duration \"5y1hs\""},
