@@ -52,7 +52,8 @@ Status AgentParts::open_ledger() {
 Status AgentParts::make_sampler() {
   sampler = std::make_unique<Sampler>(
       catalogue, store, metrics, clock, log,
-      Sampler::Options{.interval = config.settings.duration("sampling.interval")}, target);
+      Sampler::Options{.interval = config.settings.duration("sampling.interval"), .live = paths.live()},
+      target);
   for (const CollectorInfo& info : all_collectors()) {
     if (!config.settings.flag("collector." + std::string(info.name))) continue;
     CollectorContext context{.paths = paths,

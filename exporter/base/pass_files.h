@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exporter/base/file.h"
+#include "exporter/base/host_changes.h"
 
 #include <cstdint>
 #include <deque>
@@ -11,7 +12,8 @@
 namespace chiron {
 
 /// Kernel files that several collectors look at, each read once a pass: what the text of /proc/stat costs the
-/// kernel grows with the CPUs and the interrupts. Sampling thread only.
+/// kernel grows with the CPUs and the interrupts; and what else is the same for all of them in a pass.
+/// Sampling thread only.
 class PassFiles {
  public:
   class File {
@@ -29,17 +31,24 @@ class PassFiles {
     std::optional<Result<std::string_view>> text_;
   };
 
-  PassFiles() = default;
+  /// `live`: as HostChanges has it.
+  explicit PassFiles(bool live = false) : changes_(live) {}
   PassFiles(const PassFiles&) = delete;
   PassFiles& operator=(const PassFiles&) = delete;
 
   /// The one object for that path, which lives as long as this one.
   File& open(const std::string& path, KernelFile::Records records);
   /// From now on a file is read again.
-  void begin_pass() { ++pass_; }
+  void begin_pass() {
+    ++pass_;
+    changes_.begin_pass();
+  }
+  /// Of the pass that began last.
+  const HostChanges& changes() const { return changes_; }
 
  private:
   std::uint64_t pass_ = 1;
+  HostChanges changes_;
   std::deque<File> files_;
 };
 

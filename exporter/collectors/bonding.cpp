@@ -17,7 +17,8 @@ class BondingCollector final : public Collector {
   explicit BondingCollector(const CollectorContext& context)
       : paths_(context.paths),
         catalogue_(context.catalogue),
-        masters_(context.paths.sys("class/net/bonding_masters"), KernelFile::Records::one) {}
+        masters_(context.paths.sys("class/net/bonding_masters"), context.files.changes(),
+                 KernelFile::Records::one) {}
 
   Status collect(Frame& frame) override {
     const Result<std::string_view> text = masters_.read();
@@ -111,7 +112,7 @@ class BondingCollector final : public Collector {
 
   const HostPaths& paths_;
   Catalogue& catalogue_;
-  KernelFile masters_;
+  OptionalKernelFile masters_;
   SeriesMap<Bond> bonds_;
 };
 

@@ -44,7 +44,7 @@ struct CollectorContext {
   const Clock& clock;
   Catalogue& catalogue;
   EventLog& log;
-  PassFiles& files;  ///< for a collector that cannot hang
+  PassFiles& files;  ///< to read, for a collector that cannot hang; changes(), for all
   CollectorOptions options;
   BusAddress bus;
   std::vector<std::string> watched_services;  ///< unit names: services: in the configuration file

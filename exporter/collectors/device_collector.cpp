@@ -52,10 +52,16 @@ class TableCollector final : public DeviceCollector {
 
 }  // namespace
 
-Result<bool> DirectoryNames::refresh() {
+bool DirectoryNames::refresh() {
+  const std::uint64_t generation = changes_.generation();
+  if (listed_in_ == generation) return false;
+  listed_in_ = generation;
+  error_.reset();
   if (const Status listed = list(); !listed) {
+    error_ = unless_absent(listed.error(), path_);
+    if (error_->code() != ErrorCode::no_data) look_again();
     forget();
-    return listed.error();
+    return false;
   }
   // A directory that was removed lists nothing through its old descriptor; another may have its path.
   if (raw_.empty()) fd_.reset();
@@ -101,24 +107,33 @@ Status DirectoryNames::list() {
 
 DeviceCollector::DeviceCollector(const CollectorContext& context, std::string_view directory, Options options)
     : catalogue_(context.catalogue),
-      names_(context.paths.sys(directory)),
+      names_(context.paths.sys(directory), context.files.changes()),
+      no_device_(ErrorCode::no_data, names_.path() + ": no such device is there"),
       can_hang_(options.slow && ::access(names_.path().c_str(), F_OK) == 0),
       series_(context.catalogue, options.unreadable) {}
 
 bool DeviceCollector::can_hang_now() {
-  if (!can_hang_ || !names_.names().empty()) return can_hang_;
-  listed_ = names_.refresh();
-  return !names_.names().empty();
+  if (!can_hang_) return false;
+  look();
+  return !names_.names().empty() && (search_ || series_.size() > 0);
+}
+
+void DeviceCollector::look() {
+  if (looked_) return;
+  looked_ = true;
+  search_ = lost_ || series_.lost() || ++passes_ >= kPassesBetweenSearches;
+  if (search_) names_.look_again();
+  if (names_.refresh()) search_ = true;
 }
 
 Status DeviceCollector::collect(Frame& frame) {
-  const Result<bool> changed = listed_ ? *std::move(listed_) : names_.refresh();
-  listed_.reset();
-  if (!changed) {
+  look();
+  looked_ = false;
+  if (names_.error() != nullptr) {
     series_.clear();
-    return unless_absent(changed.error(), names_.path());
+    return *names_.error();
   }
-  if (*changed || lost_ || series_.lost() || ++passes_ >= kPassesBetweenSearches) {
+  if (search_) {
     passes_ = 0;
     series_.clear();
     found_ = {};
@@ -127,8 +142,7 @@ Status DeviceCollector::collect(Frame& frame) {
   Problems problems = found_;
   series_.collect(frame, problems);
   lost_ = !collect_more(frame, problems);
-  if (series_.size() == 0 && problems.empty())
-    return Error(ErrorCode::no_data, names_.path() + ": no such device is there");
+  if (series_.size() == 0 && problems.empty()) return no_device_;
   return problems.status();
 }
 

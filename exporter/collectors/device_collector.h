@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exporter/base/file.h"
+#include "exporter/base/host_changes.h"
 #include "exporter/collectors/attribute_series.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/collectors/name_filter.h"
@@ -13,13 +14,18 @@
 
 namespace chiron {
 
-/// The names in a directory of devices, listed through a kept descriptor: three system calls when nothing
-/// came or went. (sysfs keeps no reliable time of change of a directory.)
+/// The names in a directory of devices, listed once a generation through a kept descriptor. (sysfs keeps no
+/// reliable time of change of a directory.)
 class DirectoryNames {
  public:
-  explicit DirectoryNames(std::string path) : path_(std::move(path)) {}
-  /// Lists again; whether the names are others than before.
-  Result<bool> refresh();
+  DirectoryNames(std::string path, const HostChanges& changes) : path_(std::move(path)), changes_(changes) {}
+  /// Whether the names are others than before.
+  bool refresh();
+  /// Why it cannot be listed, or null; no_data: it is not there. Tried again in the next generation, or at
+  /// once for any other reason.
+  const Error* error() const { return error_ ? &*error_ : nullptr; }
+  /// The next refresh() lists in any case.
+  void look_again() { listed_in_ = 0; }
   /// Sorted; empty after an error.
   const std::vector<std::string>& names() const { return names_; }
   const std::string& path() const { return path_; }
@@ -29,15 +35,18 @@ class DirectoryNames {
   void forget();
 
   const std::string path_;
+  const HostChanges& changes_;
+  std::uint64_t listed_in_ = 0;
+  std::optional<Error> error_;
   FileDescriptor fd_;
   std::vector<char> buffer_;
   std::string raw_, last_;  // names in the kernel's order, each ended by NUL
   std::vector<std::string> names_;
 };
 
-/// A collector of the devices of one sysfs directory. They are looked for when the names in it change, when a
-/// file of one vanishes, and once a minute for what changes below; in between their files are only read. No
-/// directory, or no device: no_data.
+/// A collector of the devices of one sysfs directory. They are looked for when the host's devices change,
+/// when a file of one vanishes, and once a minute for what changes below; in between their files are only
+/// read. No directory, or no device: no_data.
 class DeviceCollector : public Collector {
  public:
   struct Options {
@@ -47,7 +56,7 @@ class DeviceCollector : public Collector {
     AttributeSeries::Unreadable unreadable = AttributeSeries::Unreadable::problem;
   };
   bool can_hang() const final { return can_hang_; }
-  /// Not while the directory is empty: listing it asks no driver.
+  /// Not while it has no device: looking for one asks no driver.
   bool can_hang_now() final;
   Status collect(Frame& frame) final;
 
@@ -65,12 +74,16 @@ class DeviceCollector : public Collector {
   /// A minute at the default interval.
   static constexpr unsigned kPassesBetweenSearches = 12;
 
+  void look();
+
   Catalogue& catalogue_;
   DirectoryNames names_;
-  std::optional<Result<bool>> listed_;  // by can_hang_now(), for the collect() after it
+  const Error no_device_;
   const bool can_hang_;
   AttributeSeries series_;
   unsigned passes_ = 0;
+  bool looked_ = false;  // for the next collect(), and so is the next
+  bool search_ = false;  // the devices are to be looked for
   bool lost_ = false;
   Problems found_;  // of the last search
 };

@@ -102,15 +102,18 @@ class FilesystemCollector final : public Collector {
     known_ = std::string(*text);
     table_ = {};
     std::vector<Row> rows;
-    std::vector<std::string> asked;
-    for (Mount& mount : parse_mountinfo(*text, path, table_)) {
+    std::vector<MountProber::Mount> asked;
+    std::vector<Mount> mounts = parse_mountinfo(*text, path, table_);
+    exclude_slow_ways(mounts);
+    for (Mount& mount : mounts) {
       mount.mountpoint = paths_.strip_root(mount.mountpoint);
       if (!mountpoints_.accepts(mount.mountpoint) || !types_.accepts(mount.fstype)) continue;
-      asked.push_back(paths_.root(mount.mountpoint));
+      // Of another root than / the way begins elsewhere.
+      asked.push_back({paths_.root(mount.mountpoint), mount.in_memory && paths_.live()});
       rows.push_back({.mount = std::move(mount), .usage = {}, .failure = {}});
     }
     rows_ = std::move(rows);
-    prober_->set_paths(std::move(asked));
+    prober_->set_mounts(std::move(asked));
     return table_.status();
   }
 

@@ -48,7 +48,9 @@ class MdDevices final : public DeviceCollector {
 class MdadmCollector final : public Collector {
  public:
   explicit MdadmCollector(const CollectorContext& context)
-      : catalogue_(context.catalogue), file_(context.paths.proc("mdstat")), devices_(context) {}
+      : catalogue_(context.catalogue),
+        file_(context.paths.proc("mdstat"), context.files.changes()),
+        devices_(context) {}
 
   Status collect(Frame& frame) override {
     const Result<std::string_view> text = file_.read();
@@ -105,7 +107,7 @@ class MdadmCollector final : public Collector {
   }
 
   Catalogue& catalogue_;
-  KernelFile file_;
+  OptionalKernelFile file_;
   MdDevices devices_;
   std::vector<MdArray> arrays_;
   SeriesMap<Series> series_;

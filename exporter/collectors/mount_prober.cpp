@@ -87,11 +87,11 @@ void MountProber::take(std::size_t target, const Reply& reply) {
   if (reply.error == 0) answer.usage = reply.usage;
 }
 
-void MountProber::set_paths(std::vector<std::string> paths) {
-  std::vector<Target> targets(paths.size());
-  std::vector<MountAnswer> answers(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    targets[i].path = std::move(paths[i]);
+void MountProber::set_mounts(std::vector<Mount> mounts) {
+  std::vector<Target> targets(mounts.size());
+  std::vector<MountAnswer> answers(mounts.size());
+  for (std::size_t i = 0; i < mounts.size(); ++i) {
+    targets[i].path = std::move(mounts[i].path);
     for (std::size_t old = 0; old < targets_.size(); ++old) {
       if (targets_[old].path != targets[i].path) continue;
       answers[i] = answers_[old];
@@ -99,6 +99,7 @@ void MountProber::set_paths(std::vector<std::string> paths) {
       if (targets[i].own) targets[i].own->targets[targets[i].place] = i;
       break;
     }
+    targets[i].in_memory = mounts[i].in_memory;
   }
   targets_ = std::move(targets);
   answers_ = std::move(answers);
@@ -108,7 +109,13 @@ void MountProber::set_paths(std::vector<std::string> paths) {
 void MountProber::probe() {
   Duration budget = options_.patience;
   for (std::size_t i = 0; i < targets_.size(); ++i) {
-    if (targets_[i].own) probe_slow(i, budget);
+    if (targets_[i].own) {
+      probe_slow(i, budget);
+    } else if (targets_[i].in_memory) {
+      Reply reply;
+      reply.error = ask_(targets_[i].path, reply.usage);
+      take(i, reply);
+    }
   }
   // Each round without success leaves one more mount behind; a handful that begin to hang together is found
   // in one pass, more of them in the next ones.
@@ -157,7 +164,7 @@ bool MountProber::probe_quick() {
   if (!quick_) {
     std::vector<std::size_t> quick;
     for (std::size_t i = 0; i < targets_.size(); ++i) {
-      if (!targets_[i].own) quick.push_back(i);
+      if (!targets_[i].own && !targets_[i].in_memory) quick.push_back(i);
     }
     quick_ = make_batch(std::move(quick));
   }

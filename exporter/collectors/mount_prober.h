@@ -36,9 +36,10 @@ struct MountAnswer {
 };
 
 /// Asks all mounts for their usage although any of them may hang for ever (a dead NFS or FUSE server keeps
-/// statvfs in the kernel). In steady state one worker thread goes through all mounts in one handoff. A mount
-/// that keeps it waiting is left to that worker and asked by itself from then on, at most once at a time,
-/// until it is quick again; another worker goes on with the rest. One thread at a time.
+/// statvfs in the kernel). Those whose usage the kernel has at hand are asked by the caller, and in steady
+/// state one worker thread goes through all others in one handoff. A mount that keeps it waiting is left to
+/// that worker and asked by itself from then on, at most once at a time, until it is quick again; another
+/// worker goes on with the rest. One thread at a time.
 class MountProber {
  public:
   /// Fills `usage`; 0 or an errno. Runs on threads that may outlive this object, so it owns what it uses.
@@ -52,11 +53,15 @@ class MountProber {
   MountProber(const Clock& clock, Options options, Ask ask);
   MountProber(const Clock& clock, Options options);
 
+  struct Mount {
+    std::string path;
+    bool in_memory = false;  ///< it and what lies on the way to it: asking cannot hang
+  };
   /// The mounts to ask from now on. A path that was there before keeps its state.
-  void set_paths(std::vector<std::string> paths);
+  void set_mounts(std::vector<Mount> mounts);
   /// One pass; takes at most a few times `patience`, and that only when a mount begins to hang.
   void probe();
-  /// In the order of set_paths(); valid until its next call.
+  /// In the order of set_mounts(); valid until its next call.
   std::span<const MountAnswer> answers() const { return answers_; }
   /// Threads held, idle ones included.
   std::size_t threads() const { return isolation_.threads(); }
@@ -69,6 +74,7 @@ class MountProber {
   struct Batch;
   struct Target {
     std::string path;
+    bool in_memory = false;
     std::shared_ptr<Batch> own;  ///< the batch that holds a slow mount; null for a quick one
     std::size_t place = 0;       ///< in `own`
     BootTime asked{};            ///< when `own` was started
@@ -88,7 +94,7 @@ class MountProber {
   Isolation isolation_;
   std::vector<Target> targets_;
   std::vector<MountAnswer> answers_;
-  std::shared_ptr<Batch> quick_;  ///< all quick mounts; null: to be made again
+  std::shared_ptr<Batch> quick_;  ///< all quick mounts that can hang; null: to be made again
   std::size_t batches_ = 0;
 };
 

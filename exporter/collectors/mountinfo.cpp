@@ -3,6 +3,7 @@
 #include "exporter/base/parse.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 namespace chiron {
 namespace {
@@ -15,6 +16,13 @@ bool has_option(std::string_view options, std::string_view wanted) {
     if (option == wanted) return true;
   }
   return false;
+}
+
+/// Whose statfs only adds up counters (ext4_statfs(), shmem_statfs()). A project quota of the directory,
+/// which ext4 looks up, may have to be read.
+bool is_in_memory(std::string_view fstype, std::string_view super_options) {
+  if (fstype == "tmpfs" || fstype == "devtmpfs") return true;
+  return (fstype == "ext4" || fstype == "ext3" || fstype == "ext2") && !has_option(super_options, "prjquota");
 }
 
 /// ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG:VALUE]... - FSTYPE SOURCE SUPEROPTIONS
@@ -44,6 +52,7 @@ bool parse_line(std::string_view line, Mount& mount) {
   mount.major = numbers.substr(0, colon);
   mount.minor = numbers.substr(colon + 1);
   mount.read_only = has_option(options, "ro") || has_option(super_options, "ro");
+  mount.in_memory = is_in_memory(fstype, super_options);
   return true;
 }
 
@@ -83,6 +92,19 @@ std::vector<Mount> parse_mountinfo(std::string_view text, std::string_view file,
     }
   }
   return mounts;
+}
+
+void exclude_slow_ways(std::vector<Mount>& mounts) {
+  std::unordered_set<std::string_view> slow;
+  for (const Mount& mount : mounts) {
+    if (!mount.in_memory) slow.insert(mount.mountpoint);
+  }
+  for (Mount& mount : mounts) {
+    const std::string_view path = mount.mountpoint;
+    mount.in_memory = !slow.contains("/") && !slow.contains(path);
+    for (std::size_t slash = path.find('/', 1); slash != path.npos; slash = path.find('/', slash + 1))
+      mount.in_memory = mount.in_memory && !slow.contains(path.substr(0, slash));
+  }
 }
 
 }  // namespace chiron

@@ -1,5 +1,6 @@
 #include "exporter/collectors/netclass_links.h"
 
+#include "exporter/base/host_changes.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/attribute_series.h"
 #include "exporter/collectors/link_list.h"
@@ -9,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+
+#include <linux/rtnetlink.h>
 
 namespace chiron {
 namespace {
@@ -43,37 +46,54 @@ class NetclassLinks final : public Collector {
 
   /// The kernel answers under the lock that whoever configures a device holds, sysfs too.
   bool can_hang() const override { return true; }
+  /// Not while the kernel announces nothing: then what it told last stands.
+  bool can_hang_now() override {
+    look();
+    return is_due_;
+  }
 
   Status collect(Frame& frame) override {
-    if (Status read = links_.read(now_); !read || !same_namespace()) {
+    look();
+    looked_ = false;
+    if (is_due_ && !read()) {
       devices_ = {};
-      before_.clear();
+      links_now_.clear();
+      is_known_ = false;
       return files_->collect(frame);
     }
-    const bool changed = now_ != before_;
-    const bool read_all = changed || changed_before_;
-    changed_before_ = changed;
-    ++pass_;
     Problems problems;
     devices_.begin_pass();
     std::size_t wanted = 0;
-    for (std::size_t i = 0; i < now_.size(); ++i) {
-      const Link& link = now_[i];
+    for (const Link& link : links_now_) {
       if (ignored_ && ignored_->search(link.name)) continue;
       ++wanted;
       Device& device = devices_.at(link.name, [&] { return Device(link.name); });
-      // Not all in one pass: each takes five files.
-      if (read_all || (pass_ + i) % kPassesBetweenReadings == 0) read_files(link, device);
+      if (is_due_) read_files(link, device);
       report(link, device, frame);
       if (device.error) problems.add(*device.error);
     }
     devices_.end_pass();
-    std::swap(now_, before_);
     if (wanted == 0) return Error(ErrorCode::no_data, directory_ + ": no such device is there");
     return problems.status();
   }
 
  private:
+  /// Sets whether the next collect() asks: after an announcement and in the pass after it, for a device takes
+  /// its time to settle, and once a minute for what is not announced.
+  void look() {
+    if (looked_) return;
+    looked_ = true;
+    const bool announced = !events_.listening() || events_.any();
+    is_due_ = announced || announced_before_ || !is_known_ || ++passes_ >= kPassesBetweenReadings;
+    announced_before_ = announced;
+    if (is_due_) passes_ = 0;
+  }
+
+  bool read() {
+    is_known_ = links_.read(links_now_).ok() && same_namespace();
+    return is_known_;
+  }
+
   struct Device {
     explicit Device(const std::string& name) : labels{{"device", name}} {}
     const Labels labels;
@@ -93,7 +113,7 @@ class NetclassLinks final : public Collector {
         same_namespace_ = true;
       } else if (attempt == kAttempts) {
         same_namespace_ = false;
-      } else if (!links_.read(now_)) {
+      } else if (!links_.read(links_now_)) {
         return false;
       }
     }
@@ -108,10 +128,10 @@ class NetclassLinks final : public Collector {
       const std::optional<int> number = parse_int<int>(read_attribute(directory_ + name + "/ifindex"));
       if (!number) continue;  // bonding_masters
       const auto same = [&](const Link& link) { return link.name == name && link.index == *number; };
-      if (std::none_of(now_.begin(), now_.end(), same)) return false;
+      if (std::none_of(links_now_.begin(), links_now_.end(), same)) return false;
       ++found;
     }
-    return found == now_.size();
+    return found == links_now_.size();
   }
 
   void read_files(const Link& link, Device& device) const {
@@ -169,12 +189,16 @@ class NetclassLinks final : public Collector {
   const std::unique_ptr<Collector> files_;
   const FamilyId up_, info_;
   std::array<FamilyId, kRows> families_{};
+  NetlinkEvents events_{NETLINK_ROUTE, RTMGRP_LINK};  // listening before the first reading
   LinkList links_;
-  std::vector<Link> now_, before_;
+  std::vector<Link> links_now_;
+  bool is_known_ = false;  // links_now_ is what the kernel told
   SeriesMap<Device> devices_;
   std::optional<bool> same_namespace_;
-  bool changed_before_ = false;
-  unsigned pass_ = 0;
+  unsigned passes_ = 0;
+  bool looked_ = false;  // for the next collect(), and so is the next
+  bool is_due_ = false;
+  bool announced_before_ = false;
 };
 
 }  // namespace

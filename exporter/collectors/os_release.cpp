@@ -54,32 +54,39 @@ class OsCollector final : public Collector {
   explicit OsCollector(const CollectorContext& context)
       : paths_{context.paths.root("/etc/os-release"), context.paths.root("/usr/lib/os-release")},
         catalogue_(context.catalogue),
+        changes_(context.files.changes()),
         info_(catalogue_.declare("node_os_info", "The operating system, as os-release(5) names it; always 1.",
                                  MetricType::gauge)),
         version_(catalogue_.declare("node_os_version", "MAJOR.MINOR of the operating system's version.",
                                     MetricType::gauge)) {}
 
   Status collect(Frame& frame) override {
-    for (const std::string& path : paths_) {
-      const std::optional<FileStamp> stamp = file_stamp(path);
-      if (!stamp) continue;
-      if (stamp_ != stamp) {
-        Result<std::string> text = read_file(path, 64 << 10);
-        if (!text) {
-          stamp_.reset();
-          return std::move(text).error();
-        }
-        stamp_ = stamp;
-        resolve(*text, path);
+    if (!stamp_ || looked_in_ != changes_.generation()) {
+      if (Status looked = look(); !looked) {
+        stamp_.reset();
+        return looked;
       }
-      for (const FrameEntry& entry : entries_) frame.add(entry.id, entry.value);
-      return problems_.status();
+      looked_in_ = changes_.generation();
     }
-    stamp_.reset();
-    return Error(ErrorCode::not_found, paths_[0] + ": no such file, nor " + paths_[1]);
+    for (const FrameEntry& entry : entries_) frame.add(entry.id, entry.value);
+    return problems_.status();
   }
 
  private:
+  Status look() {
+    for (const std::string& path : paths_) {
+      const std::optional<FileStamp> stamp = file_stamp(path);
+      if (!stamp) continue;
+      if (stamp_ == stamp) return {};
+      const Result<std::string> text = read_file(path, 64 << 10);
+      if (!text) return text.error();
+      stamp_ = stamp;
+      resolve(*text, path);
+      return {};
+    }
+    return Error(ErrorCode::not_found, paths_[0] + ": no such file, nor " + paths_[1]);
+  }
+
   void resolve(std::string_view text, const std::string& path) {
     problems_ = {};
     entries_.clear();
@@ -104,6 +111,8 @@ class OsCollector final : public Collector {
 
   const std::string paths_[2];
   Catalogue& catalogue_;
+  const HostChanges& changes_;
+  std::uint64_t looked_in_ = 0;
   const FamilyId info_, version_;
   std::optional<FileStamp> stamp_;  // of the file that entries_ come from
   std::vector<FrameEntry> entries_;

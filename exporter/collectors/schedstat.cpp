@@ -26,7 +26,7 @@ constexpr std::size_t kNumbersBefore = 6;
 class SchedstatCollector final : public Collector {
  public:
   explicit SchedstatCollector(const CollectorContext& context)
-      : catalogue_(context.catalogue), file_(context.paths.proc("schedstat")) {
+      : catalogue_(context.catalogue), file_(context.paths.proc("schedstat"), context.files.changes()) {
     for (std::size_t i = 0; i < kColumns.size(); ++i)
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, MetricType::counter);
   }
@@ -87,7 +87,7 @@ class SchedstatCollector final : public Collector {
   }
 
   Catalogue& catalogue_;
-  KernelFile file_;
+  OptionalKernelFile file_;
   std::array<FamilyId, kColumns.size()> families_{};
   SeriesMap<Series> cpus_;
 };

@@ -35,12 +35,16 @@ class SelinuxCollector final : public Collector {
         config_path_(context.paths.root("/etc/selinux/config")),
         policy_path_(context.paths.sys("fs/selinux/policyvers")),
         enforce_(context.paths.sys("fs/selinux/enforce"), KernelFile::Records::one),
+        changes_(context.files.changes()),
         enabled_(catalogue_.series(gauge("node_selinux_enabled", "1 when SELinux is on."), {})) {}
 
   Status collect(Frame& frame) override {
-    const bool on = ::access(policy_path_.c_str(), F_OK) == 0;
-    frame.add(enabled_, on ? 1 : 0);
-    if (!on) return {};
+    if (looked_in_ != changes_.generation()) {
+      looked_in_ = changes_.generation();
+      on_ = ::access(policy_path_.c_str(), F_OK) == 0;
+    }
+    frame.add(enabled_, on_ ? 1 : 0);
+    if (!on_) return {};
     if (!config_) {
       config_ = catalogue_.series(
           gauge("node_selinux_config_mode", "Mode of the configuration: 1 enforcing, 0 permissive, -1 off."),
@@ -76,6 +80,9 @@ class SelinuxCollector final : public Collector {
   const std::string config_path_;
   const std::string policy_path_;
   KernelFile enforce_;
+  const HostChanges& changes_;
+  std::uint64_t looked_in_ = 0;
+  bool on_ = false;  // in that generation
   const SeriesId enabled_;
   std::optional<SeriesId> config_, current_;
   double configured_ = -1;  // the configuration counts from boot to boot

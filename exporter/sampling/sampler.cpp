@@ -12,6 +12,16 @@ Labels named(std::string_view name, Labels labels) {
   return labels;
 }
 
+bool same(const Error& one, const Error& other) {
+  return one.code() == other.code() && one.message() == other.message() &&
+         (one.cause() == nullptr) == (other.cause() == nullptr) &&
+         (one.cause() == nullptr || same(*one.cause(), *other.cause()));
+}
+
+bool same(const Status& one, const Status& other) {
+  return one.ok() == other.ok() && (one.ok() || same(one.error(), other.error()));
+}
+
 }  // namespace
 
 struct Sampler::Entry {
@@ -37,8 +47,9 @@ struct Sampler::Entry {
   bool answered = true;   // in this pass, or the last one before it
   bool ever_answered = false;
   CollectorStatus status;
-  std::string logged;       // the error that the log has
-  bool is_failing = false;  // as the log has it
+  std::optional<Status> noted;  // what `status` is made of
+  std::string logged;           // the error that the log has
+  bool is_failing = false;      // as the log has it
 };
 
 Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const Clock& clock, EventLog& log,
@@ -50,6 +61,7 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
       log_(log),
       options_(options),
       timeline_(clock),
+      files_(options.live),
       framework_stream_(store.add_stream()),
       scrape_stream_(store.add_stream()),
       duration_family_(catalogue.declare("node_scrape_collector_duration_seconds",
@@ -126,17 +138,20 @@ void Sampler::take(Entry& entry, PassTime pass) {
   } else if (entry.status.error.empty() && entry.ever_answered) {
     // Still fresh enough to stand; it is late, which is not yet a failure.
     entry.status.success = clock_.boot() - entry.good_at <= 2 * options_.interval;
+    entry.noted.reset();
   }
   const BootTime horizon = clock_.boot() - 2 * options_.interval;
   if (entry.is_published && entry.good_at < horizon) {
     entry.is_published = false;
     entry.published.clear();
     entry.status.success = false;
+    entry.noted.reset();
     store_.end_stream(entry.stream, pass.t);
   }
   if (!entry.answered && entry.asked_at < horizon && entry.status.error != kHangs) {
     entry.status.success = false;
     entry.status.error = kHangs;
+    entry.noted.reset();
     log_.warning("collector hangs", {{"collector", entry.name}, {"error", kHangs}});
     entry.logged = kHangs;
     entry.is_failing = true;
@@ -148,10 +163,12 @@ void Sampler::take(Entry& entry, PassTime pass) {
 void Sampler::note(Entry& entry) {
   CollectorStatus& status = entry.status;
   const Status& result = entry.incoming.status;
+  status.duration = entry.incoming.duration;
+  if (entry.noted && same(*entry.noted, result)) return;
+  entry.noted = result;
   status.no_data = !result.ok() && result.error().code() == ErrorCode::no_data;
   status.success = result.ok() || status.no_data;
   status.error = result.ok() ? std::string() : result.error().to_string();
-  status.duration = entry.incoming.duration;
   if (status.error == entry.logged) return;
   if (status.success && entry.is_failing) log_.info("collector recovered", {{"collector", entry.name}});
   entry.is_failing = !status.success;

@@ -34,6 +34,7 @@ class Sampler {
     Duration interval = std::chrono::seconds(5);
     Duration grace = std::chrono::milliseconds(150);
     std::size_t series_limit = 20'000;  ///< per collector
+    bool live = false;                  ///< the collectors read this host's own /proc and /sys
   };
   struct CollectorStatus {
     std::string name;

@@ -285,6 +285,47 @@ TEST(Mountinfo, UndoesOctalEscapesOnlyWhereTheyAreWhole) {
   EXPECT_EQ(unescape_mount_path(R"(/a\999)"), R"(/a\999)");
 }
 
+TEST(Mountinfo, KnowsWhichMountsNothingCanKeepWaiting) {
+  Problems problems;
+  std::vector<Mount> mounts = parse_mountinfo(
+      "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / /dev rw - devtmpfs udev rw\n"
+      "3 1 8:2 / /home rw - ext4 /dev/sda2 rw,prjquota\n4 1 0:9 / /srv rw - nfs4 server:/ rw\n"
+      "5 4 0:6 / /srv/cache/x rw - tmpfs none rw\n6 1 0:7 / /srvtmp rw - tmpfs none rw\n"
+      "7 3 0:8 / /home/a rw - tmpfs none rw\n8 2 0:10 / /dev/a/b rw - tmpfs none rw\n"
+      "9 1 8:3 / /data rw - xfs /dev/sda3 rw\n",
+      "mountinfo", problems);
+  exclude_slow_ways(mounts);
+  std::vector<std::string> quick;
+  for (const Mount& mount : mounts) {
+    if (mount.in_memory) quick.push_back(mount.mountpoint);
+  }
+  EXPECT_EQ(quick, (std::vector<std::string>{"/", "/dev", "/srvtmp", "/dev/a/b"}));
+  mounts[0].in_memory = false;
+  exclude_slow_ways(mounts);
+  EXPECT_TRUE(std::none_of(mounts.begin(), mounts.end(), [](const Mount& mount) { return mount.in_memory; }));
+}
+
+TEST(MountProber, AsksThoseInMemoryOnTheSpotAndOthersElsewhere) {
+  testing::FakeClock clock;
+  std::map<std::string, std::thread::id> asked;
+  std::mutex mutex;
+  MountProber prober(clock, {.patience = std::chrono::seconds(20)},
+                     [&](const std::string& path, MountUsage& usage) {
+                       const std::lock_guard lock(mutex);
+                       asked[path] = std::this_thread::get_id();
+                       usage.size = 7;
+                       return path == "/gone" ? ENOENT : 0;
+                     });
+  prober.set_mounts({{"/", true}, {"/nfs", false}, {"/gone", true}});
+  prober.probe();
+  EXPECT_EQ(asked.at("/"), std::this_thread::get_id());
+  EXPECT_NE(asked.at("/nfs"), std::this_thread::get_id());
+  ASSERT_EQ(prober.answers().size(), 3U);
+  EXPECT_EQ(prober.answers()[0].usage.size, 7);
+  EXPECT_EQ(prober.answers()[1].state, MountAnswer::State::fresh);
+  EXPECT_EQ(prober.answers()[2].error, ENOENT);
+}
+
 TEST(Mountinfo, TheNewestMountHidesTheOthersOnItsMountPoint) {
   Problems problems;
   const std::vector<Mount> mounts = parse_mountinfo(
