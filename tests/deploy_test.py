@@ -120,7 +120,7 @@ def check_docker_run():
     service = load('compose.yml')['services']['chiron']
     names = {'network_mode': 'network', 'pid': 'pid', 'uts': 'uts', 'cgroup': 'cgroupns', 'read_only': 'read-only',
              'tmpfs': 'tmpfs', 'cap_drop': 'cap-drop', 'cap_add': 'cap-add', 'security_opt': 'security-opt',
-             'mem_limit': 'memory', 'restart': 'restart', 'volumes': 'volume'}
+             'mem_limit': 'memory', 'restart': 'restart', 'volumes': 'volume', 'environment': 'env'}
     wanted = {'--detach', '--name=chiron'}
     for key, value in service.items():
         if key in ('build', 'image', 'command'):
@@ -128,6 +128,8 @@ def check_docker_run():
         if key not in names:
             fault('deploy_test.py', f'does not know how `docker run` says {key} of compose.yml')
             continue
+        if isinstance(value, dict):
+            value = [f'{name}={content}' for name, content in value.items()]
         for each in value if isinstance(value, list) else [value]:
             wanted.add(f'--{names[key]}' if each is True else f'--{names[key]}={each}')
     with open(f'{SOURCE}/docs/deploy.md', encoding='utf-8') as file:
