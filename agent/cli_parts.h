@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/config.h"
+#include "rules/promql/promql.h"
 
 #include <functional>
 #include <memory>
@@ -49,6 +50,7 @@ struct Cli {
 void add_run_command(Cli& cli);
 void add_check_commands(Cli& cli);
 void add_query_commands(Cli& cli);
+void add_promql_commands(Cli& cli);
 void add_report_command(Cli& cli);
 void add_remedy_commands(Cli& cli);
 /// `pause` and `resume`, which stand below `remedy` and at the top.
@@ -57,6 +59,9 @@ void add_pause_commands(Cli& cli, CLI::App& parent);
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+
+/// The mistakes of an expression, all of them, without asking anybody.
+void check_expression(const std::string& expr, const promql::Features& features, DiagnosticSink& sink);
 
 /// Loads the configuration; prints its faults. Nothing when there are any.
 std::optional<Config> load_or_complain(const SettingOptions& options);
