@@ -51,7 +51,10 @@ class Store final : public SeriesReader {
   }
   const Labels& labels(SeriesId id) const override { return catalogue_.labels(id); }
   std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
-  void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const override;
+  void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+              std::span<Sample> out) const override;
+  void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+             std::vector<Sample>& out) const override;
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
 

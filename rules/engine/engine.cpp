@@ -53,8 +53,9 @@ std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
 /// half an interval, and rules that run out of time pause.
 promql::Limits Engine::Impl::limits() const {
   constexpr Duration kLeast = std::chrono::seconds(1);
-  promql::Limits limits;
-  limits.timeout = std::clamp<Duration>(options.interval / 2, kLeast, limits.timeout);
+  constexpr Duration kMost = std::chrono::seconds(10);
+  promql::Limits limits = options.limits;
+  limits.timeout = std::min(limits.timeout, std::clamp<Duration>(options.interval / 2, kLeast, kMost));
   limits.clock = &clock;
   return limits;
 }

@@ -115,7 +115,7 @@ class TopNode final : public VectorNode {
     if (k < 1) return out_;
     for (const auto& group : grouping_.groups()) {
       const std::span<Element> members = grouping_.members(group);
-      std::stable_sort(members.begin(), members.end(), [this](const Element& a, const Element& b) {
+      sort_in_pieces(context, members, [this](const Element& a, const Element& b) {
         if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
         return bottom_ ? a.v < b.v : a.v > b.v;
       });
@@ -207,6 +207,7 @@ void Grouping::sort(Context& context, const Elements& in) {
   group_of_.clear();
   slots_.start(context.sets);
   for (const Element& e : in) {
+    if (!context.tick()) return groups_.clear();
     const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
       const Labels& all = context.sets[id];
       return context.sets.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)

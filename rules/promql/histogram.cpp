@@ -132,6 +132,7 @@ class BucketNode final : public VectorNode {
     used_ = 0;
     slots_.start(context.sets);
     for (const Element& e : in) {
+      if (!context.tick()) return;
       const double bound = bound_of(context, e.labels);
       if (std::isnan(bound)) continue;
       const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {

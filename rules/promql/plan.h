@@ -6,6 +6,7 @@
 #include "rules/promql/label_sets.h"
 #include "rules/promql/promql.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,19 +22,14 @@ struct Element {
 };
 using Elements = std::vector<Element>;
 
-/// The samples of a range vector, of all series one after the other.
+/// A range vector. The samples are the node's, until it is evaluated again.
 struct Windows {
   struct Series {
     SetId labels;
-    std::size_t begin, end;  ///< in samples
+    std::span<const Sample> samples;  ///< never empty
   };
-  std::vector<Sample> samples;
   std::vector<Series> series;
   TimestampMs after = 0, until = 0;  ///< the window is (after, until]
-
-  std::span<const Sample> of(const Series& s) const {
-    return std::span(samples).subspan(s.begin, s.end - s.begin);
-  }
 };
 
 /// What a node holds in memory, as counted by its evaluation.
@@ -54,15 +50,22 @@ class Context {
   void fail(ErrorCode code, std::string message);
   Error take_error() { return *std::move(error_); }
 
-  /// Called once per series or step: looks at the deadline and the cancel token now and then. False when
-  /// failed.
-  bool tick() {
-    if (++ticks_ % 256 == 0) look_up();
+  /// Called in every loop: looks at the deadline and the cancel token now and then, which no more than
+  /// kLookEvery times `work` may lie between. One is what takes a microsecond at the most: a sample, a label
+  /// set. False when failed.
+  bool tick(std::size_t work = 1) {
+    work_ += work;
+    if (work_ >= kLookEvery) look_up();
     return !failed();
   }
   /// Says that a node's buffers hold `samples` now. False when that is too much for the query, the label sets
   /// it has made included.
   bool hold(Charge& charge, std::size_t samples);
+
+  /// Fails as hold() does. False.
+  bool too_many_samples();
+  /// Moves with begin().
+  std::uint64_t evaluation() const { return evaluation_; }
 
   /// Fails when two elements have the same labels.
   void check_unique(const Elements& elements);
@@ -73,19 +76,40 @@ class Context {
   TimestampMs start = 0, end = 0;  ///< of the whole query, for @ start() and @ end()
 
  private:
+  static constexpr std::size_t kLookEvery = 4096;
+
   void look_up();
   const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
 
   std::optional<Error> error_;
   const CancelToken* cancel_ = nullptr;
   BootTime deadline_{};
-  std::uint64_t ticks_ = 0;
+  std::size_t work_ = 0;
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
   std::size_t set_limit_ = 0;
   std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
   Slots unique_;
 };
+
+/// Sorts stably, and looks at the deadline in between; left half sorted when that fails.
+template <class Items, class Less>
+void sort_in_pieces(Context& context, Items& items, Less less) {
+  constexpr std::size_t kPiece = 1024;
+  const std::size_t size = items.size();
+  const auto at = [&](std::size_t index) {
+    return items.begin() + static_cast<std::ptrdiff_t>(std::min(index, size));
+  };
+  for (std::size_t i = 0; i < size && context.tick(kPiece); i += kPiece) {
+    std::stable_sort(at(i), at(i + kPiece), less);
+  }
+  for (std::size_t sorted = kPiece; sorted < size; sorted *= 2) {
+    for (std::size_t i = 0; i + sorted < size; i += 2 * sorted) {
+      if (!context.tick(std::min(2 * sorted, size - i))) return;
+      std::inplace_merge(at(i), at(i + sorted), at(i + 2 * sorted), less);
+    }
+  }
+}
 
 // An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is
 // evaluated again, so that a steady query allocates nothing.

@@ -35,10 +35,11 @@ using Vector = std::vector<VectorSample>;
 using Matrix = std::vector<MatrixSeries>;
 using Value = std::variant<Scalar, Vector, Matrix, String>;
 
+/// A query ends with an error at the latest about 10 ms after its time is up or its token is cancelled.
 struct Limits {
   Duration lookback = std::chrono::minutes(5);
-  std::size_t max_samples = 5'000'000;  ///< in memory at once
-  Duration timeout = std::chrono::seconds(10);
+  std::size_t max_samples = 50'000'000;  ///< in memory at once, at 16 bytes; what takes more counts as more
+  Duration timeout = std::chrono::minutes(2);
   Duration subquery_step = std::chrono::minutes(1);  ///< of subqueries that name none
   const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
 };

@@ -68,7 +68,7 @@ struct Query::Impl {
     } else {
       const Elements& elements = plan.vector->eval(context, t);
       context.check_unique(elements);
-      if (!context.failed()) value = vector(elements, t);
+      value = vector(elements, t);
     }
     if (context.failed()) return context.take_error();
     return value;
@@ -104,6 +104,7 @@ struct Query::Impl {
       samples += elements->size();
       if (context.failed() || !context.hold(charge, samples)) break;
       for (const Element& e : *elements) {
+        if (!context.tick()) break;
         std::uint32_t& slot = slots[e.labels];
         if (slot == Slots::kEmpty) {
           slot = static_cast<std::uint32_t>(out.size());
@@ -112,28 +113,36 @@ struct Query::Impl {
         out[slot].samples.push_back({t, e.v});
       }
     }
+    sort_by_labels(out);
     if (context.failed()) return context.take_error();
-    std::sort(out.begin(), out.end(),
-              [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
     return Value(std::move(out));
   }
 
-  Vector vector(const Elements& elements, TimestampMs t) const {
+  void sort_by_labels(Matrix& matrix) {
+    sort_in_pieces(context, matrix,
+                   [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  }
+
+  Vector vector(const Elements& elements, TimestampMs t) {
     Vector out;
+    if (context.failed()) return out;
     out.reserve(elements.size());
-    for (const Element& e : elements) out.push_back({context.sets[e.labels], t, e.v});
+    for (const Element& e : elements) {
+      if (!context.tick()) break;
+      out.push_back({context.sets[e.labels], t, e.v});
+    }
     return out;
   }
 
-  Matrix matrix(const Windows& windows) const {
+  Matrix matrix(const Windows& windows) {
     Matrix out;
     out.reserve(windows.series.size());
     for (const Windows::Series& series : windows.series) {
-      const std::span<const Sample> samples = windows.of(series);
+      const std::span<const Sample> samples = series.samples;
+      if (!context.tick(1 + samples.size())) break;
       out.push_back({context.sets[series.labels], {samples.begin(), samples.end()}});
     }
-    std::sort(out.begin(), out.end(),
-              [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    sort_by_labels(out);
     return out;
   }
 
@@ -161,6 +170,7 @@ const Expr& Query::expr() const { return *impl_->expr; }
 std::vector<SeriesId> Query::sources() {
   std::vector<SeriesId> ids;
   if (!impl_->compile(impl_->range_query)) return ids;
+  impl_->context.begin(0, 0, nullptr);
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     for (const ResolvedSelector::Series& series : selector.series(impl_->context)) ids.push_back(series.id);
   }
@@ -172,6 +182,7 @@ std::vector<SeriesId> Query::sources() {
 std::vector<std::string> Query::unmatched_selectors() {
   std::vector<std::string> texts;
   if (!impl_->compile(impl_->range_query)) return texts;
+  impl_->context.begin(0, 0, nullptr);
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     if (!selector.series(impl_->context).empty()) continue;
     Expr bare;
