@@ -19,7 +19,8 @@ class SeriesReader {
 
   /// Moves whenever select() could answer differently.
   virtual std::uint64_t generation() const = 0;
-  /// Appends the ids of all series that satisfy all matchers, ascending.
+  /// Appends the ids of all series that satisfy all matchers, in the order that results come in where nothing
+  /// else orders them.
   virtual void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const = 0;
   /// Valid for as long as the id was obtained less than a minute ago or the series is still written.
   virtual const Labels& labels(SeriesId id) const = 0;

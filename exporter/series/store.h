@@ -46,9 +46,8 @@ class Store final : public SeriesReader {
   std::uint64_t evicted() const;
 
   std::uint64_t generation() const override { return catalogue_.generation(); }
-  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override {
-    catalogue_.select(matchers, out);
-  }
+  /// Sorted by labels, as they come from a Prometheus server (its storage merges those that it reads from).
+  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override;
   const Labels& labels(SeriesId id) const override { return catalogue_.labels(id); }
   std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
   void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,

@@ -3,7 +3,6 @@
 #include "rules/promql/statistics.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -115,13 +114,10 @@ class TopNode final : public VectorNode {
     if (k < 1) return out_;
     for (const auto& group : grouping_.groups()) {
       const std::span<Element> members = grouping_.members(group);
-      sort_in_pieces(context, members, [this](const Element& a, const Element& b) {
-        if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
-        return bottom_ ? a.v < b.v : a.v > b.v;
-      });
       const double size = static_cast<double>(members.size());
-      const auto wanted = static_cast<std::size_t>(std::min(k, size));
-      for (const Element& e : members.first(wanted)) out_.push_back(e);
+      const std::span<Element> best = select(context, members, static_cast<std::size_t>(std::min(k, size)));
+      sort_in_pieces(context, best, [this](const Element& x, const Element& y) { return worse(y, x); });
+      out_.insert(out_.end(), best.begin(), best.end());
     }
     context.hold(charge_, out_.size());
     return out_;
@@ -142,6 +138,36 @@ class TopNode final : public VectorNode {
     return !context.failed();
   }
 
+  bool worse(const Element& x, const Element& y) const {
+    if (std::isnan(x.v) || std::isnan(y.v)) return std::isnan(x.v) && !std::isnan(y.v);
+    return bottom_ ? x.v > y.v : x.v < y.v;
+  }
+
+  // Moves the k best to the front. Which of equal ones are among them is as Prometheus has it: a heap of the
+  // first k, the worst on top, whose top gives way to what is better (promql/engine.go, aggregationK; Go's
+  // container/heap).
+  std::span<Element> select(Context& context, std::span<Element> members, std::size_t k) const {
+    const std::span<Element> heap = members.first(k);
+    const auto better = [this](const Element& x, const Element& y) { return worse(y, x); };
+    for (std::size_t i = 1; i <= k; ++i)
+      std::push_heap(heap.begin(), heap.begin() + static_cast<std::ptrdiff_t>(i), better);
+    for (const Element& e : members.subspan(k)) {
+      if (!context.tick()) break;
+      if (!worse(heap[0], e)) continue;
+      heap[0] = e;
+      sink(heap);
+    }
+    return heap;
+  }
+
+  void sink(std::span<Element> heap) const {
+    for (std::size_t i = 0, child = 1; child < heap.size(); i = child, child = 2 * i + 1) {
+      if (child + 1 < heap.size() && worse(heap[child + 1], heap[child])) ++child;
+      if (!worse(heap[child], heap[i])) return;
+      std::swap(heap[i], heap[child]);
+    }
+  }
+
   const bool bottom_;
   VectorPtr operand_;
   ScalarPtr parameter_;
@@ -149,15 +175,6 @@ class TopNode final : public VectorNode {
   Elements out_;
   Charge charge_;
 };
-
-// Shortest decimal without an exponent, as count_values writes label values.
-std::string plain_decimal(double value) {
-  if (!std::isfinite(value)) return format_value(value);
-  std::array<char, 400> buffer;
-  const auto end =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
-}
 
 class CountValuesNode final : public VectorNode {
  public:

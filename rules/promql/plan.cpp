@@ -25,13 +25,18 @@ void Context::begin(TimestampMs first, TimestampMs last, const CancelToken* canc
     sets.clear();
     set_limit_ = 0;
   }
-  error_.reset();
+  look_on();
   cancel_ = cancel;
   start = first;
   end = last;
   ++evaluation_;
   held_ = 0;
   sets_before_ = sets.size();
+}
+
+void Context::look_on() {
+  error_.reset();
+  cancel_ = nullptr;
   deadline_ = clock().boot() + limits.timeout;
 }
 

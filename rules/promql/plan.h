@@ -15,11 +15,6 @@
 
 namespace chiron::promql {
 
-/// One element of an instant vector; its timestamp is the evaluation's.
-struct Element {
-  SetId labels;
-  double v;
-};
 using Elements = std::vector<Element>;
 
 /// A range vector. The samples are the node's, until it is evaluated again.
@@ -45,6 +40,9 @@ class Context {
   Context(const SeriesReader& source, const Limits& bounds) : reader(source), limits(bounds) {}
 
   void begin(TimestampMs first, TimestampMs last, const CancelToken* cancel);
+
+  /// After an evaluation, to look at the selectors: whatever it ended with is forgotten, and its result stays.
+  void look_on();
 
   bool failed() const { return error_.has_value(); }
   void fail(ErrorCode code, std::string message);

@@ -4,9 +4,11 @@
 #include "exporter/base/result.h"
 #include "exporter/series/reader.h"
 #include "rules/promql/ast.h"
+#include "rules/promql/label_sets.h"
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,6 +24,11 @@ struct VectorSample {
 struct MatrixSeries {
   Labels labels;
   std::vector<Sample> samples;
+};
+/// One element of an instant vector as evaluation has it; its timestamp is the evaluation's.
+struct Element {
+  SetId labels;  ///< in the query's label_sets()
+  double v;
 };
 struct Scalar {
   TimestampMs t = 0;
@@ -72,6 +79,11 @@ class Query {
   /// only.
   Result<Value> range(TimestampMs start, TimestampMs end, Duration step, const CancelToken* cancel = nullptr);
 
+  /// instant() without a copy of any label, for scalars (one element without labels) and vectors. They are
+  /// valid until the next evaluation; the numbers of label sets until label_sets().epoch() moves.
+  Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel = nullptr);
+  const LabelSets& label_sets() const;
+
   const Expr& expr() const;
   /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that
   /// nothing yields (their text).
@@ -100,5 +112,7 @@ std::vector<FunctionInfo> functions();
 
 /// A float as Prometheus prints it in results: shortest form, +Inf, -Inf, NaN.
 std::string format_value(double value);
+/// The shortest digits that give the value, never with an exponent: as count_values writes label values.
+std::string plain_decimal(double value);
 
 }  // namespace chiron::promql

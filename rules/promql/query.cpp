@@ -74,6 +74,24 @@ struct Query::Impl {
     return value;
   }
 
+  Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel) {
+    if (expr->type != ValueType::scalar && expr->type != ValueType::vector)
+      return Error(ErrorCode::invalid_argument, "the result is neither a vector nor a scalar");
+    if (Status status = compile(false); !status) return std::move(status).error();
+    context.begin(t, t, cancel);
+    std::span<const Element> found;
+    if (plan.scalar) {
+      scalar = {context.sets.intern(Labels()), plan.scalar->eval(context, t)};
+      found = std::span(&scalar, 1);
+    } else {
+      const Elements& elements = plan.vector->eval(context, t);
+      context.check_unique(elements);
+      found = elements;
+    }
+    if (context.failed()) return context.take_error();
+    return found;
+  }
+
   Result<Value> range(TimestampMs start, TimestampMs end, std::int64_t step, const CancelToken* cancel) {
     if (expr->type != ValueType::scalar && expr->type != ValueType::vector) {
       return Error(
@@ -149,6 +167,7 @@ struct Query::Impl {
   ExprPtr expr;
   Context context;
   Plan plan;
+  Element scalar{};
   bool compiled = false;
   bool range_query = false;
 };
@@ -165,12 +184,18 @@ Result<Value> Query::range(TimestampMs start, TimestampMs end, Duration step, co
   return impl_->range(start, end, std::chrono::duration_cast<milliseconds>(step).count(), cancel);
 }
 
+Result<std::span<const Element>> Query::elements(TimestampMs t, const CancelToken* cancel) {
+  return impl_->elements(t, cancel);
+}
+
+const LabelSets& Query::label_sets() const { return impl_->context.sets; }
+
 const Expr& Query::expr() const { return *impl_->expr; }
 
 std::vector<SeriesId> Query::sources() {
   std::vector<SeriesId> ids;
   if (!impl_->compile(impl_->range_query)) return ids;
-  impl_->context.begin(0, 0, nullptr);
+  impl_->context.look_on();
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     for (const ResolvedSelector::Series& series : selector.series(impl_->context)) ids.push_back(series.id);
   }
@@ -182,7 +207,7 @@ std::vector<SeriesId> Query::sources() {
 std::vector<std::string> Query::unmatched_selectors() {
   std::vector<std::string> texts;
   if (!impl_->compile(impl_->range_query)) return texts;
-  impl_->context.begin(0, 0, nullptr);
+  impl_->context.look_on();
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     if (!selector.series(impl_->context).empty()) continue;
     Expr bare;
