@@ -355,6 +355,14 @@ remediation::Gate Config::gate() const {
   return remediation::parse_gate(settings.text("remediation.mode")).value_or(remediation::Gate::dry_run);
 }
 
+promql::Limits Config::query_limits() const {
+  promql::Limits limits;
+  limits.lookback = settings.duration("query.lookback-delta");
+  limits.max_samples = settings.count("query.max-samples");
+  limits.timeout = settings.duration("query.timeout");
+  return limits;
+}
+
 Labels Config::target_labels() const {
   std::string instance = settings.text("identity.instance");
   if (instance.empty()) {

@@ -52,6 +52,8 @@ struct Config {
   HostPaths paths() const;
   LogOptions log_options() const;
   remediation::Gate gate() const;
+  /// Of each query; query.max-concurrency bounds how many there are.
+  promql::Limits query_limits() const;
   /// Labels job and instance of local series.
   Labels target_labels() const;
 };

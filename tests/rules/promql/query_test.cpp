@@ -2,6 +2,8 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/series_fixture.h"
 
+#include <ctime>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -126,6 +128,71 @@ TEST(Query, CanBeCancelled) {
   const Result<Value> value = query.instant(0, &cancel);
   ASSERT_FALSE(value.ok());
   EXPECT_EQ(value.error().code(), ErrorCode::cancelled);
+}
+
+// The thread's own time between two looks at the deadline, on whatever loop: on a production build it is some
+// milliseconds at the most; here the build may be a slow one.
+class WatchedClock final : public Clock {
+ public:
+  WallTime wall() const override { return system_clock().wall(); }
+  BootTime boot() const override {
+    const std::chrono::nanoseconds now = used();
+    if (last_) longest_ = std::max(longest_, now - *last_);
+    last_ = now;
+    return system_clock().boot();
+  }
+  const std::string& boot_id() const override { return system_clock().boot_id(); }
+
+  static std::chrono::nanoseconds used() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+  /// With the time since the last look.
+  std::chrono::nanoseconds longest() const {
+    return last_ ? std::max(longest_, used() - *last_) : std::chrono::nanoseconds::max();
+  }
+
+ private:
+  mutable std::optional<std::chrono::nanoseconds> last_;
+  mutable std::chrono::nanoseconds longest_{};
+};
+
+TEST(Query, LooksAtItsDeadlineOften) {
+  SeriesFixture host;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 10'000; ++i) lines.push_back(fmt::format(R"(a{{i="{}",x="y"}} {}+1x9)", i, i));
+  lines.push_back("b 1x20000");
+  host.load(0, 10'000, lines);
+  for (const char* text : {
+           "a",
+           "sort(a)",
+           "topk(10000, a)",
+           "-a",
+           "abs(a) > 1",
+           "a + a",
+           "a * on (x) group_left () count by (x) (a)",
+           "a or a",
+           "a unless on (i) a",
+           "sum by (i) (a)",
+           "quantile by (x) (0.5, a)",
+           R"(count_values("v", a))",
+           R"x(label_replace(a, "j", "$1-$1", "i", "(.*)"))x",
+           R"(label_join(a, "j", "-", "i", "x"))",
+           "rate(a[2m])",
+           "sum_over_time(a[1m:10s])",
+           "deriv(b[2d])",
+           "timestamp(a)",
+           "histogram_quantile(0.9, a)",
+       }) {
+    for (const bool range : {false, true}) {
+      const WatchedClock clock;
+      Query query(parsed(text), host.store(), {.clock = &clock});
+      const Result<Value> value = range ? query.range(80'000, 90'000, seconds(10)) : query.instant(90'000);
+      EXPECT_TRUE(value.ok()) << text_of(value);
+      EXPECT_LT(clock.longest(), std::chrono::milliseconds(100)) << text;
+    }
+  }
 }
 
 // Label sets made by count_values would pile up; once there are too many they are all forgotten, and with
