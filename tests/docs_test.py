@@ -164,6 +164,11 @@ def golden_sentences():
                 sentences(file.read())
 
 
+def language():
+    if program("promql", "functions") not in page("promql.md"):
+        faults.append("promql.md: its tables are not those that `chiron promql functions` prints")
+
+
 def live():
     """Families and routes of a running agent; families of hardware this host lacks may be documented without it."""
     with tempfile.TemporaryDirectory() as state:
@@ -208,7 +213,7 @@ def live():
 
 os.environ.pop("CHIRON_CONFIG_FILE", None)
 os.environ.pop("CHIRON_STORAGE_PATH", None)
-for check in (settings, defaults, examples, outcomes, actions, commands, golden_sentences, live):
+for check in (settings, defaults, examples, outcomes, actions, commands, language, golden_sentences, live):
     check()
 print("\n".join(faults) if faults else "the reference pages agree with the program")
 sys.exit(1 if faults else 0)

@@ -127,7 +127,10 @@ class Builder {
     check_offset(subquery.modifiers);
     check_duration(subquery.range_expr, false);
     check_duration(subquery.step_expr, false);
-    return std::make_unique<SubqueryNode>(subquery, vector(*subquery.inner));
+    ++subqueries_;
+    VectorPtr inner = vector(*subquery.inner);
+    --subqueries_;
+    return std::make_unique<SubqueryNode>(subquery, std::move(inner));
   }
 
   std::vector<ParseError> faults() { return std::move(faults_); }
@@ -173,6 +176,7 @@ class Builder {
       return std::make_unique<AbsentNode>(labels_for_absent(*arguments[0]), vector(*arguments[0]), nullptr);
     }
     if (name == "absent_over_time") {
+      check_extended(*arguments[0], false, false, name);
       return std::make_unique<AbsentNode>(labels_for_absent(*arguments[0]), nullptr, matrix(*arguments[0]));
     }
     if (name == "vector") return std::make_unique<OfScalarNode>(scalar(*arguments[0]));
@@ -195,7 +199,9 @@ class Builder {
   VectorPtr sort_call(const Expr& expr, const Call& call) {
     const std::string_view name = call.function->name;
     VectorPtr operand = vector(*call.arguments[0]);
-    if (range_query_) return std::make_unique<UselessSortNode>(std::move(operand), expr.where);
+    if (range_query_ || subqueries_ > 0) {
+      return std::make_unique<UselessSortNode>(std::move(operand), expr.where, subqueries_ > 0);
+    }
     if (name == "sort" || name == "sort_desc") {
       return std::make_unique<SortNode>(std::move(operand), name == "sort_desc");
     }
@@ -243,17 +249,20 @@ class Builder {
       if (argument->type == ValueType::matrix) {
         operands.range = matrix(*argument);
         operands.extended = extended_of(*argument);
+        check_extended(*argument, row.anchored, row.smoothed, row.name);
       } else {
         operands.scalars.push_back(scalar(*argument));
       }
     }
-    const bool anchored = operands.extended == Extended::anchored;
-    if (operands.extended != Extended::none && !(anchored ? row.anchored : row.smoothed)) {
-      fail(call.arguments.front()->range, fmt::format("{} modifier can only be used with: {} - not with {}",
-                                                      anchored ? "anchored" : "smoothed",
-                                                      functions_that_work_with(operands.extended), row.name));
-    }
     return std::make_unique<RangeFunctionNode>(row, std::move(operands));
+  }
+
+  void check_extended(const Expr& argument, bool anchored, bool smoothed, std::string_view function) {
+    const Extended extended = extended_of(argument);
+    if (extended == Extended::none || (extended == Extended::anchored ? anchored : smoothed)) return;
+    fail(argument.range, fmt::format("{} modifier can only be used with: {} - not with {}",
+                                     extended == Extended::anchored ? "anchored" : "smoothed",
+                                     functions_that_work_with(extended), function));
   }
 
   static Extended extended_of(const Expr& argument) {
@@ -314,6 +323,7 @@ class Builder {
   void fail(Range range, std::string message) { faults_.push_back({range, std::move(message), {}}); }
 
   const bool range_query_;
+  std::size_t subqueries_ = 0;  // around what is built
   Plan& plan_;
   std::vector<ParseError> faults_;
 };

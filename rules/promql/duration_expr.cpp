@@ -17,8 +17,20 @@ using Kind = DurationNode::Kind;
 // What nanoseconds in 64 bits hold, as Prometheus keeps durations.
 constexpr double kMaxSeconds = 9'223'372'036.854775807;
 
+// Where Prometheus says that an error is: without outer parentheses, and of an operation its operands.
+Range told_range(const DurationNode& node) {
+  if (node.kind == Kind::minus) return {node.range.begin, told_range(*node.left).end};
+  if (node.kind == Kind::parens) {
+    const Range inner = told_range(*node.left);
+    return node.left->kind == Kind::literal ? Range{node.range.begin, inner.end} : inner;
+  }
+  if (!node.right) return node.range;
+  return {told_range(*node.left).begin, told_range(*node.right).end};
+}
+
 Error at(const DurationNode& node, std::string_view what) {
-  return Error(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", node.range.begin, node.range.end, what));
+  const Range range = told_range(node);
+  return Error(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", range.begin, range.end, what));
 }
 
 Result<double> seconds(const DurationNode& node, QuerySpan span) {

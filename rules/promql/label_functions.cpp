@@ -31,7 +31,7 @@ class RelabelNode : public VectorNode {
       });
       out_.push_back({labels, e.v, e.drop_name && !(labels != e.labels && sets_name_)});
     }
-    context.check_unique(out_);
+    context.check_distinct(out_);
     context.hold(charge_, out_.size());
     return out_;
   }

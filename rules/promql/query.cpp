@@ -19,7 +19,10 @@ struct Reach {
   std::int64_t operator()(const NumberLiteral&) const { return 0; }
   std::int64_t operator()(const StringLiteral&) const { return 0; }
   std::int64_t operator()(const VectorSelector& s) const { return from(s.modifiers, lookback); }
-  std::int64_t operator()(const MatrixSelector& m) const { return from(m.selector.modifiers, m.range_ms); }
+  std::int64_t operator()(const MatrixSelector& m) const {
+    const bool plain = m.selector.extended == Extended::none;
+    return from(m.selector.modifiers, m.range_ms + (plain ? 0 : lookback));
+  }
   std::int64_t operator()(const Subquery& s) const { return from(s.modifiers, s.range_ms + of(s.inner)); }
   std::int64_t operator()(const Paren& p) const { return of(p.inner); }
   std::int64_t operator()(const Unary& u) const { return of(u.operand); }

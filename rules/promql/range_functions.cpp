@@ -53,7 +53,7 @@ std::optional<Bounds> bounds_of(std::span<const Sample> samples, TimestampMs aft
   auto last = newest;
   if (smoothed) last = std::find_if(samples.begin(), newest, [&](const Sample& s) { return s.t >= until; });
   const auto first = inside == samples.begin() ? inside : inside - 1;
-  if (last->t <= after || (smoothed && first->t > until)) return std::nullopt;
+  if (last->t <= after) return std::nullopt;
   return Bounds{static_cast<std::size_t>(first - samples.begin()),
                 static_cast<std::size_t>(last - samples.begin())};
 }
@@ -87,7 +87,7 @@ std::span<const Sample> within(std::span<const Sample> samples, const Bounds& at
 Output extended(const RangeInput& in, bool counter, bool per_second) {
   const bool smoothed = in.extended == Extended::smoothed;
   const auto at = bounds_of(in.samples, in.after, in.until, smoothed);
-  if (!at) return std::nullopt;
+  if (!at || (smoothed && in.samples[at->first].t > in.until)) return std::nullopt;
   const Ends ends = ends_of(in.samples, *at, in.after, in.until, smoothed, counter);
   double change = ends.right - ends.left;
   if (counter) {

@@ -48,9 +48,11 @@ std::string compare_samples(const Expected& expected, const SeriesLine& want, co
   std::size_t at = 0;
   for (std::size_t i = 0; i < want.values.size(); ++i) {
     if (!want.values[i]) continue;
-    const TimestampMs t = expected.start + static_cast<TimestampMs>(i) * expected.step;
-    if (t > expected.end)
-      return fmt::format("{}: more values than steps are expected", want.labels.to_string());
+    // By division, so that nothing overflows.
+    const auto step = static_cast<TimestampMs>(i);
+    if (step > 0 && (expected.step <= 0 || step > (expected.end - expected.start) / expected.step))
+      return fmt::format("{}: expected more values than there are steps", want.labels.to_string());
+    const TimestampMs t = expected.start + step * expected.step;
     if (at == got.samples.size() || got.samples[at].t != t) {
       return fmt::format(
           "{}: expected {} at {} ms, got {}", want.labels.to_string(), format_value(*want.values[i]), t,

@@ -7,6 +7,8 @@
 #include "rules/promql/script_variants.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -15,6 +17,9 @@ namespace chiron::promql {
 namespace {
 
 constexpr TimestampMs kMinute = 60'000;
+// A typing error must not fill the memory, nor overflow a timestamp.
+constexpr std::size_t kMostSamples = 20'000'000;
+constexpr TimestampMs kLatest = 1'000'000'000'000'000;
 
 std::optional<TimestampMs> parse_time(std::string_view text) {
   const bool minus = text.starts_with('-');
@@ -22,7 +27,8 @@ std::optional<TimestampMs> parse_time(std::string_view text) {
   std::optional<TimestampMs> ms;
   if (const Result<Duration> duration = parse_duration(text)) {
     ms = std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
-  } else if (const std::optional<double> seconds = parse_double(text); seconds && *seconds < 1e12) {
+  } else if (const std::optional<double> seconds = parse_double(text);
+             seconds && std::fabs(*seconds) < 1e12) {
     ms = static_cast<TimestampMs>(*seconds * 1000);
   }
   return ms && minus ? std::optional(-*ms) : ms;
@@ -123,16 +129,27 @@ class Script {
   void load(std::string_view gap_text, const Block& block) {
     const std::optional<TimestampMs> gap = parse_time(gap_text);
     if (!gap) return fail(fmt::format("\"{}\" is not a duration", gap_text));
+    std::map<Labels, std::vector<std::optional<double>>> loaded;
     for (const auto& [line, text] : block.body) {
       line_ = line;
-      const Result<SeriesLine> parsed = parse_series_line(text);
-      if (!parsed) {
+      Result<SeriesLine> parsed = parse_series_line(text);
+      if (parsed) {
+        loaded[parsed->labels] =
+            std::move(parsed->values);  // of lines for the same series the last one counts
+      } else {
         fail(parsed.error().message());
-        continue;
       }
-      for (std::size_t i = 0; i < parsed->values.size(); ++i) {
-        if (parsed->values[i])
-          series_.add(parsed->labels, {static_cast<TimestampMs>(i) * *gap, *parsed->values[i]});
+    }
+    std::size_t most = 1;
+    for (const auto& [labels, values] : loaded) {
+      loaded_ += values.size();
+      most = std::max(most, values.size());
+    }
+    if (loaded_ > kMostSamples) return fail(fmt::format("more than {} samples are loaded", kMostSamples));
+    if (*gap > kLatest / static_cast<TimestampMs>(most)) return fail("the samples reach beyond the calendar");
+    for (const auto& [labels, values] : loaded) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i]) series_.add(labels, {static_cast<TimestampMs>(i) * *gap, *values[i]});
       }
     }
   }
@@ -394,6 +411,7 @@ class Script {
   }
 
   TestSeries series_;
+  std::size_t loaded_ = 0;
   ScriptReport report_;
   std::size_t line_ = 0;
 };

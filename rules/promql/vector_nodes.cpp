@@ -173,7 +173,7 @@ const Elements& SortByLabelNode::eval(Context& context, TimestampMs t) {
 }
 
 const Elements& UselessSortNode::eval(Context& context, TimestampMs t) {
-  if (context.start != context.end) {
+  if (in_subquery_ || context.start != context.end) {
     context.warn(where_, "sort is ineffective for range queries since results are always ordered by labels");
   }
   return operand_->eval(context, t);

@@ -113,15 +113,17 @@ class EmptyNode final : public VectorNode {
   const Elements out_;
 };
 
-/// Says where and when a sort does nothing.
+/// Says that a sort does nothing: over several steps of a range query or of a subquery.
 class UselessSortNode final : public VectorNode {
  public:
-  UselessSortNode(VectorPtr operand, TextPosition where) : operand_(std::move(operand)), where_(where) {}
+  UselessSortNode(VectorPtr operand, TextPosition where, bool in_subquery)
+      : operand_(std::move(operand)), where_(where), in_subquery_(in_subquery) {}
   const Elements& eval(Context& context, TimestampMs t) override;
 
  private:
   VectorPtr operand_;
   const TextPosition where_;
+  const bool in_subquery_;
 };
 
 /// timestamp() of anything but a selector: the evaluation time.

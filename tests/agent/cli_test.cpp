@@ -6,6 +6,9 @@
 #include "remediation/ledger/ledger.h"
 #include "tests/support/temp_dir.h"
 
+#include <iostream>
+#include <sstream>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -76,6 +79,63 @@ TEST(Cli, MistakesInAnExpressionAreShownWithoutAnAgent) {
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("EXPR:1:10: error: expected type range vector"));
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("             ^~~"));
+}
+
+TEST(CliPromql, RunsScriptsAndCountsWhatFails) {
+  const chiron::testing::TempDir dir;
+  const std::string good = dir.write("good.test", "load 1m\n  up 1 2\n\neval instant at 1m up\n  up 2\n");
+  const std::string bad = dir.write("bad.test", "eval instant at 0 1 + 1\n  3\n\neval instant at 0 1\n  1\n");
+  const Outcome fine = run({"promql", "test", good});
+  EXPECT_EQ(fine.code, 0);
+  EXPECT_EQ(fine.out, "1 passed, 0 failed\n");
+  const Outcome failed = run({"promql", "test", good, bad});
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_EQ(failed.out, bad + ":1: expected 3, got 2\n2 passed, 1 failed\n");
+  const Outcome missing = run({"promql", "test", dir / "none.test"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.out, ::testing::HasSubstr("none.test: "));
+  EXPECT_THAT(missing.out, ::testing::EndsWith("0 passed, 1 failed\n"));
+}
+
+TEST(CliPromql, PrintsTheTreeOfAnExpressionOrItsMistakes) {
+  const Outcome tree = run({"promql", "parse", "sum by (job) (rate(up[5m])) > 1"});
+  EXPECT_EQ(tree.code, 0);
+  EXPECT_EQ(tree.out,
+            "operator (instant vector): sum by (job) (rate(up[5m])) > 1\n"
+            "  aggregation (instant vector): sum by (job) (rate(up[5m]))\n"
+            "    call (instant vector): rate(up[5m])\n"
+            "      range selector (range vector): up[5m]\n"
+            "  number (scalar): 1\n");
+  const Outcome wrong = run({"promql", "parse", "rate(up)"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.err, ::testing::HasSubstr("EXPR:1:6: error: expected type range vector"));
+}
+
+TEST(CliPromql, ExperimentalPartsHaveToBeEnabled) {
+  EXPECT_THAT(run({"promql", "parse", "limitk(1, up)"}).err,
+              ::testing::HasSubstr("limitk() is experimental and must be enabled with "
+                                   "--enable-feature=promql-experimental-functions"));
+  EXPECT_EQ(run({"promql", "parse", "limitk(1, up)", "--enable-feature=promql-experimental-functions"}).code,
+            0);
+  const Outcome unknown = run({"promql", "parse", "up", "--enable-feature", "promql-magic"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, ::testing::HasSubstr("'promql-magic' is none of promql-experimental-functions"));
+}
+
+TEST(CliPromql, ParsesALineAtATime) {
+  std::istringstream lines("\"up\"\n\"1 +\"\n\"\\u00fc\"\n{}\n\n\"start()\"\n");
+  std::streambuf* const standard = std::cin.rdbuf(lines.rdbuf());
+  const Outcome outcome = run({"promql", "parse", "--batch"});
+  std::cin.rdbuf(standard);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out,
+            "{\"ok\":true}\n"
+            "{\"ok\":false,\"error\":\"unexpected end of input\"}\n"
+            "{\"ok\":false,\"error\":\"unexpected character: 'ü'\"}\n"
+            "{\"ok\":false,\"error\":\"the line is no JSON string\"}\n"
+            "{\"ok\":true}\n");
+  EXPECT_EQ(run({"promql", "parse"}).code, 2);
+  EXPECT_EQ(run({"promql", "parse", "up", "--batch"}).code, 2);
 }
 
 TEST(Cli, MistakesInTheOptionsOfHistoryAreUsageErrors) {
