@@ -53,14 +53,8 @@ class Views {
   /// Why an alert or a remedy of this name did or did not act.
   Result<std::string> why(std::string_view name) const;
 
-  /// Prometheus' envelope for an instant query; `status` is the HTTP status that belongs to it.
-  std::string query(std::string_view expr, std::string_view time, int& status) const;
-
  private:
   Sources sources_;
 };
-
-/// {"status":"error","errorType":...,"error":...} as Prometheus' API has it.
-std::string error_envelope(std::string_view type, std::string_view message);
 
 }  // namespace chiron::agent

@@ -42,9 +42,21 @@ struct AlertChange {
 struct RuleHealth {
   std::string group, file, name, expr;
   std::vector<std::pair<std::string, std::string>> labels;  ///< as written: templates
-  std::string last_error;  ///< "" when the last evaluation went well
+  std::string last_error;                                   ///< "" when the last evaluation went well
   Duration last_duration{};
   WallTime last_evaluation{};
+};
+
+/// A group with its rules and how they fare, at one moment.
+struct RuleOverview {
+  RuleSpec spec;
+  RuleHealth health;
+  std::vector<Alert> alerts;  ///< pending and firing
+};
+struct GroupOverview {
+  GroupSpec spec;  ///< without its rules
+  Duration interval{};
+  std::vector<RuleOverview> rules;
 };
 
 /// Runs the rule groups. evaluate() on the sampling thread; load() on any thread, it takes effect between
@@ -72,6 +84,7 @@ class Engine {
   std::vector<Alert> alerts() const;  ///< pending and firing
   std::vector<RuleHealth> health() const;
   std::vector<GroupSpec> groups() const;
+  std::vector<GroupOverview> overview() const;
 
   /// Whether the alert's own expression still yields its labels at the newest frame. Any thread. Errors:
   /// not_found, its rule is gone; unavailable, it is held and its data are missing, which is no sign that it

@@ -108,15 +108,27 @@ struct Printer {
 std::string to_string(const Expr& expr) { return std::visit(Printer{}, expr.node); }
 
 std::string format_value(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  std::string out;
+  append_value(out, value);
+  return out;
+}
+
+void append_value(std::string& out, double value) {
+  if (std::isnan(value)) {
+    out += "NaN";
+    return;
+  }
+  if (std::isinf(value)) {
+    out += value > 0 ? "+Inf" : "-Inf";
+    return;
+  }
   const double size = std::fabs(value);
   // The cuts between plain and exponent notation are those of Prometheus' JSON writer.
   const bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);
   std::array<char, 64> buffer;
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                  exponent ? std::chars_format::scientific : std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
+  out.append(buffer.data(), end.ptr);
 }
 
 }  // namespace chiron::promql

@@ -99,5 +99,7 @@ std::vector<FunctionInfo> functions();
 
 /// A float as Prometheus prints it in results: shortest form, +Inf, -Inf, NaN.
 std::string format_value(double value);
+/// The same, appended.
+void append_value(std::string& out, double value);
 
 }  // namespace chiron::promql
