@@ -259,6 +259,7 @@ int run_command_line(int argc, char** argv) {
   add_query_commands(cli);
   add_expression_command(cli);
   add_report_command(cli);
+  add_promql_commands(cli);
   add_remedy_commands(cli);
   add_check_commands(cli);
   add_version(cli);

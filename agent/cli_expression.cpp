@@ -28,25 +28,6 @@ struct Asked {
   bool is_range() const { return !start.empty() || !end.empty() || !step.empty(); }
 };
 
-/// The mistakes of an expression, all of them, without asking anybody.
-void check_expression(const std::string& expr, DiagnosticSink& sink) {
-  sink.add_source("EXPR", expr);
-  for (const promql::ParseError& error : promql::parse(expr).errors) {
-    Diagnostic diagnostic;
-    diagnostic.code = "promql";
-    diagnostic.message = error.message;
-    diagnostic.hint = error.hint;
-    diagnostic.file = "EXPR";
-    const std::string_view before =
-        std::string_view(expr).substr(0, std::min(error.range.begin, expr.size()));
-    diagnostic.where.line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-    diagnostic.where.column = before.size() - (before.rfind('\n') + 1) + 1;
-    diagnostic.length =
-        std::max<std::size_t>(1, error.range.end - std::min(error.range.begin, error.range.end));
-    sink.add(std::move(diagnostic));
-  }
-}
-
 /// A time, or a duration: so long ago.
 Result<TimestampMs> moment(const char* option, const std::string& text, TimestampMs now) {
   if (const auto time = parse_time(text)) return *time;
@@ -121,7 +102,7 @@ std::string seconds_text(TimestampMs t) { return fmt::format("{:.3f}", static_ca
 
 int ask(const SettingOptions& options, const Asked& asked, bool json) {
   DiagnosticSink sink;
-  check_expression(asked.expr, sink);
+  check_expression(asked.expr, promql::Features::all(), sink);
   if (!sink.ok()) {
     std::fputs(printable(errors_text(sink)).c_str(), stderr);
     return kExitFailed;

@@ -80,7 +80,8 @@ class Api {
   Status query_instant(Run& run, std::string& data, Notes& notes) const;
   Status query_range(Run& run, std::string& data, Notes& notes) const;
   Result<promql::Query> prepare(Run& run) const;
-  Status finish(Run& run, Result<promql::Value> value, std::string& data, Notes& notes) const;
+  Status finish(Run& run, const promql::Query& query, Result<promql::Value> value, std::string& data,
+                Notes& notes) const;
   Status query_exemplars(const Params& params, std::string& data, Notes& notes) const;
   Status format_query(const Params& params, std::string& data, Notes& notes) const;
   Status parse_query(const Params& params, std::string& data, Notes& notes) const;

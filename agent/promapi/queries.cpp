@@ -84,7 +84,8 @@ Result<promql::Query> Api::prepare(Run& run) const {
   run.type = expr->type;
   limits.max_samples = limits_.max_samples;
   limits.timeout = run.deadline - system_clock().boot();
-  if (limits.timeout <= Duration::zero()) return Error(ErrorCode::timed_out, "query timed out in query execution");
+  if (limits.timeout <= Duration::zero())
+    return Error(ErrorCode::timed_out, "query timed out in query execution");
   promql::Query query(expr->expr, sources_.store, limits);
   run.prepared = system_clock().boot();
   return query;
@@ -95,7 +96,7 @@ Status Api::query_instant(Run& run, std::string& data, Notes& notes) const {
   if (!time.ok()) return time.error();
   auto query = prepare(run);
   if (!query.ok()) return std::move(query).error();
-  return finish(run, query->instant(*time, &run.cancel), data, notes);
+  return finish(run, *query, query->instant(*time, &run.cancel), data, notes);
 }
 
 Status Api::query_range(Run& run, std::string& data, Notes& notes) const {
@@ -122,10 +123,11 @@ Status Api::query_range(Run& run, std::string& data, Notes& notes) const {
     return invalid_parameter("query", "invalid expression type \"" + std::string(to_string(run.type)) +
                                           "\" for range query, must be Scalar or instant Vector");
   }
-  return finish(run, query->range(*start, *end, *step, &run.cancel), data, notes);
+  return finish(run, *query, query->range(*start, *end, *step, &run.cancel), data, notes);
 }
 
-Status Api::finish(Run& run, Result<promql::Value> value, std::string& data, Notes& notes) const {
+Status Api::finish(Run& run, const promql::Query& query, Result<promql::Value> value, std::string& data,
+                   Notes& notes) const {
   run.evaluated = system_clock().boot();
   if (!value.ok()) {
     const ErrorCode code = value.error().code();
@@ -134,6 +136,10 @@ Status Api::finish(Run& run, Result<promql::Value> value, std::string& data, Not
     if (late) return Error(ErrorCode::timed_out, "query timed out in expression evaluation");
     if (code == ErrorCode::timed_out || code == ErrorCode::cancelled) return std::move(value).error();
     return Error(ErrorCode::failed_precondition, value.error().to_string());
+  }
+  for (promql::Annotation& note : query.annotations()) {
+    const bool warning = note.kind == promql::Annotation::Kind::warning;
+    (warning ? notes.warnings : notes.infos).push_back(std::move(note.text));
   }
   if (truncate(*value, run.limit)) notes.warnings.emplace_back("results truncated due to limit");
   promql::append_json(data, *value);

@@ -3,6 +3,7 @@
 #include "exporter/base/cancel.h"
 #include "exporter/base/clock.h"
 #include "exporter/series/reader.h"
+#include "rules/promql/duration_expr.h"
 #include "rules/promql/label_sets.h"
 #include "rules/promql/promql.h"
 
@@ -17,7 +18,11 @@ namespace chiron::promql {
 /// One element of an instant vector; its timestamp is the evaluation's.
 struct Element {
   SetId labels;
-  double v;
+  bool drop_name = false;  ///< at the end of the query: only with delayed name removal
+  double v = 0;
+
+  Element() = default;
+  Element(SetId set, double value, bool drop = false) : labels(set), drop_name(drop), v(value) {}
 };
 using Elements = std::vector<Element>;
 
@@ -26,10 +31,11 @@ struct Windows {
   struct Series {
     SetId labels;
     std::size_t begin, end;  ///< in samples
+    bool drop_name = false;
   };
   std::vector<Sample> samples;
   std::vector<Series> series;
-  TimestampMs after = 0, until = 0;  ///< the window is (after, until]
+  TimestampMs after = 0, until = 0;  ///< the window is (after, until]; anchored and smoothed ones have more
 
   std::span<const Sample> of(const Series& s) const {
     return std::span(samples).subspan(s.begin, s.end - s.begin);
@@ -48,7 +54,8 @@ class Context {
  public:
   Context(const SeriesReader& source, const Limits& bounds) : reader(source), limits(bounds) {}
 
-  void begin(TimestampMs first, TimestampMs last, const CancelToken* cancel);
+  /// `step_ms` is 0 for an instant.
+  void begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel);
 
   bool failed() const { return error_.has_value(); }
   void fail(ErrorCode code, std::string message);
@@ -64,16 +71,59 @@ class Context {
   /// it has made included.
   bool hold(Charge& charge, std::size_t samples);
 
-  /// Fails when two elements have the same labels.
-  void check_unique(const Elements& elements);
+  /// Fails when two elements have the same labels. With delayed name removal that is seen at the end only.
+  void check_unique(const Elements& elements) {
+    if (!limits.delayed_name_removal) check_distinct(elements);
+  }
+  void check_distinct(const Elements& elements);
+
+  /// An element that an operation gave another meaning, so that the name of the metric goes.
+  Element unnamed(SetId labels, double v) {
+    return limits.delayed_name_removal ? Element(labels, v, true) : Element(sets.without_name(labels), v);
+  }
+  /// The labels as the result has them.
+  SetId final_labels(SetId labels, bool drop_name) { return drop_name ? sets.without_name(labels) : labels; }
+
+  /// Prometheus' annotations; once each, at the place that said it last.
+  void warn(TextPosition where, std::string message) {
+    annotate(Annotation::Kind::warning, where, std::move(message), nullptr);
+  }
+  void inform(TextPosition where, std::string message) {
+    annotate(Annotation::Kind::info, where, std::move(message), nullptr);
+  }
+  /// What histogram_quantile() put right.
+  struct Forced {
+    TimestampMs first = 0, last = 0;
+    double least_bound = 0, greatest_bound = 0, difference = 0;
+    std::size_t more = 0;  ///< samples beyond the first
+  };
+  void inform_forced(TextPosition where, std::string message, const Forced& forced) {
+    annotate(Annotation::Kind::info, where, std::move(message), &forced);
+  }
+  std::vector<Annotation> annotations() const;
+  /// Whether annotations are wanted; composing one costs.
+  bool annotates() const { return limits.annotations; }
+
+  QuerySpan span() const {
+    return {start == end ? 0 : static_cast<double>(step) / 1000, static_cast<double>(end - start) / 1000};
+  }
 
   const SeriesReader& reader;
   const Limits limits;
   LabelSets sets;
   TimestampMs start = 0, end = 0;  ///< of the whole query, for @ start() and @ end()
+  std::int64_t step = 0;           ///< milliseconds
 
  private:
+  struct Said {
+    Annotation::Kind kind;
+    TextPosition where;
+    std::string message;
+    std::optional<Forced> forced;
+  };
+
   void look_up();
+  void annotate(Annotation::Kind kind, TextPosition where, std::string message, const Forced* forced);
   const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
 
   std::optional<Error> error_;
@@ -85,6 +135,7 @@ class Context {
   std::size_t set_limit_ = 0;
   std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
   Slots unique_;
+  std::vector<Said> said_;
 };
 
 // An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is

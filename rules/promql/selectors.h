@@ -27,8 +27,10 @@ class ResolvedSelector {
   std::vector<Series> series_;
 };
 
-/// When samples are looked up for an evaluation at t.
-TimestampMs moved(const Modifiers& modifiers, const Context& context, TimestampMs t);
+/// When samples are looked up for an evaluation at t. Fails the context when the offset cannot be computed.
+TimestampMs moved(const Modifiers& modifiers, Context& context, TimestampMs t);
+/// A duration that may depend on the query; fails the context when it cannot be computed. `expr` may be null.
+std::int64_t resolved_ms(std::int64_t ms, const DurationPtr& expr, Context& context, bool any_sign = false);
 
 class SelectorNode final : public VectorNode {
  public:
@@ -43,15 +45,28 @@ class SelectorNode final : public VectorNode {
   Charge charge_;
 };
 
+/// A selector with `smoothed`: values between samples are interpolated.
+class SmoothedNode final : public VectorNode {
+ public:
+  explicit SmoothedNode(ResolvedSelector& selector) : selector_(selector) {}
+  const Elements& eval(Context& context, TimestampMs t) override;
+
+ private:
+  ResolvedSelector& selector_;
+  std::vector<Sample> samples_;
+  Elements out_;
+  Charge charge_;
+};
+
 class RangeSelectorNode final : public MatrixNode {
  public:
-  RangeSelectorNode(ResolvedSelector& selector, std::int64_t range_ms)
-      : selector_(selector), range_ms_(range_ms) {}
+  RangeSelectorNode(ResolvedSelector& selector, const MatrixSelector& matrix)
+      : selector_(selector), matrix_(matrix) {}
   const Windows& eval(Context& context, TimestampMs t) override;
 
  private:
   ResolvedSelector& selector_;
-  const std::int64_t range_ms_;
+  const MatrixSelector& matrix_;
   Windows out_;
   Charge charge_;
 };

@@ -3,6 +3,7 @@
 #include "rules/promql/functions.h"
 #include "rules/promql/json.h"
 #include "rules/promql/nodes.h"
+#include "rules/promql/promql.h"
 
 #include <charconv>
 #include <cmath>
@@ -110,7 +111,11 @@ class TreeWriter {
       list("labels", b.matching.labels);
       flag("on", b.matching.on);
       list("include", b.matching.include);
-      out_ += R"(,"fillValues":{"lhs":null,"rhs":null}})";
+      key("fillValues");
+      out_ += '{';
+      value_or_null("lhs", b.matching.fill_left);
+      value_or_null("rhs", b.matching.fill_right);
+      out_ += "}}";
     } else {
       out_ += "null";
     }
@@ -138,7 +143,7 @@ class TreeWriter {
       append_json_string(out_, type_name(c.function->argument(i)));
     }
     out_ += ']';
-    number("variadic", c.function->optional);
+    number("variadic", c.function->repeat);
     text("returnType", type_name(c.function->result));
     out_ += '}';
     key("args");
@@ -173,6 +178,11 @@ class TreeWriter {
   void flag(std::string_view name, bool value) {
     key(name);
     out_ += value ? "true" : "false";
+  }
+  void value_or_null(std::string_view name, std::optional<double> value) {
+    key(name);
+    // JSON has no numbers beyond the finite ones.
+    out_ += value && std::isfinite(*value) ? format_value(*value) : "null";
   }
   void list(std::string_view name, const std::vector<std::string>& values) {
     key(name);
@@ -223,8 +233,8 @@ class TreeWriter {
     }
     out_ += ']';
     modifiers(s.modifiers);
-    flag("anchored", false);
-    flag("smoothed", false);
+    flag("anchored", s.extended == Extended::anchored);
+    flag("smoothed", s.extended == Extended::smoothed);
   }
 
   std::string& out_;

@@ -88,6 +88,18 @@ TEST_F(QueriesTest, WhatIsOverTheLimitIsLeftOutWithAWarning) {
   }
 }
 
+TEST_F(QueriesTest, WarningsAndInfosComeWithTheAnswer) {
+  const Json info = Json::parse(get("/api/v1/query", "query=rate(load1[1m])").body);
+  ASSERT_TRUE(info.contains("infos")) << info;
+  EXPECT_THAT(info["infos"][0].get<std::string>(),
+              ::testing::StartsWith("PromQL info: metric might not be a counter"));
+  EXPECT_FALSE(info.contains("warnings"));
+  const Json warning = Json::parse(get("/api/v1/query", "query=quantile(2,load1)").body);
+  ASSERT_TRUE(warning.contains("warnings")) << warning;
+  EXPECT_THAT(warning["warnings"][0].get<std::string>(),
+              ::testing::StartsWith("PromQL warning: quantile value should"));
+}
+
 TEST_F(QueriesTest, StatsTellTheTimings) {
   EXPECT_FALSE(data("query", "query=1").contains("stats"));
   const Json timings = data("query", "query=1&stats=all")["stats"]["timings"];
