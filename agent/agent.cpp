@@ -135,18 +135,18 @@ Status AgentParts::serve() {
   loop = std::make_unique<Loop>(
       *sampler, clock, interval, [this](PassTime pass) { after_pass(pass); },
       Loop::Pulse{.every = watchdog_interval() / 3, .beat = [] { notify_service_manager("WATCHDOG=1"); }});
-  views = std::make_unique<Views>(
-      Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger, interval,
-                     std::string(target.get("instance")), [this] { return last_reload_fault(); },
-                     config.query_limits(), config.settings.count("query.max-concurrency")});
+  views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
+                                                 interval, std::string(target.get("instance")),
+                                                 [this] { return last_reload_fault(); }});
   door->open(*views);
-  commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
+  make_api();
+  commands = std::make_unique<ControlCommands>(*views, *api, *remediator, log, [this] { return reload(); });
   scrapes = std::make_unique<Scrapes>(*loop, config.settings.count("web.max-requests"));
   http::Options options;
   options.listen = config.settings.list("web.listen-address");
-  options.workers = config.settings.count("web.max-requests") + kFurtherWorkers;
+  options.workers = config.settings.count("web.max-requests") + 2 * max_queries() + kFurtherWorkers;
   options.allowed_hosts = config.settings.list("web.allowed-host");
-  auto http_server = http::Server::start(std::move(options), make_routes(*views, *scrapes), log);
+  auto http_server = http::Server::start(std::move(options), make_routes(*views, *scrapes, *api), log);
   if (!http_server.ok()) return http_server.error();
   server = *std::move(http_server);
   if (Status started = start_control(); !started.ok()) {
@@ -233,6 +233,7 @@ std::vector<std::string> Agent::addresses() const { return parts_->server->addre
 void Agent::stop(Duration wait) {
   const BootTime deadline = parts_->clock.boot() + wait;
   parts_->retry.reset();
+  parts_->api->stop();
   // A plan that somebody asked for may take longer than there is time; what it looks at lives on.
   if (parts_->control) static_cast<void>(parts_->control->stop(wait / 4));
   parts_->server->stop();

@@ -48,6 +48,18 @@ struct RuleHealth {
   WallTime last_evaluation{};
 };
 
+/// A group with its rules and how they fare, at one moment.
+struct RuleOverview {
+  RuleSpec spec;
+  RuleHealth health;
+  std::vector<Alert> alerts;  ///< pending and firing
+};
+struct GroupOverview {
+  GroupSpec spec;  ///< without its rules
+  Duration interval{};
+  std::vector<RuleOverview> rules;
+};
+
 /// Runs the rule groups. evaluate() on the sampling thread; load() on any thread, it takes effect between
 /// evaluations; the snapshots on any thread.
 class Engine {
@@ -74,6 +86,7 @@ class Engine {
   std::vector<Alert> alerts() const;  ///< pending and firing
   std::vector<RuleHealth> health() const;
   std::vector<GroupSpec> groups() const;
+  std::vector<GroupOverview> overview() const;
 
   /// Whether the alert's own expression still yields its labels at the newest frame. Any thread. Errors:
   /// not_found, its rule is gone; unavailable, it is held and its data are missing, which is no sign that it

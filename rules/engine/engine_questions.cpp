@@ -33,6 +33,20 @@ std::vector<GroupSpec> Engine::groups() const {
   return out;
 }
 
+std::vector<GroupOverview> Engine::overview() const {
+  const MutexLock lock(impl_->mutex);
+  std::vector<GroupOverview> out;
+  for (const Group& group : impl_->groups) {
+    out.push_back({.spec = group.spec, .interval = group.interval, .rules = {}});
+    for (const auto& rule : group.rules) {
+      RuleOverview& one = out.back().rules.emplace_back(
+          RuleOverview{.spec = rule->spec, .health = rule->health, .alerts = {}});
+      if (rule->alerting) rule->alerting->alerts(one.alerts);
+    }
+  }
+  return out;
+}
+
 Result<bool> Engine::still_holds(const Alert& alert) const {
   promql::ExprPtr expr;
   GroupSpec group;
