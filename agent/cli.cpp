@@ -258,6 +258,7 @@ int run_command_line(int argc, char** argv) {
   add_run_command(cli);
   add_query_commands(cli);
   add_report_command(cli);
+  add_promql_commands(cli);
   add_remedy_commands(cli);
   add_check_commands(cli);
   add_version(cli);

@@ -5,7 +5,6 @@
 #include "agent/table.h"
 #include "exporter/base/parse.h"
 #include "remediation/ledger/ledger.h"
-#include "rules/promql/promql.h"
 
 #include <cstdio>
 
@@ -48,28 +47,9 @@ std::string query_text(const Json& answer) {
   return table.empty() ? "no series\n" : table.to_string();
 }
 
-/// The mistakes of an expression, all of them, without asking anybody.
-void check_expression(const std::string& expr, DiagnosticSink& sink) {
-  sink.add_source("EXPR", expr);
-  for (const promql::ParseError& error : promql::parse(expr).errors) {
-    Diagnostic diagnostic;
-    diagnostic.code = "promql";
-    diagnostic.message = error.message;
-    diagnostic.hint = error.hint;
-    diagnostic.file = "EXPR";
-    const std::string_view before =
-        std::string_view(expr).substr(0, std::min(error.range.begin, expr.size()));
-    diagnostic.where.line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-    diagnostic.where.column = before.size() - (before.rfind('\n') + 1) + 1;
-    diagnostic.length =
-        std::max<std::size_t>(1, error.range.end - std::min(error.range.begin, error.range.end));
-    sink.add(std::move(diagnostic));
-  }
-}
-
 int query(const SettingOptions& options, const std::string& expr, const std::string& time, bool json) {
   DiagnosticSink sink;
-  check_expression(expr, sink);
+  check_expression(expr, promql::Features::all(), sink);
   if (!sink.ok()) {
     std::fputs(printable(errors_text(sink)).c_str(), stderr);
     return kExitFailed;

@@ -13,11 +13,11 @@ std::size_t index_of(StreamId id) { return static_cast<std::uint32_t>(id); }
 struct Store::Impl {
   struct Stream {
     std::deque<std::unique_ptr<Block>> blocks;  // numbers without a gap
-    std::uint64_t next_number = 0;
+    std::uint32_t next_number = 0;
     std::uint64_t pass = 0;
     std::vector<SeriesId> present;  // in the last frame
 
-    const Block& block(std::uint64_t number) const { return *blocks[number - blocks.front()->number]; }
+    const Block& block(std::uint32_t number) const { return *blocks[number - blocks.front()->number]; }
   };
   struct Series {
     std::size_t stream = 0;
@@ -102,6 +102,8 @@ struct Store::Impl {
     if (one.open.empty() || one.open.block != block.number) return;
     if (one.open.values) bytes -= kOpenBytes;
     const Column column = one.open.column();
+    // Doubling would leave room for as many again, of each series.
+    if (one.sealed.size() == one.sealed.capacity()) one.sealed.reserve(one.sealed.size() + 2);
     one.sealed.push_back({block.number, count_samples(column), Chunk(column)});
     bytes += one.sealed.back().bytes();
     one.open = {};

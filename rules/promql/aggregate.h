@@ -15,6 +15,7 @@ class Grouping {
   struct Group {
     SetId labels;
     std::size_t begin, end;  ///< in members
+    bool drop_name = false;  ///< any member's name is to be dropped
   };
   explicit Grouping(const Aggregate& aggregate) : aggregate_(aggregate) {}
 

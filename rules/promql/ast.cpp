@@ -21,15 +21,16 @@ std::string_view to_string(ValueType type) {
 }
 
 std::string_view to_string(Op op) {
-  static constexpr std::array<std::string_view, 16> kNames = {
-      "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"};
+  static constexpr std::array<std::string_view, 18> kNames = {"+",     "-",  "*",  "/",   "%",  "^",
+                                                              "atan2", "==", "!=", ">",   "<",  ">=",
+                                                              "<=",    "</", ">/", "and", "or", "unless"};
   return kNames[static_cast<std::size_t>(op)];
 }
 
 std::string_view to_string(AggregateOp op) {
-  static constexpr std::array<std::string_view, 12> kNames = {"sum",  "avg",     "count",        "min",
-                                                              "max",  "group",   "stddev",       "stdvar",
-                                                              "topk", "bottomk", "count_values", "quantile"};
+  static constexpr std::array<std::string_view, 14> kNames = {
+      "sum",    "avg",  "count",   "min",    "max",         "group",        "stddev",
+      "stdvar", "topk", "bottomk", "limitk", "limit_ratio", "count_values", "quantile"};
   return kNames[static_cast<std::size_t>(op)];
 }
 

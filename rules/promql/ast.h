@@ -17,6 +17,12 @@ struct Range {
   std::size_t end = 0;
 };
 
+/// 1-based; the column counts bytes.
+struct TextPosition {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
 enum class ValueType { none, scalar, vector, matrix, string };
 std::string_view to_string(ValueType type);  ///< Prometheus' words: "instant vector", "range vector", ...
 

@@ -1,6 +1,9 @@
 #include "rules/promql/binary.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include <fmt/format.h>
 
 namespace chiron::promql {
 namespace {
@@ -10,6 +13,10 @@ class ScalarBinaryNode final : public ScalarNode {
   ScalarBinaryNode(Op op, ScalarPtr left, ScalarPtr right)
       : op_(op), left_(std::move(left)), right_(std::move(right)) {}
   double eval(Context& context, TimestampMs t) override {
+    if (is_trim(op_)) {
+      context.fail(ErrorCode::invalid_argument,
+                   fmt::format("operator \"{}\" not allowed for Scalar operations", to_string(op_)));
+    }
     const double left = left_->eval(context, t);
     return apply(op_, left, right_->eval(context, t));
   }
@@ -35,7 +42,7 @@ class VectorScalarNode final : public VectorNode {
       if (!context.tick()) return out_;
       const double value = scalar_left_ ? apply(op_, scalar, e.v) : apply(op_, e.v, scalar);
       if (!filter_) {
-        out_.push_back({context.sets.without_name(e.labels), value});
+        out_.push_back(context.unnamed(e.labels, value));
       } else if (value != 0) {
         out_.push_back(e);
       }
@@ -55,6 +62,45 @@ class VectorScalarNode final : public VectorNode {
   Charge charge_;
 };
 
+// `</` and `>/` are for native histograms: floats give nothing, and an info.
+class TrimNode final : public VectorNode {
+ public:
+  TrimNode(const Expr& expr, VectorPtr left, VectorPtr right)
+      : where_(expr.where),
+        op_(std::get<Binary>(expr.node).op),
+        left_(std::move(left)),
+        right_(std::move(right)),
+        signatures_(std::get<Binary>(expr.node).matching) {}
+
+  const Elements& eval(Context& context, TimestampMs t) override {
+    const Elements& left = left_->eval(context, t);
+    bool met = !left.empty();
+    if (right_) {
+      seen_.start(context.sets);
+      for (const Element& e : left) seen_[signatures_.of(context, e.labels)] = 1;
+      const Elements& right = right_->eval(context, t);
+      met = std::any_of(right.begin(), right.end(), [&](const Element& e) {
+        return seen_[signatures_.of(context, e.labels)] != Slots::kEmpty;
+      });
+    }
+    if (met && context.annotates()) {
+      context.inform(
+          where_,
+          fmt::format("incompatible sample types encountered for binary operator \"{0}\": float {0} float",
+                      to_string(op_)));
+    }
+    return out_;
+  }
+
+ private:
+  const TextPosition where_;
+  const Op op_;
+  VectorPtr left_, right_;  // the right one is null for a scalar
+  Signatures signatures_;
+  Slots seen_;
+  const Elements out_;
+};
+
 class NegateNode final : public VectorNode {
  public:
   explicit NegateNode(VectorPtr operand) : operand_(std::move(operand)) {}
@@ -62,7 +108,7 @@ class NegateNode final : public VectorNode {
     out_.clear();
     for (const Element& e : operand_->eval(context, t)) {
       if (!context.tick()) return out_;
-      out_.push_back({context.sets.without_name(e.labels), -e.v});
+      out_.push_back(context.unnamed(e.labels, -e.v));
     }
     context.check_unique(out_);
     context.hold(charge_, out_.size());
@@ -124,6 +170,9 @@ ScalarPtr make_scalar_binary(Op op, ScalarPtr left, ScalarPtr right) {
 }
 VectorPtr make_vector_scalar(const Binary& binary, VectorPtr vector, ScalarPtr scalar, bool scalar_left) {
   return std::make_unique<VectorScalarNode>(binary, std::move(vector), std::move(scalar), scalar_left);
+}
+VectorPtr make_trim(const Expr& expr, VectorPtr left, VectorPtr right) {
+  return std::make_unique<TrimNode>(expr, std::move(left), std::move(right));
 }
 VectorPtr make_unary(bool minus, VectorPtr operand) {
   return minus ? std::make_unique<NegateNode>(std::move(operand)) : std::move(operand);

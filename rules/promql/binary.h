@@ -15,6 +15,8 @@ VectorPtr make_vector_scalar(const Binary& binary, VectorPtr vector, ScalarPtr s
 /// Vector matching: arithmetic, comparison (matching.cpp) and set operators (set_operators.cpp).
 VectorPtr make_vector_matching(const Binary& binary, VectorPtr left, VectorPtr right);
 VectorPtr make_set_operator(const Binary& binary, VectorPtr left, VectorPtr right);
+/// `</` and `>/`. `right` is null when the other operand is a scalar.
+VectorPtr make_trim(const Expr& expr, VectorPtr left, VectorPtr right);
 /// The sign; + gives the operand back.
 VectorPtr make_unary(bool minus, VectorPtr operand);
 ScalarPtr make_unary(bool minus, ScalarPtr operand);

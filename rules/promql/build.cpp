@@ -4,7 +4,9 @@
 #include "rules/promql/binary.h"
 #include "rules/promql/functions.h"
 #include "rules/promql/histogram.h"
+#include "rules/promql/info.h"
 #include "rules/promql/label_functions.h"
+#include "rules/promql/numbers.h"
 #include "rules/promql/vector_nodes.h"
 
 #include <numbers>
@@ -21,6 +23,35 @@ class ConstantNode final : public ScalarNode {
 
  private:
   const double value_;
+};
+
+// start(), end(), step() and range() of the query, in seconds.
+class QueryNode final : public ScalarNode {
+ public:
+  explicit QueryNode(std::string_view name) : name_(name) {}
+  double eval(Context& context, TimestampMs) override {
+    if (name_ == "start") return static_cast<double>(context.start) / 1000;
+    if (name_ == "end") return static_cast<double>(context.end) / 1000;
+    return name_ == "step" ? context.span().step : context.span().range;
+  }
+
+ private:
+  const std::string_view name_;
+};
+
+class ExtremeNode final : public ScalarNode {
+ public:
+  ExtremeNode(bool greatest, ScalarPtr left, ScalarPtr right)
+      : greatest_(greatest), left_(std::move(left)), right_(std::move(right)) {}
+  double eval(Context& context, TimestampMs t) override {
+    const double left = left_->eval(context, t);
+    const double right = right_->eval(context, t);
+    return greatest_ ? go_max(left, right) : go_min(left, right);
+  }
+
+ private:
+  const bool greatest_;
+  ScalarPtr left_, right_;
 };
 
 class TimeNode final : public ScalarNode {
@@ -61,38 +92,54 @@ class Builder {
     }
     const auto& call = std::get<Call>(expr.node);
     if (call.function->name == "scalar") return std::make_unique<OfVectorNode>(vector(*call.arguments[0]));
-    if (call.function->name == "pi") return std::make_unique<ConstantNode>(std::numbers::pi);
-    return std::make_unique<TimeNode>();
+    const std::string_view name = call.function->name;
+    if (name == "pi") return std::make_unique<ConstantNode>(std::numbers::pi);
+    if (name == "time") return std::make_unique<TimeNode>();
+    if (call.arguments.size() != 2) return std::make_unique<QueryNode>(name);
+    ScalarPtr left = scalar(*call.arguments[0]);
+    return std::make_unique<ExtremeNode>(name == "max_of", std::move(left), scalar(*call.arguments[1]));
   }
 
   VectorPtr vector(const Expr& parenthesised) {
     const Expr& expr = without_parens(parenthesised);
     if (const auto* selector = std::get_if<VectorSelector>(&expr.node)) {
+      check_offset(selector->modifiers);
+      if (selector->extended == Extended::smoothed) {
+        return std::make_unique<SmoothedNode>(plan_.selectors.emplace_back(*selector));
+      }
       return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), false);
     }
     if (const auto* unary = std::get_if<Unary>(&expr.node))
       return make_unary(unary->minus, vector(*unary->operand));
-    if (const auto* binary = std::get_if<Binary>(&expr.node)) return binary_vector(*binary);
+    if (const auto* binary = std::get_if<Binary>(&expr.node)) return binary_vector(expr, *binary);
     if (const auto* aggregate = std::get_if<Aggregate>(&expr.node)) return aggregate_vector(*aggregate);
-    return call(std::get<Call>(expr.node));
+    return call(expr, std::get<Call>(expr.node));
   }
 
   MatrixPtr matrix(const Expr& parenthesised) {
     const Expr& expr = without_parens(parenthesised);
     if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node)) {
-      return std::make_unique<RangeSelectorNode>(plan_.selectors.emplace_back(matrix->selector),
-                                                 matrix->range_ms);
+      check_offset(matrix->selector.modifiers);
+      check_duration(matrix->range_expr, false);
+      return std::make_unique<RangeSelectorNode>(plan_.selectors.emplace_back(matrix->selector), *matrix);
     }
     const auto& subquery = std::get<Subquery>(expr.node);
+    check_offset(subquery.modifiers);
+    check_duration(subquery.range_expr, false);
+    check_duration(subquery.step_expr, false);
     return std::make_unique<SubqueryNode>(subquery, vector(*subquery.inner));
   }
 
   std::vector<ParseError> faults() { return std::move(faults_); }
 
  private:
-  VectorPtr binary_vector(const Binary& binary) {
+  VectorPtr binary_vector(const Expr& expr, const Binary& binary) {
     const bool left_scalar = binary.lhs->type == ValueType::scalar;
     const bool right_scalar = binary.rhs->type == ValueType::scalar;
+    if (is_trim(binary.op)) {
+      VectorPtr left = vector(left_scalar ? *binary.rhs : *binary.lhs);
+      return make_trim(expr, std::move(left), left_scalar || right_scalar ? nullptr : vector(*binary.rhs));
+    }
     if (left_scalar) {
       ScalarPtr left = scalar(*binary.lhs);
       return make_vector_scalar(binary, vector(*binary.rhs), std::move(left), true);
@@ -117,7 +164,7 @@ class Builder {
     return make_aggregate(aggregate, std::move(operand), nullptr, label);
   }
 
-  VectorPtr call(const Call& call) {
+  VectorPtr call(const Expr& expr, const Call& call) {
     const std::string_view name = call.function->name;
     const auto& arguments = call.arguments;
     if (const RangeFunctionRow* row = find_range_function(name)) return range_call(*row, call);
@@ -129,35 +176,89 @@ class Builder {
       return std::make_unique<AbsentNode>(labels_for_absent(*arguments[0]), nullptr, matrix(*arguments[0]));
     }
     if (name == "vector") return std::make_unique<OfScalarNode>(scalar(*arguments[0]));
-    if (name == "sort" || name == "sort_desc") {
-      VectorPtr operand = vector(*arguments[0]);
-      if (range_query_) return operand;
-      return std::make_unique<SortNode>(std::move(operand), name == "sort_desc");
-    }
+    if (name.starts_with("sort")) return sort_call(expr, call);
     if (name == "timestamp") return timestamp(*arguments[0]);
-    if (name == "histogram_quantile") {
-      ScalarPtr q = scalar(*arguments[0]);
-      return make_histogram_quantile(std::move(q), vector(*arguments[1]));
-    }
+    if (name == "start_timestamp") return std::make_unique<EmptyNode>();
     if (name == "histogram_fraction") {
       ScalarPtr lower = scalar(*arguments[0]);
       ScalarPtr upper = scalar(*arguments[1]);
-      return make_histogram_fraction(std::move(lower), std::move(upper), vector(*arguments[2]));
+      return make_histogram_fraction(std::move(lower), std::move(upper), vector(*arguments[2]),
+                                     position_of(arguments[2]));
     }
+    if (name.starts_with("histogram_quantile")) return quantiles_call(call);
+    if (name == "info") return info_call(call);
     return label_call(call);
   }
 
+  static TextPosition position_of(const ExprPtr& argument) { return without_parens(*argument).where; }
+
+  VectorPtr sort_call(const Expr& expr, const Call& call) {
+    const std::string_view name = call.function->name;
+    VectorPtr operand = vector(*call.arguments[0]);
+    if (range_query_) return std::make_unique<UselessSortNode>(std::move(operand), expr.where);
+    if (name == "sort" || name == "sort_desc") {
+      return std::make_unique<SortNode>(std::move(operand), name == "sort_desc");
+    }
+    std::vector<std::string> names;
+    for (std::size_t i = 1; i < call.arguments.size(); ++i) names.push_back(text_of(*call.arguments[i]));
+    return std::make_unique<SortByLabelNode>(std::move(operand), std::move(names),
+                                             name == "sort_by_label_desc");
+  }
+
+  VectorPtr quantiles_call(const Call& call) {
+    HistogramQuantiles node;
+    const bool several = call.function->name == "histogram_quantiles";
+    const ExprPtr& buckets = call.arguments[several ? 0 : 1];
+    if (several) node.label = text_of(*call.arguments[1]);
+    const std::size_t begin = several ? 2 : 0;
+    const std::size_t end = several ? call.arguments.size() : 1;
+    for (std::size_t i = begin; i < end; ++i) {
+      node.quantiles.push_back(scalar(*call.arguments[i]));
+      node.quantile_positions.push_back(position_of(call.arguments[i]));
+    }
+    node.buckets = vector(*buckets);
+    node.where = position_of(buckets);
+    return make_histogram_quantiles(std::move(node));
+  }
+
+  VectorPtr info_call(const Call& call) {
+    std::vector<Matcher> wanted;
+    if (call.arguments.size() > 1) wanted = std::get<VectorSelector>(call.arguments[1]->node).matchers;
+    Result<InfoMatchers> matchers = info_matchers(std::move(wanted));
+    if (!matchers) {
+      fail(call.arguments[0]->range, matchers.error().message());
+      return std::make_unique<EmptyNode>();
+    }
+    VectorPtr base = vector(*call.arguments[0]);
+    VectorSelector& selector = plan_.made_selectors.emplace_back();
+    selector.matchers = matchers->select;
+    return make_info(std::move(base), plan_.selectors.emplace_back(selector), *std::move(matchers),
+                     info_time(*call.arguments[0]));
+  }
+
   VectorPtr range_call(const RangeFunctionRow& row, const Call& call) {
-    MatrixPtr range;
-    ScalarPtr parameter;
+    RangeFunctionNode::Operands operands;
+    operands.where = position_of(call.arguments.front());
     for (const ExprPtr& argument : call.arguments) {
       if (argument->type == ValueType::matrix) {
-        range = matrix(*argument);
+        operands.range = matrix(*argument);
+        operands.extended = extended_of(*argument);
       } else {
-        parameter = scalar(*argument);
+        operands.scalars.push_back(scalar(*argument));
       }
     }
-    return std::make_unique<RangeFunctionNode>(row, std::move(range), std::move(parameter));
+    const bool anchored = operands.extended == Extended::anchored;
+    if (operands.extended != Extended::none && !(anchored ? row.anchored : row.smoothed)) {
+      fail(call.arguments.front()->range, fmt::format("{} modifier can only be used with: {} - not with {}",
+                                                      anchored ? "anchored" : "smoothed",
+                                                      functions_that_work_with(operands.extended), row.name));
+    }
+    return std::make_unique<RangeFunctionNode>(row, std::move(operands));
+  }
+
+  static Extended extended_of(const Expr& argument) {
+    const auto* matrix = std::get_if<MatrixSelector>(&without_parens(argument).node);
+    return matrix != nullptr ? matrix->selector.extended : Extended::none;
   }
 
   VectorPtr value_call(const ValueFunctionRow& row, const Call& call) {
@@ -200,6 +301,14 @@ class Builder {
     LabelJoinArguments join{text_of(*arguments[1]), text_of(*arguments[2]), {}};
     for (std::size_t i = 3; i < arguments.size(); ++i) join.sources.push_back(text_of(*arguments[i]));
     return make_label_join(std::move(operand), std::move(join));
+  }
+
+  void check_offset(const Modifiers& modifiers) { check_duration(modifiers.offset_expr, true); }
+  // What depends on the query is told when it is evaluated.
+  void check_duration(const DurationPtr& duration, bool any_sign) {
+    if (!duration || depends_on_query(*duration)) return;
+    const Result<std::int64_t> value = evaluate_duration(*duration, {}, any_sign);
+    if (!value) fail(duration->range, value.error().message());
   }
 
   void fail(Range range, std::string message) { faults_.push_back({range, std::move(message), {}}); }

@@ -14,7 +14,8 @@ struct Plan {
   ScalarPtr scalar;
   VectorPtr vector;
   MatrixPtr matrix;
-  std::deque<ResolvedSelector> selectors;  ///< all of them; the nodes refer to these
+  std::deque<VectorSelector> made_selectors;  ///< those that the expression has not written
+  std::deque<ResolvedSelector> selectors;     ///< all of them; the nodes refer to these
 };
 
 /// Compiles a checked expression, which must outlive the plan. `range_query` makes sort() leave the order

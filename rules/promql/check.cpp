@@ -72,8 +72,8 @@ class Checker {
   ValueType operator()(const Call& call) {
     const Signature& signature = *call.function;
     const std::size_t given = call.arguments.size();
-    const bool variadic = signature.optional == Signature::kVariadic;
-    if (given < signature.at_least() || (!variadic && given > signature.declared())) count(signature, given);
+    if (given < signature.at_least() || given > signature.at_most()) count(signature, given);
+    if (signature.name == "info" && given > 1) label_selector(*call.arguments[1]);
     for (std::size_t i = 0; i < given; ++i) {
       const ValueType wanted = signature.argument(i);
       if (wanted == ValueType::none) break;
@@ -92,7 +92,7 @@ class Checker {
 
   void selects_something(const VectorSelector& selector) {
     const auto named = [](const Matcher& m) { return m.name() == kMetricName; };
-    if (!selector.name.empty()) {
+    if (!selector.name.empty() && !selector.name_in_braces) {
       const auto names = std::count_if(selector.matchers.begin(), selector.matchers.end(), named);
       // The one made of the name comes first when both are there.
       const auto other = std::find_if(selector.matchers.rbegin(), selector.matchers.rend(), named);
@@ -101,11 +101,23 @@ class Checker {
                          other->value()));
       }
     }
+    if (selector.labels_only) return;
     const bool narrow = std::any_of(selector.matchers.begin(), selector.matchers.end(),
                                     [](const Matcher& m) { return !m.matches_empty(); });
     if (!narrow) {
       fail("vector selector must contain at least one non-empty matcher",
            "name the metric, or a label that every wanted series has");
+    }
+  }
+
+  void label_selector(const Expr& argument) {
+    const auto* selector = std::get_if<VectorSelector>(&argument.node);
+    if (argument.type != ValueType::vector) return;  // told by the types
+    if (selector == nullptr) {
+      fail_at(argument.range, "expected label selectors only");
+    } else if (!selector->name.empty() && !selector->name_in_braces) {
+      fail_at(argument.range, "expected label selectors only, got vector selector instead",
+              "write matchers in braces; {__name__=\"...\"} names an info metric");
     }
   }
 
@@ -127,6 +139,13 @@ class Checker {
       if (grouped) {
         fail(fmt::format("no grouping allowed for \"{}\" operation", to_string(binary.op)));
         fail("set operations must always be many-to-many");
+      }
+    }
+    if (matching.fill_left || matching.fill_right) {
+      if (!vectors) {
+        fail("filling in missing series only allowed between instant vectors");
+      } else if (is_set_operator(binary.op)) {
+        fail("filling in missing series not allowed for set operators");
       }
     }
     // An empty list is let pass, and means nothing, as in Prometheus.
@@ -158,10 +177,10 @@ class Checker {
   void count(const Signature& signature, std::size_t given) {
     std::string_view words;
     std::size_t wanted = signature.declared();
-    if (signature.optional != 0) {
+    if (signature.repeat != 0) {
       const bool few = given < signature.at_least();
       words = few ? "at least " : "at most ";
-      wanted = few ? signature.at_least() : signature.declared();
+      wanted = few ? signature.at_least() : signature.at_most();
     }
     fail(fmt::format("expected {}{} argument(s) in call to \"{}\", got {}", words, wanted, signature.name,
                      given));

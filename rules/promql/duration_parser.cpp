@@ -4,6 +4,7 @@
 #include "rules/promql/lexer_text.h"
 #include "rules/promql/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -27,6 +28,8 @@ constexpr std::array kUnits = {Unit{"y", 365 * 86400.0}, Unit{"w", 7 * 86400.0},
                                Unit{"h", 3600.0},        Unit{"m", 60.0},        Unit{"s", 1.0},
                                Unit{"ms", 0.001}};
 
+constexpr std::string_view kRangeContext = "subquery or range selector";
+
 int binding(Op op) {
   switch (op) {
     case Op::add:
@@ -43,82 +46,141 @@ int binding(Op op) {
   }
 }
 
+bool is_literal(const DurationPtr& node) { return node->kind == DurationNode::Kind::literal; }
+
+// Reads a duration into a tree. A number or duration alone, with a sign or not, stays a literal.
 class DurationParser {
  public:
   DurationParser(TokenStream& tokens, std::string_view context) : tokens_(tokens), context_(context) {}
 
-  std::optional<double> sum(int least) {
-    if (++depth_ > kMaxNesting) {
-      tokens_.fail(tokens_.peek().range,
-                   fmt::format("expression is nested more than {} levels deep", kMaxNesting));
-      return std::nullopt;
-    }
-    std::optional<double> left = signed_atom();
+  DurationPtr sum(int least) {
+    if (++depth_ > kMaxNesting) return too_deep();
+    DurationPtr left = signed_atom();
     while (left && tokens_.at(Tok::op) && binding(tokens_.peek().op) >= least) {
-      const Op op = tokens_.next().op;
-      const Token& token = tokens_.peek();
-      const std::optional<double> right = sum(op == Op::pow ? binding(op) : binding(op) + 1);
-      left = right ? std::optional(apply(op, *left, *right, token.range)) : std::nullopt;
+      const Token& symbol = tokens_.next();
+      DurationPtr right = sum(symbol.op == Op::pow ? binding(symbol.op) : binding(symbol.op) + 1);
+      left = right ? operation(symbol, std::move(left), std::move(right)) : nullptr;
     }
     --depth_;
     return left;
   }
 
-  std::optional<double> signed_atom() {
-    if (tokens_.at(Op::add) || tokens_.at(Op::sub)) {
-      const bool minus = tokens_.next().op == Op::sub;
-      const std::optional<double> value = sum(binding(Op::pow));
-      return value && minus ? std::optional(-*value) : value;
-    }
-    return atom();
-  }
-
-  std::optional<double> atom() {
-    const Token& token = tokens_.peek();
-    switch (token.kind) {
-      case Tok::number:
-        return number_value(tokens_, tokens_.next());
-      case Tok::duration:
-        return duration_value(tokens_, tokens_.next());
-      case Tok::left_paren: {
-        tokens_.next();
-        const std::optional<double> value = sum(1);
-        if (!value || !tokens_.expect(Tok::right_paren, context_, "\")\"")) return std::nullopt;
-        return value;
-      }
-      case Tok::identifier:
-        if (token.text == "step" || token.text == "range" || token.text == "min_of" ||
-            token.text == "max_of") {
-          tokens_.fail(token.range, fmt::format("{}() in a duration is not supported yet", token.text));
-          return std::nullopt;
-        }
-        break;
-      default:
-        break;
-    }
-    tokens_.unexpected(context_, kExpected);
-    return std::nullopt;
+  // After `offset`: what follows one signed duration belongs to the expression around, as in
+  // `metric offset 5m + 1`; after parentheses it belongs to the duration.
+  DurationPtr offset() {
+    if (tokens_.at(Tok::left_paren)) return sum(1);
+    if (!at_sign()) return atom();
+    const Token& sign = tokens_.next();
+    DurationPtr operand = tokens_.at(Op::add) || tokens_.at(Op::sub) ? sum(binding(Op::pow)) : atom();
+    return operand ? with_sign(sign, std::move(operand)) : nullptr;
   }
 
  private:
-  double apply(Op op, double a, double b, Range divisor) {
-    switch (op) {
-      case Op::add:
-        return a + b;
-      case Op::sub:
-        return a - b;
-      case Op::mul:
-        return a * b;
-      case Op::pow:
-        return std::pow(a, b);
+  bool at_sign() const { return tokens_.at(Op::add) || tokens_.at(Op::sub); }
+
+  DurationPtr signed_atom() {
+    if (!at_sign()) return atom();
+    const Token& sign = tokens_.next();
+    DurationPtr operand = sum(binding(Op::pow));
+    return operand ? with_sign(sign, std::move(operand)) : nullptr;
+  }
+
+  DurationPtr with_sign(const Token& sign, DurationPtr operand) {
+    if (sign.op == Op::add) return operand;
+    if (!is_literal(operand)) {
+      return make(DurationNode::Kind::minus, sign.range.begin, std::move(operand), nullptr);
+    }
+    DurationNode negated = *operand;
+    negated.value = -negated.value;
+    negated.range.begin = sign.range.begin;
+    return std::make_shared<const DurationNode>(std::move(negated));
+  }
+
+  DurationPtr atom() {
+    const Token& token = tokens_.peek();
+    switch (token.kind) {
+      case Tok::number:
+        return literal(token, number_value(tokens_, tokens_.next()), false);
+      case Tok::duration:
+        return literal(token, duration_value(tokens_, tokens_.next()), true);
+      case Tok::left_paren: {
+        tokens_.next();
+        DurationPtr inner = sum(1);
+        if (!inner || !tokens_.expect(Tok::right_paren, context_, "\")\"")) return nullptr;
+        return make(DurationNode::Kind::parens, token.range.begin, std::move(inner), nullptr);
+      }
+      case Tok::identifier:
+        return function(token);
       default:
-        break;
+        tokens_.unexpected(context_, kExpected);
+        return nullptr;
     }
-    if (b == 0) {
-      tokens_.report(divisor, op == Op::div ? "division by zero" : "modulo by zero");
-      return 1;
+  }
+
+  // step(), range(), min_of(a, b), max_of(a, b)
+  DurationPtr function(const Token& name) {
+    const std::string word = to_lower(name.text);
+    const bool binary = word == "min_of" || word == "max_of";
+    if (!binary && word != "step" && word != "range") {
+      tokens_.unexpected(context_, kExpected);
+      return nullptr;
     }
-    return op == Op::div ? a / b : std::fmod(a, b);
+    tokens_.next();
+    if (!tokens_.expect(Tok::left_paren, context_, kExpected)) return nullptr;
+    DurationPtr left, right;
+    if (binary) {
+      left = sum(1);
+      if (!left || !tokens_.expect(Tok::comma, context_, "\",\"")) return nullptr;
+      right = sum(1);
+      if (!right) return nullptr;
+    }
+    if (!tokens_.expect(Tok::right_paren, context_, "\")\"")) return nullptr;
+    const auto kind = word == "step"     ? DurationNode::Kind::step
+                      : word == "range"  ? DurationNode::Kind::range
+                      : word == "min_of" ? DurationNode::Kind::min_of
+                                         : DurationNode::Kind::max_of;
+    return make(kind, name.range.begin, std::move(left), std::move(right));
+  }
+
+  DurationPtr literal(const Token& token, double value, bool in_units) {
+    if (!(std::fabs(value) <= kMaxSeconds)) {
+      tokens_.report(token.range, "duration out of range");
+      value = 0;
+    }
+    DurationNode node;
+    node.value = value;
+    node.in_units = in_units;
+    node.range = token.range;
+    return std::make_shared<const DurationNode>(std::move(node));
+  }
+
+  DurationPtr operation(const Token& symbol, DurationPtr left, DurationPtr right) {
+    if ((symbol.op == Op::div || symbol.op == Op::mod) && is_literal(right) && right->value == 0) {
+      tokens_.report(symbol.range, symbol.op == Op::div ? "division by zero" : "modulo by zero");
+      return right;
+    }
+    const std::size_t begin = left->range.begin;
+    DurationPtr made =
+        make(DurationNode::Kind::operation, begin, std::move(left), std::move(right), symbol.op);
+    return made && made->depth > kMaxDepth ? too_deep() : made;
+  }
+
+  DurationPtr make(DurationNode::Kind kind, std::size_t begin, DurationPtr left, DurationPtr right,
+                   Op op = {}) {
+    DurationNode node;
+    node.kind = kind;
+    node.op = op;
+    node.range = {begin, tokens_.last_end()};
+    node.depth = 1 + std::max(left ? left->depth : 0, right ? right->depth : 0);
+    node.left = std::move(left);
+    node.right = std::move(right);
+    return std::make_shared<const DurationNode>(std::move(node));
+  }
+
+  DurationPtr too_deep() {
+    tokens_.fail(tokens_.peek().range,
+                 fmt::format("expression is nested more than {} levels deep", kMaxNesting));
+    return nullptr;
   }
 
   TokenStream& tokens_;
@@ -126,13 +188,7 @@ class DurationParser {
   std::size_t depth_ = 0;
 };
 
-std::int64_t milliseconds(TokenStream& tokens, Range range, double seconds) {
-  if (!(std::fabs(seconds) <= kMaxSeconds)) {
-    tokens.report(range, "duration out of range");
-    return 1000;
-  }
-  return static_cast<std::int64_t>(std::round(seconds * 1e9)) / 1'000'000;
-}
+std::int64_t literal_ms(double seconds) { return std::llround(seconds * 1e9) / 1'000'000; }
 
 }  // namespace
 
@@ -202,36 +258,36 @@ double duration_value(TokenStream& tokens, const Token& token) {
   return seconds;
 }
 
-std::optional<std::int64_t> parse_range_duration(TokenStream& tokens) {
-  const std::size_t begin = tokens.peek().range.begin;
-  const std::optional<double> seconds = DurationParser(tokens, "subquery or range selector").sum(1);
-  if (!seconds) return std::nullopt;
-  const Range range{begin, tokens.last_end()};
-  const std::int64_t ms = milliseconds(tokens, range, *seconds);
-  if (ms <= 0) {
-    tokens.report(range, "duration must be greater than 0");
-    return 1;
+std::optional<ParsedDuration> parse_range_duration(TokenStream& tokens) {
+  DurationPtr node = DurationParser(tokens, kRangeContext).sum(1);
+  if (!node) return std::nullopt;
+  if (!is_literal(node)) {
+    const Result<std::int64_t> ms = depends_on_query(*node) ? 1 : evaluate_duration(*node, {}, false);
+    return ParsedDuration{ms.ok() ? *ms : 1, std::move(node)};
   }
-  return ms;
+  if (!(node->value > 0)) {
+    tokens.report(node->range, "duration must be greater than 0");
+    return ParsedDuration{1, nullptr};
+  }
+  return ParsedDuration{literal_ms(node->value), nullptr};
 }
 
-std::optional<std::int64_t> parse_offset(TokenStream& tokens) {
-  const std::size_t begin = tokens.peek().range.begin;
-  DurationParser parser(tokens, "offset");
-  double sign = 1;
-  if (tokens.at(Op::add) || tokens.at(Op::sub)) sign = tokens.next().op == Op::sub ? -1 : 1;
-  const std::optional<double> seconds = parser.atom();
-  if (!seconds) return std::nullopt;
-  return milliseconds(tokens, {begin, tokens.last_end()}, sign * *seconds);
+std::optional<ParsedDuration> parse_offset(TokenStream& tokens) {
+  DurationPtr node = DurationParser(tokens, "offset").offset();
+  if (!node) return std::nullopt;
+  if (is_literal(node)) return ParsedDuration{literal_ms(node->value), nullptr};
+  const Result<std::int64_t> ms = depends_on_query(*node) ? 0 : evaluate_duration(*node, {}, true);
+  return ParsedDuration{ms.ok() ? *ms : 0, std::move(node)};
 }
 
 bool parse_at(TokenStream& tokens, Modifiers& modifiers) {
   const Token& first = tokens.peek();
-  if (first.kind == Tok::identifier && (first.text == "start" || first.text == "end")) {
+  const std::string word = first.kind == Tok::identifier ? to_lower(first.text) : std::string();
+  if (word == "start" || word == "end") {
     tokens.next();
     if (!tokens.expect(Tok::left_paren, "@", "\"(\"") || !tokens.expect(Tok::right_paren, "@", "\")\""))
       return false;
-    modifiers.at = first.text == "start" ? Modifiers::At::start : Modifiers::At::end;
+    modifiers.at = word == "start" ? Modifiers::At::start : Modifiers::At::end;
     return true;
   }
   double sign = 1;

@@ -15,7 +15,9 @@ constexpr std::size_t kRelabelWork = 16;
 // Gives each label set another one, worked out once.
 class RelabelNode : public VectorNode {
  public:
-  explicit RelabelNode(VectorPtr operand) : operand_(std::move(operand)) {}
+  /// `destination` is the label that is set: a name given here stays, whatever was to be dropped before.
+  RelabelNode(VectorPtr operand, std::string_view destination)
+      : operand_(std::move(operand)), sets_name_(destination == kMetricName) {}
 
   const Elements& eval(Context& context, TimestampMs t) final {
     out_.clear();
@@ -27,7 +29,7 @@ class RelabelNode : public VectorNode {
         relabel(made);
         return context.sets.intern(made);
       });
-      out_.push_back({labels, e.v});
+      out_.push_back({labels, e.v, e.drop_name && !(labels != e.labels && sets_name_)});
     }
     context.check_unique(out_);
     context.hold(charge_, out_.size());
@@ -38,6 +40,7 @@ class RelabelNode : public VectorNode {
   virtual void relabel(Labels& labels) const = 0;
 
   VectorPtr operand_;
+  const bool sets_name_;
   SetMap map_;
   Elements out_;
   Charge charge_;
@@ -46,7 +49,9 @@ class RelabelNode : public VectorNode {
 class LabelReplaceNode final : public RelabelNode {
  public:
   LabelReplaceNode(VectorPtr operand, LabelReplaceArguments arguments, std::unique_ptr<const RE2> regex)
-      : RelabelNode(std::move(operand)), arguments_(std::move(arguments)), regex_(std::move(regex)) {}
+      : RelabelNode(std::move(operand), arguments.destination),
+        arguments_(std::move(arguments)),
+        regex_(std::move(regex)) {}
 
  private:
   void relabel(Labels& labels) const override {
@@ -114,7 +119,7 @@ class LabelReplaceNode final : public RelabelNode {
 class LabelJoinNode final : public RelabelNode {
  public:
   LabelJoinNode(VectorPtr operand, LabelJoinArguments arguments)
-      : RelabelNode(std::move(operand)), arguments_(std::move(arguments)) {}
+      : RelabelNode(std::move(operand), arguments.destination), arguments_(std::move(arguments)) {}
 
  private:
   void relabel(Labels& labels) const override {
@@ -140,8 +145,7 @@ Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments ar
   auto regex = std::make_unique<const RE2>(arguments.expression, options);
   if (!regex->ok()) {
     return Error(ErrorCode::invalid_argument,
-                 fmt::format("invalid regular expression in label_replace(): {}: {}", arguments.expression,
-                             regex->error()));
+                 fmt::format("invalid regular expression in label_replace(): {}", arguments.expression));
   }
   if (!is_utf8_label_name(arguments.destination)) {
     return Error(ErrorCode::invalid_argument,

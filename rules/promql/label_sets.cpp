@@ -1,6 +1,10 @@
 #include "rules/promql/label_sets.h"
 
+#include "exporter/base/utf8.h"
+
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace chiron::promql {
 namespace {
@@ -20,6 +24,16 @@ Labels filtered(const Labels& labels, Wanted wanted) {
 
 }  // namespace
 
+std::string in_braces(const Labels& labels) {
+  std::string out = "{";
+  for (const Label& label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += fmt::format("{}={}", is_valid_label_name(label.name) ? label.name : quoted(label.name),
+                       quoted(label.value));
+  }
+  return out + "}";
+}
+
 SetId LabelSets::intern(const Labels& labels) {
   const auto [at, fresh] = ids_.try_emplace(labels, static_cast<SetId>(sets_.size()));
   if (fresh) {
@@ -32,7 +46,7 @@ SetId LabelSets::intern(const Labels& labels) {
 SetId LabelSets::without_name(SetId id) {
   if (nameless_[id] == kNoSet) {
     Labels labels = *sets_[id];
-    labels.erase(kMetricName);
+    for (const std::string_view name : kMetadataLabels) labels.erase(name);
     const SetId nameless = intern(labels);
     nameless_[id] = nameless;
   }

@@ -2,11 +2,16 @@
 
 #include "exporter/series/labels.h"
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace chiron::promql {
+
+/// Labels that tell what a metric is, not which one: they go when an operation makes something else of it.
+inline constexpr std::array<std::string_view, 3> kMetadataLabels = {kMetricName, "__type__", "__unit__"};
 
 /// A label set as a number: equal sets have equal numbers, so that evaluation compares and joins integers.
 using SetId = std::uint32_t;
@@ -17,7 +22,7 @@ class LabelSets {
  public:
   SetId intern(const Labels& labels);
   const Labels& operator[](SetId id) const { return *sets_[id]; }
-  /// The set without its metric name.
+  /// The set without its metric name (and type and unit, if it has these labels).
   SetId without_name(SetId id);
 
   std::size_t size() const { return sets_.size(); }
@@ -84,6 +89,8 @@ class Slots {
   std::uint32_t pass_ = 0;
 };
 
+/// As Prometheus' errors have label sets: the name among the labels.
+std::string in_braces(const Labels& labels);
 /// Only the named labels.
 Labels keep_labels(const Labels& labels, const std::vector<std::string>& names);
 /// Without the named labels and the metric name.

@@ -41,6 +41,8 @@ constexpr std::array kWords = {
     aggregate_word("stdvar", AggregateOp::stdvar),
     aggregate_word("topk", AggregateOp::topk),
     aggregate_word("bottomk", AggregateOp::bottomk),
+    aggregate_word("limitk", AggregateOp::limitk),
+    aggregate_word("limit_ratio", AggregateOp::limit_ratio),
     aggregate_word("count_values", AggregateOp::count_values),
     aggregate_word("quantile", AggregateOp::quantile),
     keyword_word("by", Keyword::by),
@@ -51,6 +53,11 @@ constexpr std::array kWords = {
     keyword_word("group_right", Keyword::group_right),
     keyword_word("bool", Keyword::bool_),
     keyword_word("offset", Keyword::offset),
+    keyword_word("anchored", Keyword::anchored),
+    keyword_word("smoothed", Keyword::smoothed),
+    keyword_word("fill", Keyword::fill),
+    keyword_word("fill_left", Keyword::fill_left),
+    keyword_word("fill_right", Keyword::fill_right),
 };
 
 struct Symbol {
@@ -60,11 +67,14 @@ struct Symbol {
 };
 // The longer of two that start alike comes first.
 constexpr std::array kSymbols = {
-    Symbol{"==", Tok::op, Op::eq}, Symbol{"!=", Tok::op, Op::ne}, Symbol{">=", Tok::op, Op::ge},
-    Symbol{"<=", Tok::op, Op::le}, Symbol{">", Tok::op, Op::gt},  Symbol{"<", Tok::op, Op::lt},
-    Symbol{"+", Tok::op, Op::add}, Symbol{"-", Tok::op, Op::sub}, Symbol{"*", Tok::op, Op::mul},
-    Symbol{"/", Tok::op, Op::div}, Symbol{"%", Tok::op, Op::mod}, Symbol{"^", Tok::op, Op::pow},
-    Symbol{",", Tok::comma, {}},   Symbol{"@", Tok::at, {}},
+    Symbol{"==", Tok::op, Op::eq},         Symbol{"!=", Tok::op, Op::ne},
+    Symbol{">=", Tok::op, Op::ge},         Symbol{"<=", Tok::op, Op::le},
+    Symbol{"</", Tok::op, Op::trim_upper}, Symbol{">/", Tok::op, Op::trim_lower},
+    Symbol{">", Tok::op, Op::gt},          Symbol{"<", Tok::op, Op::lt},
+    Symbol{"+", Tok::op, Op::add},         Symbol{"-", Tok::op, Op::sub},
+    Symbol{"*", Tok::op, Op::mul},         Symbol{"/", Tok::op, Op::div},
+    Symbol{"%", Tok::op, Op::mod},         Symbol{"^", Tok::op, Op::pow},
+    Symbol{",", Tok::comma, {}},           Symbol{"@", Tok::at, {}},
 };
 
 class Lexer {
@@ -154,6 +164,7 @@ class Lexer {
   void statement() {
     const char c = peek();
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
+    if (in_brackets_ && is_alpha(c)) return duration_word();
     if (is_alpha(c) || (c == ':' && !in_brackets_)) return identifier(true);
     if (c == '"' || c == '\'' || c == '`') return string();
     for (const Symbol& symbol : kSymbols) {
@@ -207,6 +218,18 @@ class Lexer {
     }
   }
 
+  // Only the functions of duration expressions are words in brackets.
+  void duration_word() {
+    std::size_t size = 0;
+    while (is_alpha(peek(size))) ++size;
+    const std::string word = to_lower(text_.substr(pos_, size));
+    if (word == "step" || word == "range" || word == "min_of" || word == "max_of") {
+      emit(Tok::identifier, size);
+    } else {
+      fail_here("unexpected character in duration expression: ");
+    }
+  }
+
   void identifier(bool colons) {
     std::size_t size = 0;
     bool has_colon = false;
@@ -223,11 +246,17 @@ class Lexer {
     }
     const auto word =
         std::find_if(kWords.begin(), kWords.end(), [&](const Word& w) { return w.text == lower; });
-    if (word == kWords.end()) return;
+    if (word == kWords.end() || (lower.starts_with("fill") && !before_parenthesis())) return;
     token.kind = word->kind;
     token.op = word->op;
     token.aggregate = word->aggregate;
     token.keyword = word->keyword;
+  }
+
+  // So that metrics may be named fill.
+  bool before_parenthesis() const {
+    const std::size_t next = text_.find_first_not_of(" \t\n\r", pos_);
+    return next != std::string_view::npos && text_[next] == '(';
   }
 
   void number() {

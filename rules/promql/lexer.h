@@ -34,7 +34,21 @@ enum class Tok {
   aggregator,
   keyword,
 };
-enum class Keyword { by, without, on, ignoring, group_left, group_right, bool_, offset };
+enum class Keyword {
+  by,
+  without,
+  on,
+  ignoring,
+  group_left,
+  group_right,
+  bool_,
+  offset,
+  anchored,
+  smoothed,
+  fill,  ///< the three of fill only before a parenthesis
+  fill_left,
+  fill_right
+};
 
 struct Token {
   Tok kind = Tok::end;

@@ -1,4 +1,3 @@
-#include "exporter/base/utf8.h"
 #include "rules/promql/binary.h"
 
 #include <algorithm>
@@ -9,17 +8,6 @@
 namespace chiron::promql {
 namespace {
 
-// As Prometheus' errors have label sets: the name among the labels.
-std::string in_braces(const Labels& labels) {
-  std::string out = "{";
-  for (const Label& label : labels) {
-    if (out.size() > 1) out += ", ";
-    out += fmt::format("{}={}", is_valid_label_name(label.name) ? label.name : quoted(label.name),
-                       quoted(label.value));
-  }
-  return out + "}";
-}
-
 // Arithmetic and comparison between vectors. The "one" side is the right one, except under group_right; the
 // "many" side is walked, and its elements give the output its labels.
 class MatchingNode final : public VectorNode {
@@ -29,6 +17,9 @@ class MatchingNode final : public VectorNode {
         one_is_left_(binary.matching.card == Matching::Card::one_to_many),
         grouped_(binary.matching.card != Matching::Card::one_to_one),
         filter_(is_comparison(binary.op) && !binary.return_bool),
+        // Prometheus takes fill_right for what is missing on the "one" side, also where that is the left one.
+        fill_one_(binary.matching.fill_right),
+        fill_many_(binary.matching.fill_left),
         left_(std::move(left)),
         right_(std::move(right)),
         signatures_(binary.matching) {}
@@ -38,16 +29,29 @@ class MatchingNode final : public VectorNode {
     const Elements& left = left_->eval(context, t);
     const Elements& right = right_->eval(context, t);
     // Nothing can match: not even duplicates are an error then.
-    if (left.empty() || right.empty() || context.failed()) return out_;
+    const bool fills = fill_one_ || fill_many_;
+    if ((left.empty() && right.empty()) || ((left.empty() || right.empty()) && !fills) || context.failed())
+      return out_;
     const Elements& one = one_is_left_ ? left : right;
     if (!index(context, one)) return out_;
     used_.start(context.sets);
+    matched_.start(context.sets);
     for (const Element& many : one_is_left_ ? right : left) {
       if (!context.tick()) return out_;
       const SetId signature = signatures_.of(context, many.labels);
       const std::uint32_t at = one_side_[signature];
-      if (at != Slots::kEmpty && !pair(context, many, one[at], signature)) return out_;
+      if (at == Slots::kEmpty && !fill_one_) continue;
+      const Element partner = at == Slots::kEmpty ? Element(signature, *fill_one_) : one[at];
+      if (!pair(context, many, partner, signature)) return out_;
     }
+    if (fill_many_) {
+      for (const Element& alone : one) {
+        const SetId signature = signatures_.of(context, alone.labels);
+        if (matched_[signature] != Slots::kEmpty) continue;
+        if (!pair(context, Element(signature, *fill_many_), alone, signature)) return out_;
+      }
+    }
+    if (grouped_) context.check_unique(out_);
     context.hold(charge_, out_.size());
     return out_;
   }
@@ -75,17 +79,20 @@ class MatchingNode final : public VectorNode {
     const SetId labels = output_labels(context, many.labels, one.labels);
     // A pair that the comparison filters away still takes its place: what matches must not depend on the
     // values.
+    // Within a match group; that groups overlap is seen in the result.
     std::uint32_t& used = used_[grouped_ ? labels : signature];
-    if (used != Slots::kEmpty) {
+    if (used == signature) {
       context.fail(ErrorCode::failed_precondition,
                    grouped_ ? "multiple matches for labels: grouping labels must ensure unique matches"
                             : "multiple matches for labels: many-to-one matching must be explicit "
                               "(group_left/group_right)");
       return false;
     }
-    used = 1;
+    used = signature;
+    matched_[signature] = 1;
     if (filter_ && value == 0) return true;
-    out_.push_back({labels, filter_ ? left.v : value});
+    out_.push_back(
+        {labels, filter_ ? left.v : value, binary_.return_bool && context.limits.delayed_name_removal});
     return true;
   }
 
@@ -107,7 +114,10 @@ class MatchingNode final : public VectorNode {
   Labels derive(Context& context, SetId many, SetId one) const {
     const Matching& matching = binary_.matching;
     Labels labels = context.sets[many];
-    if (!filter_) labels.erase(kMetricName);
+    // A comparison gives no other metric; its bool form does, and may drop the name at the end.
+    if (!is_comparison(binary_.op) || (binary_.return_bool && !context.limits.delayed_name_removal)) {
+      for (const std::string_view name : kMetadataLabels) labels.erase(name);
+    }
     if (!grouped_) {
       if (matching.on) {
         labels = keep_labels(labels, matching.labels);
@@ -132,9 +142,10 @@ class MatchingNode final : public VectorNode {
 
   const Binary& binary_;
   const bool one_is_left_, grouped_, filter_;
+  const std::optional<double> fill_one_, fill_many_;
   VectorPtr left_, right_;
   Signatures signatures_;
-  Slots one_side_, used_;
+  Slots one_side_, used_, matched_;
   SetMap labels_;  // output labels by the many side, when nothing is included
   std::unordered_map<std::uint64_t, SetId> included_;  // by the many and the one side
   std::uint64_t included_epoch_ = 0;

@@ -2,6 +2,7 @@
 
 #include "exporter/series/labels.h"
 #include "rules/promql/ast.h"
+#include "rules/promql/duration_expr.h"
 
 #include <cstdint>
 #include <optional>
@@ -13,9 +14,29 @@ namespace chiron::promql {
 
 struct Signature;
 
-enum class Op { add, sub, mul, div, mod, pow, atan2, eq, ne, gt, lt, ge, le, land, lor, unless };
+enum class Op {
+  add,
+  sub,
+  mul,
+  div,
+  mod,
+  pow,
+  atan2,
+  eq,
+  ne,
+  gt,
+  lt,
+  ge,
+  le,
+  trim_upper,  ///< `</` and `>/` cut native histograms; between floats they give nothing
+  trim_lower,
+  land,
+  lor,
+  unless
+};
 std::string_view to_string(Op op);
 inline bool is_comparison(Op op) { return op >= Op::eq && op <= Op::le; }
+inline bool is_trim(Op op) { return op == Op::trim_upper || op == Op::trim_lower; }
 inline bool is_set_operator(Op op) { return op >= Op::land; }
 
 enum class AggregateOp {
@@ -29,41 +50,57 @@ enum class AggregateOp {
   stdvar,
   topk,
   bottomk,
+  limitk,
+  limit_ratio,
   count_values,
   quantile
 };
 std::string_view to_string(AggregateOp op);
 inline bool takes_parameter(AggregateOp op) { return op >= AggregateOp::topk; }
+inline bool is_experimental(AggregateOp op) {
+  return op == AggregateOp::limitk || op == AggregateOp::limit_ratio;
+}
 
 /// `offset` and `@`: samples are looked up at (at, or the evaluation time) - offset, whatever the order they
 /// were written in.
 struct Modifiers {
   enum class At { none, time, start, end };
   std::int64_t offset_ms = 0;
-  TimestampMs at_ms = 0;  ///< only for At::time
+  DurationPtr offset_expr;  ///< null for a plain duration
+  TimestampMs at_ms = 0;    ///< only for At::time
   At at = At::none;
   bool has_offset = false;
 };
 
+/// Experimental modifiers: samples around the window are read too, for values at its ends.
+enum class Extended { none, anchored, smoothed };
+
 struct NumberLiteral {
-  double value = 0;  ///< seconds for a duration
+  double value = 0;       ///< seconds for a duration
+  bool duration = false;  ///< written with units
 };
 struct StringLiteral {
   std::string value;
 };
 struct VectorSelector {
   std::string name;               ///< "" when written without one
+  bool name_in_braces = false;    ///< {"the name"}
+  bool labels_only = false;       ///< the second argument of info(), which may match everything
   std::vector<Matcher> matchers;  ///< with the one for the name
   Modifiers modifiers;
+  Extended extended = Extended::none;
 };
+// The milliseconds beside a duration expression are its value when it has one without a query; otherwise 1.
 struct MatrixSelector {
   VectorSelector selector;
   std::int64_t range_ms = 0;
+  DurationPtr range_expr;
 };
 struct Subquery {
   ExprPtr inner;
   std::int64_t range_ms = 0;
   std::optional<std::int64_t> step_ms;  ///< nothing: the evaluation interval
+  DurationPtr range_expr, step_expr;
   Modifiers modifiers;
 };
 struct Paren {
@@ -80,7 +117,8 @@ struct Matching {
   bool on = false;       ///< `labels` are the only ones compared; otherwise they are the ones ignored
   bool written = false;  ///< the expression has on(...) or ignoring(...)
   std::vector<std::string> labels;
-  std::vector<std::string> include;  ///< of group_left/group_right
+  std::vector<std::string> include;             ///< of group_left/group_right
+  std::optional<double> fill_left, fill_right;  ///< values of elements that are missing on that side
 };
 struct Binary {
   Op op = Op::add;
@@ -103,6 +141,7 @@ struct Call {
 /// A node of a checked expression.
 struct Expr {
   Range range;
+  TextPosition where;  ///< of range.begin
   ValueType type = ValueType::none;
   std::size_t depth = 1;  ///< levels below and including this one, bounded by the parser
   std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, Paren, Unary, Binary,

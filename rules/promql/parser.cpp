@@ -20,10 +20,11 @@ using Node = std::shared_ptr<Expr>;
 constexpr int kLoosest = 1;
 constexpr int kSign = 5;
 constexpr int kPower = 6;
+constexpr std::string_view kEnableFunctions = "--enable-feature=promql-experimental-functions";
 int binding(Op op) {
   if (op == Op::lor) return 1;
   if (op == Op::land || op == Op::unless) return 2;
-  if (is_comparison(op)) return 3;
+  if (is_comparison(op) || is_trim(op)) return 3;
   if (op == Op::add || op == Op::sub) return 4;
   return op == Op::pow ? kPower : kSign;
 }
@@ -60,7 +61,7 @@ std::size_t depth_below(const Expr& expr) {
 
 class Parser {
  public:
-  explicit Parser(TokenStream& tokens) : tokens_(tokens) {}
+  Parser(TokenStream& tokens, const Features& features) : tokens_(tokens), features_(features) {}
 
   Node whole() {
     if (tokens_.at(Tok::end)) {
@@ -77,6 +78,7 @@ class Parser {
   Node make(std::size_t begin, T node) {
     auto expr = std::make_shared<Expr>();
     expr->range = {begin, tokens_.last_end()};
+    expr->where = tokens_.position_of(begin);
     expr->node = std::move(node);
     expr->depth = 1 + depth_below(*expr);
     if (expr->depth > kMaxDepth) {
@@ -107,7 +109,12 @@ class Parser {
     const std::size_t begin = tokens_.peek().range.begin;
     const bool minus = tokens_.next().op == Op::sub;
     Node operand = operators(kPower);
-    return operand ? make(begin, Unary{minus, std::move(operand)}) : nullptr;
+    if (!operand) return nullptr;
+    // A signed number is a number; errors and annotations point at its sign.
+    if (const auto* number = std::get_if<NumberLiteral>(&operand->node)) {
+      return make(begin, NumberLiteral{minus ? -number->value : number->value, number->duration});
+    }
+    return make(begin, Unary{minus, std::move(operand)});
   }
 
   Node binary(std::size_t begin, Node left) {
@@ -115,10 +122,40 @@ class Parser {
     node.op = tokens_.next().op;
     node.return_bool = tokens_.accept(Keyword::bool_);
     if (is_set_operator(node.op)) node.matching.card = Matching::Card::many_to_many;
-    if (!matching(node.matching)) return nullptr;
+    if (!matching(node.matching) || !fill(node.matching)) return nullptr;
     node.lhs = std::move(left);
     node.rhs = operators(node.op == Op::pow ? kPower : binding(node.op) + 1);
-    return node.rhs ? make(begin, std::move(node)) : nullptr;
+    if (!node.rhs) return nullptr;
+    const bool filled = node.matching.fill_left || node.matching.fill_right;
+    Node made = make(begin, std::move(node));
+    if (made && filled && !features_.binop_fill_modifiers) {
+      tokens_.report(made->range, "binop fill modifiers are experimental and not enabled",
+                     "--enable-feature=promql-binop-fill-modifiers enables them");
+    }
+    return made;
+  }
+
+  // fill(x), fill_left(x), fill_right(x), or the last two in either order.
+  bool fill(Matching& matching) {
+    while (true) {
+      const bool both = tokens_.at(Keyword::fill) && !matching.fill_left && !matching.fill_right;
+      const bool left = tokens_.at(Keyword::fill_left) && !matching.fill_left;
+      const bool right = tokens_.at(Keyword::fill_right) && !matching.fill_right;
+      if (!both && !left && !right) return true;
+      tokens_.next();
+      if (!tokens_.expect(Tok::left_paren, "", "")) return false;
+      double sign = 1;
+      if (tokens_.at(Op::add) || tokens_.at(Op::sub)) sign = tokens_.next().op == Op::sub ? -1 : 1;
+      const Token& token = tokens_.peek();
+      if (token.kind != Tok::number && token.kind != Tok::duration) return tokens_.unexpected();
+      tokens_.next();
+      const double value =
+          sign * (token.kind == Tok::number ? number_value(tokens_, token) : duration_value(tokens_, token));
+      if (!tokens_.expect(Tok::right_paren, "", "")) return false;
+      if (both || left) matching.fill_left = value;
+      if (both || right) matching.fill_right = value;
+      if (both) return true;
+    }
   }
 
   bool matching(Matching& matching) {
@@ -149,12 +186,9 @@ class Parser {
         if (!offset(*expr)) return nullptr;
       } else if (tokens_.at(Tok::at)) {
         if (!at(*expr)) return nullptr;
+      } else if (tokens_.at(Keyword::anchored) || tokens_.at(Keyword::smoothed)) {
+        extend(*expr);
       } else {
-        const Token& token = tokens_.peek();
-        if (token.kind == Tok::identifier && (token.text == "anchored" || token.text == "smoothed")) {
-          tokens_.fail(token.range, fmt::format("the {} modifier is not supported", token.text));
-          return nullptr;
-        }
         break;
       }
     }
@@ -163,16 +197,21 @@ class Parser {
 
   Node brackets(std::size_t begin, Node inner) {
     tokens_.next();
-    const auto range = parse_range_duration(tokens_);
+    auto range = parse_range_duration(tokens_);
     if (!range) return nullptr;
     if (tokens_.accept(Tok::colon)) {
-      std::optional<std::int64_t> step;
+      Subquery subquery;
+      subquery.inner = std::move(inner);
+      subquery.range_ms = range->ms;
+      subquery.range_expr = std::move(range->expr);
       if (!tokens_.at(Tok::right_bracket)) {
-        step = parse_range_duration(tokens_);
+        auto step = parse_range_duration(tokens_);
         if (!step) return nullptr;
+        subquery.step_ms = step->ms;
+        subquery.step_expr = std::move(step->expr);
       }
       if (!tokens_.expect(Tok::right_bracket, "subquery selector", "\"]\"")) return nullptr;
-      return make(begin, Subquery{std::move(inner), *range, step, {}});
+      return make(begin, std::move(subquery));
     }
     if (!tokens_.expect(Tok::right_bracket, "subquery or range", "\":\" or \"]\"")) return nullptr;
     auto* selector = std::get_if<VectorSelector>(&inner->node);
@@ -185,13 +224,42 @@ class Parser {
     if (selector->modifiers.has_offset) tokens_.report(all, "no offset modifiers allowed before range");
     if (selector->modifiers.at != Modifiers::At::none)
       tokens_.report(all, "no @ modifiers allowed before range");
-    return make(begin, MatrixSelector{std::move(*selector), *range});
+    return make(begin, MatrixSelector{std::move(*selector), range->ms, std::move(range->expr)});
+  }
+
+  // anchored and smoothed, after a selector.
+  void extend(Expr& expr) {
+    const Token& token = tokens_.next();
+    const bool anchored = token.keyword == Keyword::anchored;
+    const std::string_view word = anchored ? "anchored" : "smoothed";
+    const Range all{expr.range.begin, tokens_.last_end()};
+    if (!features_.extended_range_selectors) {
+      tokens_.report(all, fmt::format("{} modifier is experimental and not enabled", word),
+                     "--enable-feature=promql-extended-range-selectors enables it");
+      return;
+    }
+    if (std::holds_alternative<Subquery>(expr.node)) {
+      tokens_.report(all, fmt::format("{} modifier is not supported for subqueries", word));
+      return;
+    }
+    auto* selector = std::get_if<VectorSelector>(&expr.node);
+    if (auto* matrix = std::get_if<MatrixSelector>(&expr.node)) selector = &matrix->selector;
+    if (selector == nullptr) {
+      tokens_.report(all, fmt::format("{} modifier not implemented", word));
+      return;
+    }
+    const Extended wanted = anchored ? Extended::anchored : Extended::smoothed;
+    if (selector->extended != Extended::none && selector->extended != wanted) {
+      tokens_.report(all, "anchored and smoothed modifiers cannot be used together");
+    }
+    selector->extended = wanted;
+    expr.range.end = tokens_.last_end();
   }
 
   bool offset(Expr& expr) {
     const Range word = tokens_.next().range;
-    const auto ms = parse_offset(tokens_);
-    if (!ms) return false;
+    auto read = parse_offset(tokens_);
+    if (!read) return false;
     Modifiers* modifiers = modifiers_of(expr);
     if (modifiers == nullptr) {
       tokens_.report(
@@ -202,7 +270,8 @@ class Parser {
       tokens_.report({word.begin, tokens_.last_end()}, "offset may not be set multiple times");
     } else {
       modifiers->has_offset = true;
-      modifiers->offset_ms = *ms;
+      modifiers->offset_ms = read->ms;
+      modifiers->offset_expr = std::move(read->expr);
     }
     expr.range.end = tokens_.last_end();
     return true;
@@ -233,11 +302,11 @@ class Parser {
     switch (token.kind) {
       case Tok::number: {
         const double value = number_value(tokens_, tokens_.next());
-        return make(begin, NumberLiteral{value});
+        return make(begin, NumberLiteral{value, false});
       }
       case Tok::duration: {
         const double seconds = duration_value(tokens_, tokens_.next());
-        return make(begin, NumberLiteral{seconds});
+        return make(begin, NumberLiteral{seconds, true});
       }
       case Tok::string:
         return make(begin, StringLiteral{tokens_.next().value});
@@ -259,10 +328,7 @@ class Parser {
         if (tokens_.peek(1).kind == Tok::left_paren) return call();
         return selector(begin);
       case Tok::keyword:
-        if (token.keyword == Keyword::offset || token.keyword == Keyword::by ||
-            token.keyword == Keyword::without) {
-          return selector(begin);
-        }
+        if (may_name_a_metric(token.keyword)) return selector(begin);
         break;
       case Tok::op:
         if (is_word(token) && token.op != Op::atan2) return selector(begin);
@@ -277,15 +343,24 @@ class Parser {
     return nullptr;
   }
 
-  Node selector(std::size_t begin) {
-    auto selector = parse_vector_selector(tokens_);
-    return selector ? make(begin, std::move(*selector)) : nullptr;
+  static bool may_name_a_metric(Keyword word) {
+    return word == Keyword::offset || word == Keyword::by || word == Keyword::without ||
+           word == Keyword::anchored || word == Keyword::smoothed || word >= Keyword::fill;
   }
 
-  bool arguments(std::vector<ExprPtr>& out) {
+  Node selector(std::size_t begin) {
+    auto selector = parse_vector_selector(tokens_);
+    if (!selector) return nullptr;
+    selector->labels_only = labels_only_;
+    return make(begin, std::move(*selector));
+  }
+
+  bool arguments(std::vector<ExprPtr>& out, bool of_info = false) {
     tokens_.next();
     while (!tokens_.at(Tok::right_paren)) {
+      labels_only_ = of_info && out.size() == 1;
       Node argument = operators(kLoosest);
+      labels_only_ = false;
       if (!argument) return false;
       out.push_back(std::move(argument));
       if (tokens_.at(Tok::right_paren)) break;
@@ -301,8 +376,13 @@ class Parser {
   Node call() {
     const Token& name = tokens_.next();
     Call node;
-    if (!arguments(node.arguments)) return nullptr;
+    if (!arguments(node.arguments, name.text == "info")) return nullptr;
     node.function = find_signature(name.text);
+    if (node.function != nullptr && node.function->experimental && !features_.experimental_functions) {
+      tokens_.fail(name.range, fmt::format("function \"{}\" is not enabled", name.text),
+                   fmt::format("it is experimental: {} enables it", kEnableFunctions));
+      return nullptr;
+    }
     if (node.function != nullptr) return make(name.range.begin, std::move(node));
     if (const std::string_view why = why_unsupported(name.text); !why.empty()) {
       tokens_.fail(name.range, fmt::format("{} cannot be used: {}", name.text, why));
@@ -334,6 +414,11 @@ class Parser {
       tokens_.fail(all, "no arguments for aggregate expression provided");
       return nullptr;
     }
+    if (is_experimental(node.op) && !features_.experimental_functions) {
+      tokens_.fail(all, fmt::format("{}() is experimental and must be enabled with {}", to_string(node.op),
+                                    kEnableFunctions));
+      return nullptr;
+    }
     if (given.size() != wanted) {
       tokens_.fail(
           all, fmt::format("wrong number of arguments for aggregate expression provided, expected {}, got {}",
@@ -354,14 +439,16 @@ class Parser {
   }
 
   TokenStream& tokens_;
+  const Features& features_;
   std::size_t nesting_ = 0;
+  bool labels_only_ = false;
 };
 
 }  // namespace
 
-Parsed parse(std::string_view text) {
+Parsed parse(std::string_view text, const Features& features) {
   TokenStream tokens(text);
-  std::shared_ptr<Expr> expr = Parser(tokens).whole();
+  std::shared_ptr<Expr> expr = Parser(tokens, features).whole();
   Parsed parsed;
   if (tokens.errors().empty() && expr) {
     parsed.type = expr->type;

@@ -1,6 +1,9 @@
 #include "rules/promql/plan.h"
 
+#include "rules/promql/numbers.h"
+
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -12,12 +15,26 @@ namespace {
 constexpr std::size_t kFewestSets = 4096;
 constexpr std::size_t kSetsPerUsed = 4;
 
+// A query over bad data could say something about every series.
+constexpr std::size_t kMostAnnotations = 200;
+
+// RFC 3339 in UTC, whole seconds.
+std::string utc_seconds(TimestampMs t) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(t / 1000)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
 // What a label set takes beside a sample's 16 bytes, roughly.
 constexpr std::size_t kSamplesPerSet = 8;
 
 }  // namespace
 
-void Context::begin(TimestampMs first, TimestampMs last, const CancelToken* cancel) {
+void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel) {
   work_ = kLookEvery;  // so that a token cancelled before is seen at once
   if (set_limit_ == 0) {
     set_limit_ = std::max(kFewestSets, kSetsPerUsed * sets.size());
@@ -29,6 +46,8 @@ void Context::begin(TimestampMs first, TimestampMs last, const CancelToken* canc
   cancel_ = cancel;
   start = first;
   end = last;
+  step = step_ms;
+  said_.clear();
   ++evaluation_;
   held_ = 0;
   sets_before_ = sets.size();
@@ -67,7 +86,7 @@ bool Context::too_many_samples() {
   return false;
 }
 
-void Context::check_unique(const Elements& elements) {
+void Context::check_distinct(const Elements& elements) {
   if (elements.size() < 2) return;
   unique_.start(sets);
   for (const Element& element : elements) {
@@ -78,6 +97,47 @@ void Context::check_unique(const Elements& elements) {
     }
     seen = 1;
   }
+}
+
+void Context::annotate(Annotation::Kind kind, TextPosition where, std::string message, const Forced* forced) {
+  if (!limits.annotations) return;
+  const auto known =
+      std::find_if(said_.begin(), said_.end(), [&](const Said& s) { return s.message == message; });
+  if (known == said_.end()) {
+    if (said_.size() >= kMostAnnotations) return;
+    said_.push_back({kind, where, std::move(message), forced ? std::optional(*forced) : std::nullopt});
+    return;
+  }
+  if (forced == nullptr || !known->forced) {
+    known->where = where;
+    return;
+  }
+  known->forced->first = std::min(known->forced->first, forced->first);
+  known->forced->last = std::max(known->forced->last, forced->last);
+  known->forced->least_bound = std::min(known->forced->least_bound, forced->least_bound);
+  known->forced->greatest_bound = std::max(known->forced->greatest_bound, forced->greatest_bound);
+  known->forced->difference = std::max(known->forced->difference, forced->difference);
+  ++known->forced->more;
+}
+
+std::vector<Annotation> Context::annotations() const {
+  std::vector<Annotation> out;
+  for (const auto kind : {Annotation::Kind::warning, Annotation::Kind::info}) {
+    for (const Said& said : said_) {
+      if (said.kind != kind) continue;
+      std::string text =
+          fmt::format("PromQL {}: {}", kind == Annotation::Kind::warning ? "warning" : "info", said.message);
+      if (said.forced) {
+        const Forced& f = *said.forced;
+        text += fmt::format(", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
+                            format_g(f.least_bound), format_g(f.greatest_bound), format_g2(f.difference),
+                            f.more + 1, utc_seconds(f.first), utc_seconds(f.last));
+      }
+      text += fmt::format(" ({}:{})", said.where.line, said.where.column);
+      out.push_back({kind, std::move(text)});
+    }
+  }
+  return out;
 }
 
 }  // namespace chiron::promql

@@ -3,6 +3,7 @@
 #include "exporter/base/cancel.h"
 #include "exporter/base/clock.h"
 #include "exporter/series/reader.h"
+#include "rules/promql/duration_expr.h"
 #include "rules/promql/label_sets.h"
 #include "rules/promql/promql.h"
 
@@ -22,9 +23,10 @@ struct Windows {
   struct Series {
     SetId labels;
     std::span<const Sample> samples;  ///< never empty
+    bool drop_name = false;           ///< as an Element's
   };
   std::vector<Series> series;
-  TimestampMs after = 0, until = 0;  ///< the window is (after, until]
+  TimestampMs after = 0, until = 0;  ///< the window is (after, until]; anchored and smoothed ones have more
 };
 
 /// What a node holds in memory, as counted by its evaluation.
@@ -39,7 +41,8 @@ class Context {
  public:
   Context(const SeriesReader& source, const Limits& bounds) : reader(source), limits(bounds) {}
 
-  void begin(TimestampMs first, TimestampMs last, const CancelToken* cancel);
+  /// `step_ms` is 0 for an instant.
+  void begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel);
 
   /// After an evaluation, to look at the selectors: whatever it ended with is forgotten, and its result
   /// stays.
@@ -66,18 +69,60 @@ class Context {
   /// Moves with begin().
   std::uint64_t evaluation() const { return evaluation_; }
 
-  /// Fails when two elements have the same labels.
-  void check_unique(const Elements& elements);
+  /// Fails when two elements have the same labels. With delayed name removal that is seen at the end only.
+  void check_unique(const Elements& elements) {
+    if (!limits.delayed_name_removal) check_distinct(elements);
+  }
+  void check_distinct(const Elements& elements);
+
+  /// An element that an operation gave another meaning, so that the name of the metric goes.
+  Element unnamed(SetId labels, double v) {
+    return limits.delayed_name_removal ? Element(labels, v, true) : Element(sets.without_name(labels), v);
+  }
+  /// The labels as the result has them.
+  SetId final_labels(SetId labels, bool drop_name) { return drop_name ? sets.without_name(labels) : labels; }
+
+  /// Prometheus' annotations; once each, at the place that said it last.
+  void warn(TextPosition where, std::string message) {
+    annotate(Annotation::Kind::warning, where, std::move(message), nullptr);
+  }
+  void inform(TextPosition where, std::string message) {
+    annotate(Annotation::Kind::info, where, std::move(message), nullptr);
+  }
+  /// What histogram_quantile() put right.
+  struct Forced {
+    TimestampMs first = 0, last = 0;
+    double least_bound = 0, greatest_bound = 0, difference = 0;
+    std::size_t more = 0;  ///< samples beyond the first
+  };
+  void inform_forced(TextPosition where, std::string message, const Forced& forced) {
+    annotate(Annotation::Kind::info, where, std::move(message), &forced);
+  }
+  std::vector<Annotation> annotations() const;
+  /// Whether annotations are wanted; composing one costs.
+  bool annotates() const { return limits.annotations; }
+
+  QuerySpan span() const {
+    return {start == end ? 0 : static_cast<double>(step) / 1000, static_cast<double>(end - start) / 1000};
+  }
 
   const SeriesReader& reader;
   const Limits limits;
   LabelSets sets;
   TimestampMs start = 0, end = 0;  ///< of the whole query, for @ start() and @ end()
+  std::int64_t step = 0;           ///< milliseconds
 
  private:
   static constexpr std::size_t kLookEvery = 4096;
+  struct Said {
+    Annotation::Kind kind;
+    TextPosition where;
+    std::string message;
+    std::optional<Forced> forced;
+  };
 
   void look_up();
+  void annotate(Annotation::Kind kind, TextPosition where, std::string message, const Forced* forced);
   const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
 
   std::optional<Error> error_;
@@ -89,6 +134,7 @@ class Context {
   std::size_t set_limit_ = 0;
   std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
   Slots unique_;
+  std::vector<Said> said_;
 };
 
 /// Sorts stably, and looks at the deadline in between; left half sorted when that fails. A few are sorted

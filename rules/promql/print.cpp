@@ -2,10 +2,10 @@
 #include "exporter/base/utf8.h"
 #include "rules/promql/functions.h"
 #include "rules/promql/nodes.h"
+#include "rules/promql/numbers.h"
 #include "rules/promql/promql.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <string>
@@ -24,25 +24,31 @@ std::string join(const std::vector<std::string>& labels) {
   return out;
 }
 
-std::string duration(std::int64_t ms) {
-  const std::string text = format_duration(std::chrono::milliseconds(ms < 0 ? -ms : ms));
-  return ms < 0 ? "-" + text : text;
+std::string duration(std::int64_t ms, const DurationPtr& expr) {
+  return expr ? to_string(*expr) : duration_text(ms);
 }
 
-std::string modifiers(const Modifiers& m) {
-  std::string out;
+std::string_view extension(Extended extended) {
+  return extended == Extended::anchored ? " anchored" : extended == Extended::smoothed ? " smoothed" : "";
+}
+
+std::string modifiers(const Modifiers& m, Extended extended = Extended::none) {
+  std::string out(extension(extended));
   if (m.at == Modifiers::At::start) out += " @ start()";
   if (m.at == Modifiers::At::end) out += " @ end()";
   if (m.at == Modifiers::At::time) {
     const auto size = static_cast<std::uint64_t>(m.at_ms < 0 ? -m.at_ms : m.at_ms);
     out += fmt::format(" @ {}{}.{:03}", m.at_ms < 0 ? "-" : "", size / 1000, size % 1000);
   }
-  if (m.has_offset) out += " offset " + duration(m.offset_ms);
+  if (m.has_offset) out += " offset " + duration(m.offset_ms, m.offset_expr);
   return out;
 }
 
 std::string selector_core(const VectorSelector& selector) {
-  const bool plain = is_valid_metric_name(selector.name);
+  const auto names = std::count_if(selector.matchers.begin(), selector.matchers.end(),
+                                   [](const Matcher& m) { return m.name() == kMetricName; });
+  // Outside the braces it would stand against another matcher on the name.
+  const bool plain = is_valid_metric_name(selector.name) && names < 2;
   std::string inside = selector.name.empty() || plain ? "" : quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
     if (!selector.name.empty() && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
@@ -61,23 +67,32 @@ std::string matching(const Matching& m) {
   if (m.written) out += fmt::format(" {} ({})", m.on ? "on" : "ignoring", join(m.labels));
   if (m.card == Matching::Card::many_to_one) out += fmt::format(" group_left ({})", join(m.include));
   if (m.card == Matching::Card::one_to_many) out += fmt::format(" group_right ({})", join(m.include));
+  if (m.fill_left && m.fill_right && *m.fill_left == *m.fill_right) {
+    out += fmt::format(" fill ({})", format_g(*m.fill_left));
+  } else {
+    if (m.fill_left) out += fmt::format(" fill_left ({})", format_g(*m.fill_left));
+    if (m.fill_right) out += fmt::format(" fill_right ({})", format_g(*m.fill_right));
+  }
   return out;
 }
 
 struct Printer {
   // "+Inf" would read back as a sign and a number.
   std::string operator()(const NumberLiteral& n) const {
+    if (n.duration) return duration_text(std::llround(n.value * 1000));
     return std::isinf(n.value) ? "Inf" : format_value(n.value);
   }
   std::string operator()(const StringLiteral& s) const { return quoted(s.value); }
-  std::string operator()(const VectorSelector& s) const { return selector_core(s) + modifiers(s.modifiers); }
+  std::string operator()(const VectorSelector& s) const {
+    return selector_core(s) + modifiers(s.modifiers, s.extended);
+  }
   std::string operator()(const MatrixSelector& m) const {
-    return fmt::format("{}[{}]{}", selector_core(m.selector), duration(m.range_ms),
-                       modifiers(m.selector.modifiers));
+    return fmt::format("{}[{}]{}", selector_core(m.selector), duration(m.range_ms, m.range_expr),
+                       modifiers(m.selector.modifiers, m.selector.extended));
   }
   std::string operator()(const Subquery& s) const {
-    return fmt::format("{}[{}:{}]{}", to_string(*s.inner), duration(s.range_ms),
-                       s.step_ms ? duration(*s.step_ms) : "", modifiers(s.modifiers));
+    return fmt::format("{}[{}:{}]{}", to_string(*s.inner), duration(s.range_ms, s.range_expr),
+                       s.step_ms ? duration(*s.step_ms, s.step_expr) : "", modifiers(s.modifiers));
   }
   std::string operator()(const Paren& p) const { return fmt::format("({})", to_string(*p.inner)); }
   std::string operator()(const Unary& u) const { return (u.minus ? "-" : "+") + to_string(*u.operand); }

@@ -27,8 +27,12 @@ struct MatrixSeries {
 };
 /// One element of an instant vector as evaluation has it; its timestamp is the evaluation's.
 struct Element {
-  SetId labels;  ///< in the query's label_sets()
-  double v;
+  SetId labels;            ///< in the query's label_sets()
+  bool drop_name = false;  ///< at the end of the query: only with delayed name removal, and in no result
+  double v = 0;
+
+  Element() = default;
+  Element(SetId set, double value, bool drop = false) : labels(set), drop_name(drop), v(value) {}
 };
 struct Scalar {
   TimestampMs t = 0;
@@ -49,7 +53,22 @@ struct Limits {
   Duration timeout = std::chrono::minutes(2);
   Duration subquery_step = std::chrono::minutes(1);  ///< of subqueries that name none
   const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
+  /// Names are dropped from the result, not by each operation on the way: promql-delayed-name-removal.
+  bool delayed_name_removal = false;
+  bool annotations = true;  ///< collect warnings and infos
 };
+
+/// Prometheus' experimental features of the language, off until asked for.
+struct Features {
+  bool experimental_functions = false;    ///< and aggregations: promql-experimental-functions
+  bool extended_range_selectors = false;  ///< anchored, smoothed: promql-extended-range-selectors
+  bool binop_fill_modifiers = false;      ///< fill, fill_left, fill_right: promql-binop-fill-modifiers
+  bool delayed_name_removal = false;      ///< of evaluation, see Limits: promql-delayed-name-removal
+  static Features all() { return {true, true, true, true}; }
+};
+/// From names as --enable-feature of Prometheus takes them, several in one separated by commas. Names that
+/// Prometheus knows and that change nothing here are taken too, as promql-duration-expr.
+Result<Features> parse_features(const std::vector<std::string>& names);
 
 /// Parsed and type-checked, or every error that could be found, ordered by position. Never both.
 struct Parsed {
@@ -58,11 +77,18 @@ struct Parsed {
   std::vector<ParseError> errors;
   bool ok() const { return expr != nullptr; }
 };
-Parsed parse(std::string_view text);
+Parsed parse(std::string_view text, const Features& features = {});
 
 /// What is wrong with literal arguments: a regular expression or a label name of label_replace() and the
 /// like. Prometheus tells of these when it evaluates, so that parse() takes them; no evaluation can succeed.
 std::vector<ParseError> check_literals(const Expr& expr);
+
+/// What an evaluation has to say beside its result.
+struct Annotation {
+  enum class Kind { warning, info };
+  Kind kind = Kind::warning;
+  std::string text;  ///< with the position: PromQL warning: ... (1:7)
+};
 
 /// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again
 /// only when the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
@@ -79,6 +105,8 @@ class Query {
   /// only.
   Result<Value> range(TimestampMs start, TimestampMs end, Duration step, const CancelToken* cancel = nullptr);
 
+  /// Of the last evaluation, warnings first. Prometheus' wording.
+  std::vector<Annotation> annotations() const;
   /// instant() without a copy of any label, for scalars (one element without labels) and vectors. They are
   /// valid until the next evaluation; the numbers of label sets until label_sets().epoch() moves.
   Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel = nullptr);
@@ -105,8 +133,10 @@ std::string to_string(const Expr& expr);
 struct FunctionInfo {
   std::string_view name;
   std::vector<ValueType> arguments;
-  int optional = 0;  ///< how many of the last arguments may be left out; -1: the last may repeat
+  int repeat = 0;  ///< 0: as declared; n: the last argument may come 0 to n times; -1: any number of times
   ValueType result;
+  bool experimental = false;
+  std::string_view summary;  ///< one sentence
 };
 std::vector<FunctionInfo> functions();
 

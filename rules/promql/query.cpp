@@ -1,6 +1,7 @@
 #include "rules/promql/build.h"
 #include "rules/promql/nodes.h"
 #include "rules/promql/promql.h"
+#include "rules/promql/range_functions.h"
 
 #include <algorithm>
 
@@ -57,7 +58,7 @@ struct Query::Impl {
 
   Result<Value> instant(TimestampMs t, const CancelToken* cancel) {
     if (Status status = compile(false); !status) return std::move(status).error();
-    context.begin(t, t, cancel);
+    context.begin(t, t, 0, cancel);
     if (const auto* text = std::get_if<StringLiteral>(&without_parens(*expr).node))
       return Value(String{t, text->value});
     Value value;
@@ -66,8 +67,8 @@ struct Query::Impl {
     } else if (plan.matrix) {
       value = matrix(plan.matrix->eval(context, t));
     } else {
-      const Elements& elements = plan.vector->eval(context, t);
-      context.check_unique(elements);
+      const Elements& elements = finished(plan.vector->eval(context, t));
+      context.check_distinct(elements);
       value = vector(elements, t);
     }
     if (context.failed()) return context.take_error();
@@ -78,14 +79,14 @@ struct Query::Impl {
     if (expr->type != ValueType::scalar && expr->type != ValueType::vector)
       return Error(ErrorCode::invalid_argument, "the result is neither a vector nor a scalar");
     if (Status status = compile(false); !status) return std::move(status).error();
-    context.begin(t, t, cancel);
+    context.begin(t, t, 0, cancel);
     std::span<const Element> found;
     if (plan.scalar) {
       scalar = {context.sets.intern(Labels()), plan.scalar->eval(context, t)};
       found = std::span(&scalar, 1);
     } else {
-      const Elements& elements = plan.vector->eval(context, t);
-      context.check_unique(elements);
+      const Elements& elements = finished(plan.vector->eval(context, t));
+      context.check_distinct(elements);
       found = elements;
     }
     if (context.failed()) return context.take_error();
@@ -103,7 +104,7 @@ struct Query::Impl {
       return Error(ErrorCode::invalid_argument,
                    "zero or negative query resolution step widths are not accepted");
     if (Status status = compile(true); !status) return std::move(status).error();
-    context.begin(start, end, cancel);
+    context.begin(start, end, step, cancel);
     Matrix out;
     Slots slots;
     slots.start(context.sets);
@@ -116,8 +117,8 @@ struct Query::Impl {
       if (plan.scalar) {
         one = {{nameless, plan.scalar->eval(context, t)}};
       } else {
-        elements = &plan.vector->eval(context, t);
-        context.check_unique(*elements);
+        elements = &finished(plan.vector->eval(context, t));
+        context.check_distinct(*elements);
       }
       samples += elements->size();
       if (context.failed() || !context.hold(charge, samples)) break;
@@ -134,6 +135,15 @@ struct Query::Impl {
     sort_by_labels(out);
     if (context.failed()) return context.take_error();
     return Value(std::move(out));
+  }
+
+  // Drops the names that operations on the way have left for the end.
+  const Elements& finished(const Elements& elements) {
+    const auto drops = [](const Element& e) { return e.drop_name; };
+    if (std::none_of(elements.begin(), elements.end(), drops)) return elements;
+    named = elements;
+    for (Element& e : named) e = {context.final_labels(e.labels, e.drop_name), e.v};
+    return named;
   }
 
   void sort_by_labels(Matrix& matrix) {
@@ -153,20 +163,46 @@ struct Query::Impl {
   }
 
   Matrix matrix(const Windows& windows) {
+    const auto* selector = std::get_if<MatrixSelector>(&without_parens(*expr).node);
+    const Extended extended = selector != nullptr ? selector->selector.extended : Extended::none;
     Matrix out;
     out.reserve(windows.series.size());
     for (const Windows::Series& series : windows.series) {
       const std::span<const Sample> samples = series.samples;
       if (!context.tick(1 + samples.size())) break;
-      out.push_back({context.sets[series.labels], {samples.begin(), samples.end()}});
+      MatrixSeries made{context.sets[context.final_labels(series.labels, series.drop_name)], {}};
+      if (extended == Extended::none) {
+        made.samples.assign(samples.begin(), samples.end());
+      } else {
+        extend_to_bounds(samples, windows.after, windows.until, extended == Extended::smoothed, made.samples);
+      }
+      if (!made.samples.empty()) out.push_back(std::move(made));
     }
     sort_by_labels(out);
+    merge_equal(out);
     return out;
+  }
+
+  // Series that are the same without their names: one, if they have no timestamp in common.
+  void merge_equal(Matrix& sorted) {
+    for (std::size_t i = 1; i < sorted.size(); ++i) {
+      if (sorted[i].labels != sorted[i - 1].labels) continue;
+      std::vector<Sample>& into = sorted[i - 1].samples;
+      into.insert(into.end(), sorted[i].samples.begin(), sorted[i].samples.end());
+      std::sort(into.begin(), into.end(), [](const Sample& a, const Sample& b) { return a.t < b.t; });
+      const auto twice = std::adjacent_find(into.begin(), into.end(),
+                                            [](const Sample& a, const Sample& b) { return a.t == b.t; });
+      if (twice != into.end()) {
+        context.fail(ErrorCode::failed_precondition, "vector cannot contain metrics with the same labelset");
+      }
+      sorted.erase(sorted.begin() + static_cast<std::ptrdiff_t>(i--));
+    }
   }
 
   ExprPtr expr;
   Context context;
   Plan plan;
+  Elements named;
   Element scalar{};
   bool compiled = false;
   bool range_query = false;
@@ -184,6 +220,7 @@ Result<Value> Query::range(TimestampMs start, TimestampMs end, Duration step, co
   return impl_->range(start, end, std::chrono::duration_cast<milliseconds>(step).count(), cancel);
 }
 
+std::vector<Annotation> Query::annotations() const { return impl_->context.annotations(); }
 Result<std::span<const Element>> Query::elements(TimestampMs t, const CancelToken* cancel) {
   return impl_->elements(t, cancel);
 }

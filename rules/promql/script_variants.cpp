@@ -9,9 +9,9 @@
 namespace chiron::promql {
 namespace {
 
-constexpr std::array<std::string_view, 11> kTimeFunctions = {
-    "time",         "timestamp",   "predict_linear", "minute", "hour", "day_of_week",
-    "day_of_month", "day_of_year", "days_in_month",  "month",  "year"};
+constexpr std::array<std::string_view, 15> kTimeFunctions = {
+    "time",         "timestamp",   "predict_linear", "minute", "hour", "day_of_week", "start", "end",
+    "day_of_month", "day_of_year", "days_in_month",  "month",  "year", "step",        "range"};
 
 struct TimeVisitor {
   bool operator()(const Subquery& s) const { return depends_on_time(*s.inner); }

@@ -26,12 +26,10 @@ bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
   const Token& op = tokens.peek();
   const bool quoted = name.kind == Tok::string;
   if (quoted && (op.kind == Tok::comma || op.kind == Tok::right_brace)) {
-    if (!selector.name.empty()) {
-      tokens.report(name.range, fmt::format("metric name must not be set twice: \"{}\" or \"{}\"",
-                                            selector.name, name.value));
-      return true;
+    if (selector.name.empty()) {
+      selector.name = name.value;
+      selector.name_in_braces = true;
     }
-    selector.name = name.value;
     add_matcher(tokens, selector, MatchOp::equal, std::string(kMetricName), name);
     return true;
   }

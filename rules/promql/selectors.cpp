@@ -1,5 +1,8 @@
 #include "rules/promql/selectors.h"
 
+#include "rules/promql/range_functions.h"
+
+#include <algorithm>
 #include <utility>
 
 namespace chiron::promql {
@@ -35,7 +38,15 @@ const std::vector<ResolvedSelector::Series>& ResolvedSelector::series(Context& c
   return series_;
 }
 
-TimestampMs moved(const Modifiers& modifiers, const Context& context, TimestampMs t) {
+std::int64_t resolved_ms(std::int64_t ms, const DurationPtr& expr, Context& context, bool any_sign) {
+  if (!expr) return ms;
+  const Result<std::int64_t> computed = evaluate_duration(*expr, context.span(), any_sign);
+  if (computed) return *computed;
+  context.fail(ErrorCode::invalid_argument, computed.error().message());
+  return ms;
+}
+
+TimestampMs moved(const Modifiers& modifiers, Context& context, TimestampMs t) {
   switch (modifiers.at) {
     case Modifiers::At::none:
       break;
@@ -49,7 +60,7 @@ TimestampMs moved(const Modifiers& modifiers, const Context& context, TimestampM
       t = context.end;
       break;
   }
-  return t - modifiers.offset_ms;
+  return t - resolved_ms(modifiers.offset_ms, modifiers.offset_expr, context, true);
 }
 
 Sequence::Move Sequence::next(const Context& context, TimestampMs until) {
@@ -103,10 +114,33 @@ bool SelectorNode::look_ahead(Context& context, TimestampMs after, TimestampMs u
 
 void SelectorNode::add(Context& context, const ResolvedSelector::Series& series, const Sample& sample) {
   if (timestamps_) {
-    out_.push_back({context.sets.without_name(series.labels), static_cast<double>(sample.t) / 1000});
+    out_.push_back(context.unnamed(series.labels, static_cast<double>(sample.t) / 1000));
   } else {
     out_.push_back({series.labels, sample.v});
   }
+}
+
+const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
+  out_.clear();
+  const TimestampMs at = moved(selector_.ast().modifiers, context, t);
+  const TimestampMs lookback =
+      std::chrono::duration_cast<std::chrono::milliseconds>(context.limits.lookback).count();
+  for (const ResolvedSelector::Series& series : selector_.series(context)) {
+    if (!context.tick()) return out_;
+    samples_.clear();
+    context.reader.range(series.id, at - lookback, at + lookback, SeriesReader::Markers::left_out, samples_);
+    const auto next = std::lower_bound(samples_.begin(), samples_.end(), at,
+                                       [](const Sample& s, TimestampMs when) { return s.t < when; });
+    if (next != samples_.end() && next->t == at) {
+      out_.push_back({series.labels, next->v});
+    } else if (next != samples_.begin()) {
+      const Sample& previous = *(next - 1);
+      const double v = next == samples_.end() ? previous.v : interpolate(previous, *next, at, false);
+      out_.push_back({series.labels, v});
+    }
+  }
+  context.hold(charge_, out_.size());
+  return out_;
 }
 
 const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
@@ -116,13 +150,17 @@ const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
   if (move == Sequence::Move::first) ahead_.start();
   out_.series.clear();
   out_.until = until;
-  out_.after = until - range_ms_;
-  if (!ahead_.advance(context, selector_, out_.after, until)) return out_;
+  out_.after = until - resolved_ms(matrix_.range_ms, matrix_.range_expr, context);
+  const Extended extended = selector_.ast().extended;
+  const TimestampMs beyond =
+      extended == Extended::none ? 0 : duration_cast<milliseconds>(context.limits.lookback).count();
+  const TimestampMs to = extended == Extended::smoothed ? until + beyond : until;
+  if (context.failed() || !ahead_.advance(context, selector_, out_.after - beyond, to)) return out_;
   const std::vector<ResolvedSelector::Series>& series = selector_.series(context);
   std::size_t samples = 0;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const std::span<const Sample> window = ahead_.window(i);
-    if (!window.empty()) out_.series.push_back({series[i].labels, window});
+    if (!window.empty()) out_.series.push_back({series[i].labels, window, false});
     samples += window.size();
   }
   context.hold(charge_, samples);
@@ -134,9 +172,11 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   const Sequence::Move move = sequence_.next(context, until);
   if (move == Sequence::Move::same) return out_;
   out_.until = until;
-  out_.after = until - subquery_.range_ms;
-  const std::int64_t step =
-      subquery_.step_ms.value_or(duration_cast<milliseconds>(context.limits.subquery_step).count());
+  out_.after = until - resolved_ms(subquery_.range_ms, subquery_.range_expr, context);
+  const std::int64_t step = subquery_.step_ms
+                                ? resolved_ms(*subquery_.step_ms, subquery_.step_expr, context)
+                                : duration_cast<milliseconds>(context.limits.subquery_step).count();
+  if (context.failed()) return out_;
   // Steps lie on multiples of the step since the epoch, whatever the evaluation time; the division truncates.
   TimestampMs at = step * (out_.after / step);
   if (at <= out_.after) at += step;
@@ -150,9 +190,11 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
     at = std::max(at, next_);
   }
   for (; at <= until && context.tick(); at += step) {
-    for (const Element& element : inner_->eval(context, at)) {
+    const Elements& elements = inner_->eval(context, at);
+    if (context.limits.delayed_name_removal) context.check_distinct(elements);
+    for (const Element& element : elements) {
       if (!context.tick()) return out_;
-      points_.push_back({element.labels, {at, element.v}});
+      points_.push_back({element.labels, element.drop_name, {at, element.v}});
     }
     // Twice: the points, and the samples they are sorted into.
     if (!context.hold(charge_, points().size() * 2)) return out_;
@@ -183,7 +225,7 @@ void SubqueryNode::gather(Context& context) {
     std::uint32_t& slot = slots_[point.labels];
     if (slot == Slots::kEmpty) {
       slot = static_cast<std::uint32_t>(out_.series.size());
-      out_.series.push_back({point.labels, {}});
+      out_.series.push_back({point.labels, {}, point.drop_name});
       ends_.push_back(0);
     }
     ++ends_[slot];

@@ -9,8 +9,10 @@
 
 namespace chiron::promql {
 
-/// When samples are looked up for an evaluation at t.
-TimestampMs moved(const Modifiers& modifiers, const Context& context, TimestampMs t);
+/// When samples are looked up for an evaluation at t. Fails the context when the offset cannot be computed.
+TimestampMs moved(const Modifiers& modifiers, Context& context, TimestampMs t);
+/// A duration that may depend on the query; fails the context when it cannot be computed. `expr` may be null.
+std::int64_t resolved_ms(std::int64_t ms, const DurationPtr& expr, Context& context, bool any_sign = false);
 
 /// Whether the evaluations of a node follow each other in time, as the steps of a query over several do.
 class Sequence {
@@ -47,15 +49,28 @@ class SelectorNode final : public VectorNode {
   Charge charge_;
 };
 
+/// A selector with `smoothed`: values between samples are interpolated.
+class SmoothedNode final : public VectorNode {
+ public:
+  explicit SmoothedNode(ResolvedSelector& selector) : selector_(selector) {}
+  const Elements& eval(Context& context, TimestampMs t) override;
+
+ private:
+  ResolvedSelector& selector_;
+  std::vector<Sample> samples_;
+  Elements out_;
+  Charge charge_;
+};
+
 class RangeSelectorNode final : public MatrixNode {
  public:
-  RangeSelectorNode(ResolvedSelector& selector, std::int64_t range_ms)
-      : selector_(selector), range_ms_(range_ms) {}
+  RangeSelectorNode(ResolvedSelector& selector, const MatrixSelector& matrix)
+      : selector_(selector), matrix_(matrix) {}
   const Windows& eval(Context& context, TimestampMs t) override;
 
  private:
   ResolvedSelector& selector_;
-  const std::int64_t range_ms_;
+  const MatrixSelector& matrix_;
   Sequence sequence_;
   ReadAhead ahead_{SeriesReader::Markers::left_out};
   Windows out_;
@@ -71,6 +86,7 @@ class SubqueryNode final : public MatrixNode {
  private:
   struct Point {
     SetId labels;
+    bool drop_name;
     Sample sample;
   };
   std::span<const Point> points() const { return std::span(points_).subspan(first_); }

@@ -54,24 +54,46 @@ std::vector<Block> split(std::string_view text) {
   return blocks;
 }
 
-// A failure that is expected, and how its message is compared.
-struct ExpectedFailure {
-  std::optional<std::string> message;
+// What a failure's or an annotation's text is compared with; everything matches when nothing is given.
+struct ExpectedText {
+  std::optional<std::string> exact;
   std::optional<Pattern> pattern;
+
+  bool matches(const std::string& text) const {
+    return (!exact || text == *exact) && (!pattern || pattern->search(text));
+  }
+  std::string to_string() const {
+    if (exact) return fmt::format("\"{}\"", *exact);
+    return pattern ? fmt::format("one like /{}/", pattern->expression()) : "any";
+  }
+};
+
+// What is said of the annotations of one kind.
+struct ExpectedAnnotations {
+  std::vector<ExpectedText> texts;
+  bool none = false;
 };
 
 struct Evaluation {
   bool range = false;
   TimestampMs start = 0, end = 0, step = 0;
   std::string expression;
-  std::optional<ExpectedFailure> failure;
+  std::optional<ExpectedText> failure;
+  ExpectedAnnotations warnings, infos;
   Expected expected;
 };
+
+// start(), end(), step() and range() mean something else when an instant is made a step of a range.
+bool asks_about_the_query(const std::string& expression) {
+  static const Result<Pattern> kFunctions = Pattern::make(R"(\b(start|end|range|step)\s*\(\s*\))");
+  return kFunctions.ok() && kFunctions->search(expression);
+}
 
 class Script {
  public:
   ScriptReport run(std::string_view text) {
     for (const Block& block : split(text)) {
+      const std::size_t failures = report_.failures.size();
       line_ = block.line;
       std::string_view head = block.head;
       std::string_view word;
@@ -82,10 +104,15 @@ class Script {
       } else if (command.starts_with("load")) {
         load(trim(head), block);
       } else if (command.starts_with("eval")) {
+        const std::size_t before = report_.failures.size();
+        ++report_.statements;
         eval(command, trim(head), block);
+        ++(report_.failures.size() > before ? report_.failed : report_.passed);
+        continue;
       } else {
-        fail(fmt::format("unknown command \"{}\"", word));
+        fail(fmt::format("expected load, clear or eval, got \"{}\"", word));
       }
+      if (report_.failures.size() > failures) ++report_.failed;
     }
     return std::move(report_);
   }
@@ -115,13 +142,18 @@ class Script {
     if (!times(head, evaluation)) return;
     evaluation.expression = std::string(head);
     if (command == "eval_fail") evaluation.failure.emplace();
+    if (command == "eval_warn") evaluation.warnings.texts.emplace_back();
+    if (command == "eval_info") evaluation.infos.texts.emplace_back();
+    if (command != "eval" && command != "eval_fail" && command != "eval_warn" && command != "eval_info" &&
+        command != "eval_ordered") {
+      return fail(fmt::format("expected eval, got \"{}\"", command));
+    }
     evaluation.expected.ordered = command == "eval_ordered";
     for (const auto& [line, text] : block.body) {
       line_ = line;
       if (!body_line(text, evaluation)) return;
     }
     line_ = block.line;
-    ++report_.evaluations;
     evaluate(evaluation);
   }
 
@@ -171,10 +203,10 @@ class Script {
     next_word(rest, word);
     if (word == "expect") return expectation(trim(rest), evaluation);
     if (word == "expected_fail_message") {
-      evaluation.failure.emplace().message = std::string(trim(rest));
+      evaluation.failure.emplace().exact = std::string(trim(rest));
       return true;
     }
-    if (word == "expected_fail_regexp") return fail_pattern(trim(rest), evaluation);
+    if (word == "expected_fail_regexp") return pattern(trim(rest), evaluation.failure.emplace());
     if (trim(rest).empty()) {
       if (const auto value = parse_double(text.starts_with('+') ? text.substr(1) : text)) {
         evaluation.expected.scalar = *value;
@@ -190,14 +222,26 @@ class Script {
     return true;
   }
 
-  bool fail_pattern(std::string_view text, Evaluation& evaluation) {
-    Result<Pattern> pattern = Pattern::make(text);
-    if (!pattern) {
-      fail(pattern.error().to_string());
+  bool pattern(std::string_view text, ExpectedText& out) {
+    Result<Pattern> made = Pattern::make(text);
+    if (!made) {
+      fail(made.error().to_string());
       return false;
     }
-    evaluation.failure.emplace().pattern = *std::move(pattern);
+    out.pattern = *std::move(made);
     return true;
+  }
+
+  // Nothing, or `msg: TEXT`, or `regex: RE`.
+  bool expected_text(std::string_view text, ExpectedText& out) {
+    if (text.empty()) return true;
+    if (text.starts_with("regex:")) return pattern(trim(text.substr(6)), out);
+    if (text.starts_with("msg:")) {
+      out.exact = std::string(trim(text.substr(4)));
+      return true;
+    }
+    fail(fmt::format("expected msg: or regex:, got \"{}\"", text));
+    return false;
   }
 
   bool expectation(std::string_view text, Evaluation& evaluation) {
@@ -208,9 +252,15 @@ class Script {
     if (word == "ordered") {
       evaluation.expected.ordered = true;
     } else if (word == "fail") {
-      evaluation.failure.emplace();
-      if (rest.starts_with("msg:")) evaluation.failure->message = std::string(trim(rest.substr(4)));
-      if (rest.starts_with("regex:")) return fail_pattern(trim(rest.substr(6)), evaluation);
+      return expected_text(rest, evaluation.failure.emplace());
+    } else if (word == "warn") {
+      return expected_text(rest, evaluation.warnings.texts.emplace_back());
+    } else if (word == "info") {
+      return expected_text(rest, evaluation.infos.texts.emplace_back());
+    } else if (word == "no_warn") {
+      evaluation.warnings.none = true;
+    } else if (word == "no_info") {
+      evaluation.infos.none = true;
     } else if (word == "string") {
       const std::vector<Token> tokens = lex(rest);
       if (tokens.front().kind != Tok::string) {
@@ -220,8 +270,9 @@ class Script {
       evaluation.expected.text = tokens.front().value;
     } else if (word == "range") {
       return range_vector(rest, evaluation.expected);
-    } else if (word != "warn" && word != "no_warn" && word != "info" && word != "no_info") {
-      fail(fmt::format("unknown expectation \"{}\"", word));
+    } else {
+      fail(fmt::format("expected ordered, fail, warn, no_warn, info, no_info, string or range, got \"{}\"",
+                       word));
       return false;
     }
     return true;
@@ -236,59 +287,110 @@ class Script {
            time_after("step", rest, expected.step);
   }
 
+  // As Prometheus' own runner has it: everything experimental is on.
+  static Limits limits() {
+    Limits limits;
+    limits.delayed_name_removal = Features::all().delayed_name_removal;
+    return limits;
+  }
+
   void evaluate(const Evaluation& evaluation) {
-    const Parsed parsed = parse(evaluation.expression);
+    const Parsed parsed = parse(evaluation.expression, Features::all());
     if (!parsed.ok()) {
       return fail(fmt::format("the expression is wrong at {}: {}", parsed.errors.front().range.begin + 1,
                               parsed.errors.front().message));
     }
-    Query query(parsed.expr, series_);
+    Query query(parsed.expr, series_, limits());
     Result<Value> value = evaluation.range ? query.range(evaluation.start, evaluation.end,
                                                          std::chrono::milliseconds(evaluation.step))
                                            : query.instant(evaluation.start);
     if (evaluation.failure) return expect_failure(*evaluation.failure, value);
-    if (!value) return fail(value.error().to_string());
-    if (std::string difference = compare(evaluation.expected, *value); !difference.empty())
-      return fail(difference);
+    if (!value)
+      return fail(fmt::format("expected a result, got the error \"{}\"", value.error().to_string()));
+    std::string difference = annotation_difference(evaluation, query);
+    if (difference.empty()) difference = compare(evaluation.expected, *value);
+    if (!difference.empty()) return fail(difference);
     if (!evaluation.range) variants(evaluation, parsed.expr);
   }
 
-  void expect_failure(const ExpectedFailure& failure, const Result<Value>& value) {
+  void expect_failure(const ExpectedText& failure, const Result<Value>& value) {
     if (value) return fail("expected a failure, got a result");
     const std::string& message = value.error().message();
-    if (failure.message && message != *failure.message) {
-      return fail(fmt::format("expected the message \"{}\", got \"{}\"", *failure.message, message));
+    if (failure.matches(message)) return;
+    fail(fmt::format("expected the message {}, got \"{}\"", failure.to_string(), message));
+  }
+
+  static std::string annotation_difference(const Evaluation& evaluation, const Query& query) {
+    std::vector<std::string> warnings, infos;
+    for (const Annotation& annotation : query.annotations()) {
+      (annotation.kind == Annotation::Kind::warning ? warnings : infos).push_back(annotation.text);
     }
-    if (failure.pattern && !failure.pattern->search(message)) {
-      fail(fmt::format("expected a message like /{}/, got \"{}\"", failure.pattern->expression(), message));
+    std::string difference = texts_difference("warning", evaluation.warnings, warnings);
+    return difference.empty() ? texts_difference("info", evaluation.infos, infos) : difference;
+  }
+
+  // Each expectation is met, and once there is one each annotation is expected.
+  static std::string texts_difference(std::string_view kind, const ExpectedAnnotations& expected,
+                                      const std::vector<std::string>& got) {
+    std::string all;
+    for (const std::string& text : got) all += fmt::format("\n    {}", text);
+    if (expected.none && !got.empty()) return fmt::format("expected no {}, got:{}", kind, all);
+    if (expected.texts.empty()) return {};
+    for (const ExpectedText& wanted : expected.texts) {
+      const bool met =
+          std::any_of(got.begin(), got.end(), [&](const std::string& text) { return wanted.matches(text); });
+      if (!met) {
+        return fmt::format("expected the {} {}, got {}", kind, wanted.to_string(),
+                           got.empty() ? "none" : all);
+      }
     }
+    for (const std::string& text : got) {
+      const bool wanted = std::any_of(expected.texts.begin(), expected.texts.end(),
+                                      [&](const ExpectedText& e) { return e.matches(text); });
+      if (!wanted) return fmt::format("expected no other {}, got {}", kind, text);
+    }
+    return {};
   }
 
   // The same result must come when the evaluation time is fixed by @ and when the instant is a step of a
   // range query.
   void variants(const Evaluation& evaluation, const ExprPtr& expr) {
     const TimestampMs t = evaluation.start;
-    if (!depends_on_time(*expr)) {
-      const ExprPtr pinned = pin(expr, t);
-      std::vector<TimestampMs> instants = {-10 * t, 0, t / 5, t, 10 * t};
-      if (t == 0) instants = {-1000, 0, 1000};
-      for (const TimestampMs other : instants) {
-        Result<Value> value = Query(pinned, series_).instant(other);
-        const std::string difference =
-            value ? compare(evaluation.expected, *value) : value.error().to_string();
-        if (!difference.empty())
-          return fail(fmt::format("pinned by @ and evaluated at {} ms: {}", other, difference));
-      }
+    if (!as_step(evaluation, expr, t, "")) return;
+    if (depends_on_time(*expr)) return;
+    const ExprPtr pinned = pin(expr, t);
+    std::vector<TimestampMs> instants = {-10 * t, 0, t / 5, t, 10 * t};
+    if (t == 0) instants = {-1000, 0, 1000};
+    for (const TimestampMs other : instants) {
+      const std::string what = fmt::format("pinned by @ and evaluated at {} ms: ", other);
+      Query query(pinned, series_, limits());
+      Result<Value> value = query.instant(other);
+      std::string difference =
+          value ? annotation_difference(evaluation, query)
+                : fmt::format("expected a result, got the error \"{}\"", value.error().to_string());
+      if (difference.empty()) difference = compare(evaluation.expected, *value);
+      if (!difference.empty()) return fail(what + difference);
+      if (!as_step(evaluation, pinned, other, what)) return;
     }
-    if (evaluation.expected.ordered || expr->type == ValueType::string || expr->type == ValueType::matrix)
-      return;
-    Result<Value> value = Query(expr, series_).range(t - kMinute, t + kMinute, std::chrono::minutes(1));
-    // Another step may fail for reasons of its own.
-    if (!value) return;
-    const Value middle = at_step(std::get<Matrix>(*value), t, expr->type == ValueType::scalar);
-    if (std::string difference = compare(evaluation.expected, middle); !difference.empty()) {
-      fail(fmt::format("as a step of a range query: {}", difference));
+  }
+
+  bool as_step(const Evaluation& evaluation, const ExprPtr& expr, TimestampMs t, const std::string& what) {
+    if (evaluation.expected.ordered || expr->type == ValueType::string || expr->type == ValueType::matrix ||
+        asks_about_the_query(evaluation.expression)) {
+      return true;
     }
+    Query query(expr, series_, limits());
+    Result<Value> value = query.range(t - kMinute, t + kMinute, std::chrono::minutes(1));
+    std::string difference;
+    if (!value) {
+      difference = fmt::format("expected a result, got the error \"{}\"", value.error().to_string());
+    } else {
+      difference =
+          compare(evaluation.expected, at_step(std::get<Matrix>(*value), t, expr->type == ValueType::scalar));
+    }
+    if (difference.empty()) return true;
+    fail(fmt::format("{}as a step of a range query: {}", what, difference));
+    return false;
   }
 
   TestSeries series_;

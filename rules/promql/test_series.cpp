@@ -176,7 +176,8 @@ std::optional<Sample> TestSeries::latest(SeriesId id, TimestampMs after, Timesta
 
 void TestSeries::latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
                         std::span<Sample> out) const {
-  for (std::size_t i = 0; i < ids.size(); ++i) out[i] = latest(ids[i], after, until).value_or(Sample{kNever, 0});
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    out[i] = latest(ids[i], after, until).value_or(Sample{kNever, 0});
 }
 
 void TestSeries::range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,

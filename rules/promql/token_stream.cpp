@@ -6,6 +6,17 @@
 
 namespace chiron::promql {
 
+TokenStream::TokenStream(std::string_view text) : text_(text), tokens_(lex(text)), line_starts_{0} {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') line_starts_.push_back(i + 1);
+  }
+}
+
+TextPosition TokenStream::position_of(std::size_t offset) const {
+  const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
+  return {static_cast<std::size_t>(after - line_starts_.begin()), offset - *(after - 1) + 1};
+}
+
 bool TokenStream::expect(Tok kind, std::string_view context, std::string_view expected) {
   if (accept(kind)) return true;
   return unexpected(context, expected);

@@ -2,6 +2,7 @@
 
 #include "rules/promql/lexer.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +14,7 @@ namespace chiron::promql {
 /// parsing: from then on failed() is true and every parser returns at once.
 class TokenStream {
  public:
-  explicit TokenStream(std::string_view text) : text_(text), tokens_(lex(text)) {}
+  explicit TokenStream(std::string_view text);
 
   std::string_view text() const { return text_; }
   const Token& peek(std::size_t ahead = 0) const {
@@ -42,6 +43,9 @@ class TokenStream {
   /// Takes a token of the kind, or fails with what was met "in `context`, expected `expected`".
   bool expect(Tok kind, std::string_view context, std::string_view expected);
 
+  /// The line and column of an offset into the text.
+  TextPosition position_of(std::size_t offset) const;
+
   /// End of the last token taken.
   std::size_t last_end() const { return last_end_; }
 
@@ -59,6 +63,7 @@ class TokenStream {
  private:
   std::string_view text_;
   std::vector<Token> tokens_;
+  std::vector<std::size_t> line_starts_;
   std::size_t position_ = 0;
   std::size_t last_end_ = 0;
   std::vector<ParseError> errors_;

@@ -1,39 +1,25 @@
+#include "rules/promql/numbers.h"
 #include "rules/promql/vector_nodes.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 namespace chiron::promql {
 namespace {
 
 using Parameters = std::array<double, 2>;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 template <double (*Function)(double)>
 double of(double v, const Parameters&) {
   return Function(v);
 }
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// Go's math.Min and math.Max: unlike with fmin(3) and fmax(3) NaN wins, but for the infinity that nothing can
-// exceed.
-double least(double a, double b) {
-  if (a == -kInfinity || b == -kInfinity) return -kInfinity;
-  return std::isnan(a) || std::isnan(b) ? kNaN : std::min(a, b);
-}
-double most(double a, double b) {
-  if (a == kInfinity || b == kInfinity) return kInfinity;
-  return std::isnan(a) || std::isnan(b) ? kNaN : std::max(a, b);
-}
-
-double clamp(double v, const Parameters& p) { return most(p[0], least(p[1], v)); }
-double clamp_min(double v, const Parameters& p) { return most(p[0], v); }
-double clamp_max(double v, const Parameters& p) { return least(p[0], v); }
+double clamp(double v, const Parameters& p) { return go_max(p[0], go_min(p[1], v)); }
+double clamp_min(double v, const Parameters& p) { return go_max(p[0], v); }
+double clamp_max(double v, const Parameters& p) { return go_min(p[0], v); }
 // Ties go up, also for negative numbers. Dividing by the inverse is exact where multiplying by 0.1 is not.
 double round(double v, const Parameters& p) {
   const double inverse = 1 / p[0];

@@ -35,18 +35,31 @@ class ValueFunctionNode final : public VectorNode {
 
 class RangeFunctionNode final : public VectorNode {
  public:
-  RangeFunctionNode(const RangeFunctionRow& row, MatrixPtr operand, ScalarPtr parameter)
-      : row_(row), operand_(std::move(operand)), parameter_(std::move(parameter)) {}
+  struct Operands {
+    MatrixPtr range;
+    std::vector<ScalarPtr> scalars;  ///< in their order; most functions have none
+    Extended extended = Extended::none;
+    TextPosition where;  ///< of the first argument
+  };
+  RangeFunctionNode(const RangeFunctionRow& row, Operands operands)
+      : row_(row), operands_(std::move(operands)) {}
   const Elements& eval(Context& context, TimestampMs t) override;
 
  private:
+  bool read_parameters(Context& context, TimestampMs t);
+  void note_possible_gauge(Context& context, SetId labels);
+
   const RangeFunctionRow& row_;
-  MatrixPtr operand_;
-  ScalarPtr parameter_;  // null for most
+  Operands operands_;
+  std::array<double, 2> parameters_{};
   std::vector<double> scratch_;
+  SetMap name_ends_;  // 1 for a label set whose name ends as a counter's
   Elements out_;
   Charge charge_;
 };
+
+/// The warning about a quantile that is none.
+void warn_of_quantile(Context& context, TextPosition where, double q);
 
 /// absent() and absent_over_time(): one element when there is none.
 class AbsentNode final : public VectorNode {
@@ -75,6 +88,40 @@ class SortNode final : public VectorNode {
   VectorPtr operand_;
   const bool descending_;
   Elements out_;
+};
+
+/// sort_by_label() and sort_by_label_desc(): numbers within values compare as numbers.
+class SortByLabelNode final : public VectorNode {
+ public:
+  SortByLabelNode(VectorPtr operand, std::vector<std::string> names, bool descending)
+      : operand_(std::move(operand)), names_(std::move(names)), descending_(descending) {}
+  const Elements& eval(Context& context, TimestampMs t) override;
+
+ private:
+  VectorPtr operand_;
+  const std::vector<std::string> names_;
+  const bool descending_;
+  Elements out_;
+};
+
+/// start_timestamp(): samples have none.
+class EmptyNode final : public VectorNode {
+ public:
+  const Elements& eval(Context&, TimestampMs) override { return out_; }
+
+ private:
+  const Elements out_;
+};
+
+/// Says where and when a sort does nothing.
+class UselessSortNode final : public VectorNode {
+ public:
+  UselessSortNode(VectorPtr operand, TextPosition where) : operand_(std::move(operand)), where_(where) {}
+  const Elements& eval(Context& context, TimestampMs t) override;
+
+ private:
+  VectorPtr operand_;
+  const TextPosition where_;
 };
 
 /// timestamp() of anything but a selector: the evaluation time.

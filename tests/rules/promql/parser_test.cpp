@@ -39,8 +39,8 @@ INSTANTIATE_TEST_SUITE_P(Numbers, ParsesWell,
                                          Good{"0x1F", "31", kS}, Good{"1e3", "1000", kS},
                                          Good{"1_000", "1000", kS}, Good{"010", "8", kS},
                                          Good{"089", "89", kS}, Good{"iNf", "Inf", kS},
-                                         Good{"nan", "NaN", kS}, Good{"1h30m", "5400", kS},
-                                         Good{"4s18ms", "4.018", kS}, Good{"1e-400", "0", kS},
+                                         Good{"nan", "NaN", kS}, Good{"1h30m", "1h30m", kS},
+                                         Good{"4s18ms", "4s18ms", kS}, Good{"1e-400", "0", kS},
                                          Good{"1 # a comment\n + 2", "1 + 2", kS}));
 
 INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
@@ -58,7 +58,16 @@ INSTANTIATE_TEST_SUITE_P(
         Good{R"(up{a=~"x.*",b!~"y"})", R"(up{a=~"x.*",b!~"y"})", kV}, Good{R"({a="b"})", R"({a="b"})", kV},
         Good{R"({"up", by="c"})", R"(up{by="c"})", kV}, Good{R"({"a name"})", R"({"a name"})", kV},
         Good{R"({"a\xe4 b"="c"})", R"({"a\xe4 b"="c"})", kV}, Good{R"(sum{a="1"})", R"(sum{a="1"})", kV},
-        Good{"up[5m]", "up[5m]", kM}, Good{"up[90]", "up[1m30s]", kM}, Good{"up[5m-30s*2]", "up[4m]", kM},
+        Good{"up[5m]", "up[5m]", kM}, Good{"up[90]", "up[1m30s]", kM},
+        Good{"up[5m-30s*2]", "up[5m - 30s * 2]", kM},
+        Good{"up[-(step())+2*RANGE()]", "up[-(step()) + 2 * range()]", kM},
+        Good{"up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))",
+             "up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))", kM},
+        Good{"up offset (5s-8) - 3", "up offset (5s - 8) - 3", kV},
+        Good{"up offset -(5s)-8", "up offset -(5s) - 8", kV},
+        Good{"up offset step()*2", "up offset step() * 2", kV},
+        Good{R"({"a", __name__="b"})", R"({"a",__name__="b"})", kV}, Good{"fill + fill", "fill + fill", kV},
+        Good{R"(smoothed{anchored="x"})", R"(smoothed{anchored="x"})", kV},
         Good{"up offset 5m", "up offset 5m", kV}, Good{"up offset -7m", "up offset -7m", kV},
         Good{"up[5m] offset 1m", "up[5m] offset 1m", kM}, Good{"up offset 5s-8", "up offset 5s - 8", kV},
         Good{"up @ 3.3335", "up @ 3.334", kV}, Good{"up offset 1m @ end()", "up @ end() offset 1m", kV},
@@ -139,8 +148,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"a[5y1hs]", 2, 7, "unknown unit \"hs\" in duration \"5y1hs\""},
         Bad{"a[30m1h]", 2, 7, "not a valid duration string: \"30m1h\""},
         Bad{"a[0m]", 2, 4, "duration must be greater than 0"},
-        Bad{"a[9.5e10]", 2, 8, "duration out of range"}, Bad{"a[5m/0]", 5, 6, "division by zero"},
-        Bad{"a[step()]", 2, 6, "step() in a duration is not supported yet"},
+        Bad{"a[9.5e10]", 2, 8, "duration out of range"}, Bad{"a[5m/0]", 4, 5, "division by zero"},
+        Bad{"a[step]", 6, 7,
+            "unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()"},
+        Bad{"a[smart]", 2, 3, "unexpected character in duration expression: 's'"},
         Bad{"a offset 1m[5m]", 0, 15, "no offset modifiers allowed before range"},
         Bad{"(a + b)[5m]", 0, 11, "ranges only allowed for vector selectors"},
         Bad{"sum by (,)(a)", 8, 9, "unexpected \",\" in grouping opts, expected label"},
@@ -152,7 +163,12 @@ INSTANTIATE_TEST_SUITE_P(
             "offset modifier must be preceded by an instant vector selector or range vector selector or a "
             "subquery"},
         Bad{"a @ 1 @ 2", 6, 9, "@ <timestamp> may not be set multiple times"},
-        Bad{"a anchored", 2, 10, "the anchored modifier is not supported"}));
+        Bad{"a anchored", 0, 10, "anchored modifier is experimental and not enabled"},
+        Bad{"a[5m] smoothed", 0, 14, "smoothed modifier is experimental and not enabled"},
+        Bad{"a + fill(0) b", 0, 13, "binop fill modifiers are experimental and not enabled"},
+        Bad{"limitk(1, a)", 0, 12,
+            "limitk() is experimental and must be enabled with "
+            "--enable-feature=promql-experimental-functions"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Types, Refuses,
@@ -180,11 +196,58 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"hour(a, b)", 0, 10, "expected at most 1 argument(s) in call to \"hour\", got 2"},
         Bad{"topk(a,)", 6, 7, "trailing commas not allowed in function call args"},
         Bad{"RATE(a[5m])", 0, 4, "unknown function with name \"RATE\""},
-        Bad{"info(a)", 0, 4,
-            "info cannot be used: it is an experimental function of Prometheus, which is not supported yet"},
+        Bad{"info(a)", 0, 4, "function \"info\" is not enabled"},
+        Bad{"histogram_sum(a)", 0, 13,
+            "histogram_sum cannot be used: it takes native histograms, which are not supported"},
         Bad{R"({x=~".*"})", 0, 9, "vector selector must contain at least one non-empty matcher"},
         Bad{R"(a{__name__="b"})", 0, 15, "metric name must not be set twice: \"a\" or \"b\""},
         Bad{"a[5m][5m:]", 0, 10, "subquery is only allowed on instant vector, got matrix instead"}));
+
+// With everything experimental on.
+std::string enabled(std::string_view text) {
+  const Parsed parsed = parse(text, Features::all());
+  if (!parsed.ok()) return "error: " + parsed.errors.front().message;
+  const std::string printed = to_string(*parsed.expr);
+  const Parsed again = parse(printed, Features::all());
+  return again.ok() && to_string(*again.expr) == printed ? printed : "does not read back: " + printed;
+}
+
+TEST(Parser, TakesExperimentalPartsWhenEnabled) {
+  EXPECT_EQ(enabled("a[5m] ANCHORED offset 1m"), "a[5m] anchored offset 1m");
+  EXPECT_EQ(enabled("a smoothed"), "a smoothed");
+  EXPECT_EQ(enabled("a + on (x) group_left fill_right (-1) fill_left(2) b"),
+            "a + on (x) group_left () fill_left (2) fill_right (-1) b");
+  EXPECT_EQ(enabled("a / fill (1m) b"), "a / fill (60) b");
+  EXPECT_EQ(enabled("limit_ratio by (x) (-0.5, a)"), "limit_ratio by (x) (-0.5, a)");
+  EXPECT_EQ(enabled(R"(info(a, {x=~".*"}))"), R"(info(a, {x=~".*"}))");
+  EXPECT_EQ(enabled("min_of(start(), end()) + step() * range()"),
+            "min_of(start(), end()) + step() * range()");
+
+  EXPECT_EQ(enabled("a[5m:] anchored"), "error: anchored modifier is not supported for subqueries");
+  EXPECT_EQ(enabled("1 smoothed"), "error: smoothed modifier not implemented");
+  EXPECT_EQ(enabled("a anchored smoothed"), "error: anchored and smoothed modifiers cannot be used together");
+  EXPECT_EQ(enabled("a and fill(1) b"), "error: filling in missing series not allowed for set operators");
+  EXPECT_EQ(enabled("a + fill(1) 2"),
+            "error: filling in missing series only allowed between instant vectors");
+  EXPECT_EQ(enabled("a + fill(1) fill_left(2) b").substr(0, 6), "error:");
+  EXPECT_EQ(enabled("info(a, b)"), "error: expected label selectors only, got vector selector instead");
+  EXPECT_EQ(enabled("info(a, abs({b=\"c\"}))"), "error: expected label selectors only");
+  EXPECT_EQ(enabled("histogram_quantiles(a, \"q\")"),
+            "error: expected at least 3 argument(s) in call to \"histogram_quantiles\", got 2");
+}
+
+TEST(Features, AreNamedAsPrometheusNamesThem) {
+  const auto features = parse_features(
+      {"promql-experimental-functions, promql-duration-expr", "", "promql-binop-fill-modifiers"});
+  ASSERT_TRUE(features.ok());
+  EXPECT_TRUE(features->experimental_functions);
+  EXPECT_TRUE(features->binop_fill_modifiers);
+  EXPECT_FALSE(features->extended_range_selectors);
+  EXPECT_FALSE(features->delayed_name_removal);
+  const auto unknown = parse_features({"promql-everything"});
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_THAT(unknown.error().message(), testing::StartsWith("'promql-everything' is none of promql-exp"));
+}
 
 TEST(Parser, FindsAllTypeErrorsInOrder) {
   const Parsed parsed = parse("rate(a) + floor(1, 2) > bool \"x\"");

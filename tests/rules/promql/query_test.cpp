@@ -309,14 +309,15 @@ TEST(Query, EvaluatesEveryFunctionOfTheTable) {
     std::string arguments;
     for (const ValueType type : function.arguments) {
       if (!arguments.empty()) arguments += ", ";
-      arguments += type == ValueType::matrix   ? "a[10s]"
-                   : type == ValueType::vector ? "a"
-                   : type == ValueType::scalar ? "1"
+      arguments += type == ValueType::matrix ? "a[10s]"
+                   : type == ValueType::vector
+                       ? (function.name == "info" && !arguments.empty() ? "{x=\"y\"}" : "a")
+                   : type == ValueType::scalar ? "0.5"
                                                : "\"x\"";
     }
     const std::string text = fmt::format("{}({})", function.name, arguments);
-    const Parsed result = parse(text);
-    ASSERT_TRUE(result.ok()) << text;
+    const Parsed result = parse(text, Features::all());
+    ASSERT_TRUE(result.ok()) << text << ": " << result.errors.front().message;
     EXPECT_EQ(result.type, function.result) << text;
     const Result<Value> value = Query(result.expr, host.store()).instant(9000);
     const bool fits = value.ok() || value.error().code() == ErrorCode::failed_precondition;

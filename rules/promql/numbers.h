@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+namespace chiron::promql {
+
+/// Go's math.Min and math.Max, which PromQL shows: unlike with fmin(3) and fmax(3) NaN wins, but for the
+/// infinity that nothing can exceed.
+double go_min(double a, double b);
+double go_max(double a, double b);
+
+/// Go's %g, for messages: shortest form, an exponent below 1e-4 and from 1e6 on.
+std::string format_g(double value);
+/// Go's %.2g
+std::string format_g2(double value);
+/// A label value of OpenMetrics: 0.5, 1.0, 1e+06, +Inf.
+std::string format_open_metrics(double value);
+
+}  // namespace chiron::promql
