@@ -355,6 +355,10 @@ remediation::Gate Config::gate() const {
   return remediation::parse_gate(settings.text("remediation.mode")).value_or(remediation::Gate::dry_run);
 }
 
+promql::Features Config::features() const {
+  return promql::parse_features(settings.list("enable-feature")).value_or(promql::Features());
+}
+
 Labels Config::target_labels() const {
   std::string instance = settings.text("identity.instance");
   if (instance.empty()) {

@@ -4,6 +4,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/series/labels.h"
+#include "rules/promql/promql.h"
 
 #include <unistd.h>
 
@@ -93,6 +94,12 @@ std::vector<Setting> make_settings() {
        "16MB",
        "Most memory that samples may take.",
        {}},
+      {"enable-feature",
+       "query.features",
+       SettingKind::features,
+       "",
+       "Experimental features of PromQL, by Prometheus' names; may repeat, commas separate several.",
+       {}},
       {"identity.job",
        "identity.job",
        SettingKind::text,
@@ -168,6 +175,10 @@ std::string fault(const Setting& setting, const std::string& text) {
       return {};
     case SettingKind::path:
       return text.empty() ? "a path is missing here" : "";
+    case SettingKind::features: {
+      const auto features = promql::parse_features({text});
+      return features.ok() ? "" : features.error().to_string();
+    }
     case SettingKind::addresses:
       return address_fault(text);
     case SettingKind::flag:
