@@ -84,6 +84,7 @@ Status AgentParts::make_rules() {
       store, catalogue, clock, log,
       rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
                              .external_labels = config.external_labels,
+                             .limits = config.query_limits(),
                              .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
   const auto saved = ledger->get(kAlertStateKey);
   if (!saved.ok()) {
@@ -134,9 +135,10 @@ Status AgentParts::serve() {
   loop = std::make_unique<Loop>(
       *sampler, clock, interval, [this](PassTime pass) { after_pass(pass); },
       Loop::Pulse{.every = watchdog_interval() / 3, .beat = [] { notify_service_manager("WATCHDOG=1"); }});
-  views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
-                                                 interval, std::string(target.get("instance")),
-                                                 [this] { return last_reload_fault(); }});
+  views = std::make_unique<Views>(
+      Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger, interval,
+                     std::string(target.get("instance")), [this] { return last_reload_fault(); },
+                     config.query_limits(), config.settings.count("query.max-concurrency")});
   door->open(*views);
   commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
   scrapes = std::make_unique<Scrapes>(*loop, config.settings.count("web.max-requests"));

@@ -239,7 +239,8 @@ void add_action(Cli& cli, CLI::App& parent, bool is_plan) {
                       });
   *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
   command->add_option("ACTION", *action, "Name of the action: `chiron actions` lists them.")->required();
-  command->add_option("ARGUMENTS", *given, "NAME=VALUE; give a name several times for a list.");
+  command->add_option("ARGUMENTS", *given,
+                      "NAME=VALUE; give a name several times for a list; a mapping is '{A: b, C: d}'.");
   if (!is_plan) command->add_flag("--no-wait", *no_wait, "Print the run's id and return.");
   cli.add_json_flag(*command);
 }

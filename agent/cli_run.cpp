@@ -6,6 +6,7 @@
 #include "exporter/base/memory.h"
 #include "exporter/base/systemd.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +18,8 @@ namespace {
 constexpr Duration kStopWithin = std::chrono::milliseconds(1700);
 constexpr Duration kLeaveAfter = std::chrono::milliseconds(1950);
 
-/// Blocks the signals that sigwait() takes; before any thread is made, so that all threads have them blocked.
+/// Blocks the signals that sigtimedwait() takes; before any thread is made, so that all threads have them
+/// blocked.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -32,6 +34,11 @@ constexpr Duration kFirstPassWithin = std::chrono::seconds(30);
 /// How long the service manager may take to read what it is told; a busy one takes a moment.
 constexpr Duration kManagerWithin = std::chrono::seconds(5);
 constexpr Duration kLook = std::chrono::milliseconds(5);
+
+// What the first passes, evaluations and scrapes needed once is given back after the former, what reloads and
+// questions of people needed after the latter.
+constexpr timespec kSettledAfter{.tv_sec = 60, .tv_nsec = 0};
+constexpr timespec kGiveBackEvery{.tv_sec = 600, .tv_nsec = 0};
 
 const char* name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : "SIGINT"; }
 
@@ -54,9 +61,14 @@ int wait_for_first_pass(const Agent& agent, EventLog& log) {
 
 /// Reloads at each SIGHUP; returns the signal that says to stop.
 int serve_until_told(Agent& agent, const sigset_t& signals) {
+  timespec quiet = kSettledAfter;
   for (;;) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
+    const int signal = sigtimedwait(&signals, nullptr, &quiet);
+    if (signal < 0 && errno == EAGAIN) {
+      release_unused_memory();
+      quiet = kGiveBackEvery;
+    }
+    if (signal < 0) continue;
     if (signal != SIGHUP) return signal;
     notify_service_manager("RELOADING=1", kManagerWithin);
     const Status reloaded = agent.reload();
@@ -77,11 +89,12 @@ void leave_at_the_latest(EventLog& log) {
   }).detach();
 }
 
-int run(const SettingOptions& options) {
+int run(Cli& cli, const SettingOptions& options) {
   share_one_heap();
   const sigset_t signals = block_signals();
   auto config = load_or_complain(options);
   if (!config) return kExitFailed;
+  cli.end_parsing();
   // The log and the agent are never destroyed: a collector or action that hangs in the kernel may still hold
   // them when the process ends.
   EventLog& log = *make_stderr_log(config->log_options()).release();
@@ -100,7 +113,7 @@ int run(const SettingOptions& options) {
       log.info("serving", {{"url", "http://" + address + "/metrics"}});
     }
     notify_service_manager("READY=1\nSTATUS=Serving.", kManagerWithin);
-    release_start_memory();
+    release_unused_memory();
     signal = serve_until_told(agent, signals);
   }
   log.info("stopping", {{"signal", name_of(signal)}});
@@ -124,7 +137,7 @@ int reload(const SettingOptions& options) {
 void add_run_command(Cli& cli) {
   auto options = std::make_shared<SettingOptions*>(nullptr);
   CLI::App* command = cli.add_command(cli.app, "run", "Run the agent in the foreground.",
-                                      [options] { return run(**options); });
+                                      [&cli, options] { return run(cli, **options); });
   *options = &cli.add_settings(*command, SettingOptions::Scope::all);
 
   auto reload_options = std::make_shared<SettingOptions*>(nullptr);

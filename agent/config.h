@@ -55,6 +55,8 @@ struct Config {
   remediation::Gate gate() const;
   /// Experimental features of PromQL that expressions may use.
   promql::Features features() const;
+  /// Of each query; query.max-concurrency bounds how many there are.
+  promql::Limits query_limits() const;
   /// Labels job and instance of local series.
   Labels target_labels() const;
 };

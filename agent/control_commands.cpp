@@ -1,5 +1,6 @@
 #include "agent/control_commands.h"
 
+#include "agent/action_arguments.h"
 #include "agent/json_views.h"
 #include "agent/plan_json.h"
 #include "agent/report.h"
@@ -34,45 +35,6 @@ std::string reply(const Result<std::string>& result) {
 Result<std::string> done(const Status& status) {
   if (!status.ok()) return status.error();
   return std::string("null");
-}
-
-/// {"unit": "x", "globs": ["a", "b"], "env": {"A": "1"}} as the command line sends them.
-Result<remediation::ArgumentValues> arguments_of(const Json& json) {
-  remediation::ArgumentValues values;
-  if (!json.is_object()) return Error(ErrorCode::invalid_argument, "arguments must be an object");
-  for (const auto& [name, value] : json.items()) {
-    remediation::ArgumentValue one;
-    if (value.is_string()) {
-      one.texts = {value.get<std::string>()};
-    } else if (value.is_array()) {
-      one.shape = remediation::ArgumentValue::Shape::list;
-      for (const Json& item : value) {
-        if (!item.is_string())
-          return Error(ErrorCode::invalid_argument, "argument '" + name + "': lists hold texts");
-        one.texts.push_back(item.get<std::string>());
-      }
-    } else {
-      return Error(ErrorCode::invalid_argument, "argument '" + name + "' must be a text or a list of texts");
-    }
-    values.emplace_back(name, std::move(one));
-  }
-  return values;
-}
-
-/// NAME=VALUE on a command line does not tell a text from a list of one; the action's declaration does.
-remediation::ArgumentValues fit_shapes(const std::string& action, remediation::ArgumentValues values) {
-  const remediation::ActionInfo* info = remediation::find_action(action);
-  if (info == nullptr) return values;
-  const auto instance = info->make();
-  remediation::Arguments arguments;
-  instance->declare(arguments);
-  for (auto& [name, value] : values) {
-    for (const auto& declared : arguments.declared()) {
-      const bool is_list = std::holds_alternative<std::vector<std::string>*>(declared.member);
-      if (declared.name == name && is_list) value.shape = remediation::ArgumentValue::Shape::list;
-    }
-  }
-  return values;
 }
 
 }  // namespace
@@ -132,10 +94,10 @@ Result<std::string> ControlCommands::read(const Call& call) {
     return plan_json(*plan);
   }
   if (command == "action.plan") {
-    const auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
+    const auto arguments =
+        action_arguments(call.text("action"), call.arguments.value("arguments", Json::object()));
     if (!arguments.ok()) return arguments.error();
-    const auto plan =
-        remediator_.plan_action(call.text("action"), fit_shapes(call.text("action"), *arguments));
+    const auto plan = remediator_.plan_action(call.text("action"), *arguments);
     if (!plan.ok()) return plan.error();
     return plan_json(*plan);
   }
@@ -178,10 +140,9 @@ Result<std::string> ControlCommands::change(const Call& call) {
     return dump(Json(*id));
   }
   if (command == "action.run") {
-    auto arguments = arguments_of(call.arguments.value("arguments", Json::object()));
+    auto arguments = action_arguments(call.text("action"), call.arguments.value("arguments", Json::object()));
     if (!arguments.ok()) return arguments.error();
-    const auto id = remediator_.run_action(
-        call.text("action"), fit_shapes(call.text("action"), *std::move(arguments)), call.peer->user);
+    const auto id = remediator_.run_action(call.text("action"), *std::move(arguments), call.peer->user);
     if (!id.ok()) return id.error();
     return dump(Json(*id));
   }

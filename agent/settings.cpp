@@ -69,12 +69,8 @@ std::vector<Setting> make_settings() {
        "",
        "Host header answered besides the listen address and localhost; '*' turns the check off. May repeat.",
        {}},
-      {"web.max-requests",
-       "http.max_requests",
-       SettingKind::count,
-       "40",
-       "Most scrapes of /metrics at a time; what is over it gets 503 at once. 0: no limit.",
-       {}},
+      {"web.max-requests", "http.max_requests", SettingKind::count, "40",
+       "Most scrapes of /metrics at a time; what is over it gets 503 at once. 0: no limit.", "0|1000"},
       {"sampling.interval", "sampling.interval", SettingKind::duration, "5s", "Time between two passes.", {}},
       {"evaluation.interval",
        "evaluation.interval",
@@ -94,6 +90,22 @@ std::vector<Setting> make_settings() {
        "16MB",
        "Most memory that samples may take.",
        {}},
+      {"query.max-samples", "query.max_samples", SettingKind::count, "50000000",
+       "Most samples that a query may hold in memory at once, at 16 bytes.", "1|10000000000"},
+      {"query.timeout",
+       "query.timeout",
+       SettingKind::duration,
+       "2m",
+       "Most time that a query may take, waiting included; of rules also at most half their interval or 10s.",
+       {}},
+      {"query.lookback-delta",
+       "query.lookback_delta",
+       SettingKind::duration,
+       "5m",
+       "How old a sample may be that a query takes for the present value.",
+       {}},
+      {"query.max-concurrency", "query.max_concurrency", SettingKind::count, "4",
+       "Most queries evaluated at a time; others wait for their turn.", "1|1000"},
       {"enable-feature",
        "query.features",
        SettingKind::features,
@@ -143,7 +155,6 @@ std::vector<Setting> make_settings() {
 }
 
 /// A thread each, at most.
-constexpr int kMostCount = 1000;
 
 bool is_choice(std::string_view choices, std::string_view value) {
   std::string_view choice;
@@ -165,6 +176,13 @@ std::string address_fault(std::string_view text) {
         "is an IPv6 address, which is not supported yet; write HOST:PORT with a name or an IPv4 address");
   }
   return {};
+}
+
+std::pair<std::uint64_t, std::uint64_t> bounds_of(const Setting& count) {
+  const std::string_view choices = count.choices;
+  const std::size_t bar = choices.find('|');
+  return {parse_int<std::uint64_t>(choices.substr(0, bar)).value_or(0),
+          parse_int<std::uint64_t>(choices.substr(bar + 1)).value_or(0)};
 }
 
 /// Why `text` is no value of the setting; "" when it is one.
@@ -194,10 +212,10 @@ std::string fault(const Setting& setting, const std::string& text) {
       return bytes.ok() ? "" : bytes.error().to_string();
     }
     case SettingKind::count: {
-      const auto count = parse_int<std::uint16_t>(text);
-      return count && *count <= kMostCount
-                 ? ""
-                 : "'" + text + "' is no number from 0 to " + std::to_string(kMostCount);
+      const auto [least, most] = bounds_of(setting);
+      const auto count = parse_int<std::uint64_t>(text);
+      if (count && *count >= least && *count <= most) return {};
+      return "'" + text + "' is no number from " + std::to_string(least) + " to " + std::to_string(most);
     }
     case SettingKind::pattern: {
       const auto pattern = Pattern::make(text);

@@ -36,7 +36,8 @@ struct Setting {
   SettingKind kind = SettingKind::text;
   std::string default_value;
   std::string help;
-  std::string choices;  ///< of SettingKind::choice, separated by |
+  std::string
+      choices;  ///< of SettingKind::choice, separated by |; of count: the least and the most, LEAST|MOST
 
   std::string environment_name() const;
   /// Whether it has any number of values.

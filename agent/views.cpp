@@ -268,7 +268,12 @@ std::string Views::query(std::string_view expr, std::string_view time, int& stat
     return error_envelope("bad_data", "invalid parameter \"query\": " + std::to_string(line) + ":" +
                                           std::to_string(column) + ": parse error: " + first.message);
   }
-  promql::Query query(parsed.expr, sources_.store);
+  const auto turn = gate_.enter(sources_.query_limits.timeout);
+  if (!turn.ok()) {
+    status = 503;
+    return error_envelope("timeout", turn.error().to_string());
+  }
+  promql::Query query(parsed.expr, sources_.store, sources_.query_limits);
   const auto value = query.instant(at);
   if (!value.ok()) {
     const bool timeout = value.error().code() == ErrorCode::timed_out;

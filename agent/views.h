@@ -8,6 +8,7 @@
 #include "remediation/engine/remediator.h"
 #include "remediation/ledger/ledger.h"
 #include "rules/engine/engine.h"
+#include "rules/promql/query_gate.h"
 
 #include <functional>
 #include <string>
@@ -31,8 +32,10 @@ class Views {
     Duration interval;
     std::string instance;
     std::function<std::string()> reload_fault;  ///< "" when the last reload went well
+    promql::Limits query_limits;
+    std::size_t queries;  ///< most that are evaluated at a time
   };
-  explicit Views(Sources sources) : sources_(std::move(sources)) {}
+  explicit Views(Sources sources) : sources_(std::move(sources)), gate_(sources_.queries) {}
 
   bool healthy() const;
   bool ready() const;
@@ -58,6 +61,7 @@ class Views {
 
  private:
   Sources sources_;
+  mutable promql::QueryGate gate_;
 };
 
 /// {"status":"error","errorType":...,"error":...} as Prometheus' API has it.

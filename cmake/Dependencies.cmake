@@ -1,4 +1,4 @@
-# Every dependency is a Debian 12 package; deploy/packages.txt lists them.
+# Every dependency is a Debian 12 package; deploy/packages.sh lists them.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(yaml-cpp REQUIRED)

@@ -101,6 +101,10 @@ page() {
 
 verify() {
   local said address
+  if [[ ! -e $binary ]]; then
+    report no binary "there is no $binary: ${command_line/VERB/install}"
+    return
+  fi
   if said=$("$binary" version 2>&1); then
     report yes binary "$binary: ${said%%$'\n'*}"
   else

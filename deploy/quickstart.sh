@@ -5,27 +5,40 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 deploy/packages.sh build
-echo "building (a few minutes the first time)"
+echo "building (minutes the first time; tail -f $PWD/build.log shows how far it is)"
 cmake --preset release >build.log 2>&1 && cmake --build --preset release >>build.log 2>&1 ||
   { tail -40 build.log; echo "the build failed; all of it is in $PWD/build.log" >&2; exit 1; }
 mv build.log build/build.log
 
 chiron=$PWD/build/bin/chiron
+log=$PWD/build/chiron.log
+# The state directory's lock holds the agent's process id.
+state=$("$chiron" config show | awk '$1 == "storage.path" {print $NF}' | tr -d "'")
 if "$chiron" status >/dev/null 2>&1; then
-  echo "an agent is running already"
+  pid=$(<"$state/lock")
+  runs=$(readlink "/proc/$pid/exe")
+  if [[ $runs == "$chiron" ]]; then
+    echo "an agent is running already"
+  else
+    echo "an agent is running already, but not what was just built: $runs. Stop it as said below, and run this again"
+    log="where it was started from"
+  fi
 else
-  setsid --fork "$chiron" run >build/chiron.log 2>&1 </dev/null
+  setsid --fork "$chiron" run >"$log" 2>&1 </dev/null
   for _ in $(seq 100); do
     "$chiron" status >/dev/null 2>&1 && break
     sleep 0.1
   done
-  "$chiron" status >/dev/null 2>&1 || { tail -20 build/chiron.log >&2; echo "the agent did not come up" >&2; exit 1; }
+  "$chiron" status >/dev/null 2>&1 || { tail -20 "$log" >&2; echo "the agent did not come up" >&2; exit 1; }
+  pid=$(<"$state/lock")
 fi
-
-# The state directory's lock holds the agent's process id.
-state=$("$chiron" config show | awk '$1 == "storage.path" {print $NF}' | tr -d "'")
-address=$(grep -ohE 'http://[^/" ]+' build/chiron.log 2>/dev/null | head -1 || true)
+stop="kill $pid"
+if [[ $(<"/proc/$pid/cgroup") == */chiron.service* ]]; then
+  stop="systemctl stop chiron" log="journalctl -u chiron"
+fi
+address=$(grep -ohE 'http://[^/" ]+' "$log" 2>/dev/null | head -1 || true)
 address=${address:-http://127.0.0.1:10071}
+
 "$chiron" status
 cat <<EOF
 
@@ -34,8 +47,8 @@ Chiron is serving.
   pages     $address/
   status    $chiron status
   remedies  $chiron remedy list            (all dry-run until you arm them)
-  log       $PWD/build/chiron.log
-  stop      kill $(cat "$state/lock")
+  log       $log
+  stop      $stop
 
 Next: the README's "A first remedy in five minutes".
 EOF

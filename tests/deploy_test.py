@@ -7,6 +7,7 @@ Usage: deploy_test.py CHIRON SOURCE_DIR
 import glob
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -114,6 +115,45 @@ def check_compose():
         fault('compose.yml', f'nothing is mounted at {provider}, where Grafana looks for dashboards')
 
 
+def check_docker_run():
+    """The `docker run` of docs/deploy.md is compose.yml's service in other words."""
+    service = load('compose.yml')['services']['chiron']
+    names = {'network_mode': 'network', 'pid': 'pid', 'uts': 'uts', 'cgroup': 'cgroupns', 'read_only': 'read-only',
+             'tmpfs': 'tmpfs', 'cap_drop': 'cap-drop', 'cap_add': 'cap-add', 'security_opt': 'security-opt',
+             'mem_limit': 'memory', 'restart': 'restart', 'volumes': 'volume', 'environment': 'env'}
+    wanted = {'--detach', '--name=chiron'}
+    for key, value in service.items():
+        if key in ('build', 'image', 'command'):
+            continue
+        if key not in names:
+            fault('deploy_test.py', f'does not know how `docker run` says {key} of compose.yml')
+            continue
+        if isinstance(value, dict):
+            value = [f'{name}={content}' for name, content in value.items()]
+        for each in value if isinstance(value, list) else [value]:
+            wanted.add(f'--{names[key]}' if each is True else f'--{names[key]}={each}')
+    with open(f'{SOURCE}/docs/deploy.md', encoding='utf-8') as file:
+        command = re.search(r'^docker run (.*?[^\\])$', file.read(), re.M | re.S)[1]
+    words = shlex.split(command.replace('\\\n', ' '))
+    at = words.index(service['image'])
+    for option in wanted.symmetric_difference(words[:at]):
+        fault('docs/deploy.md', f'docker run and compose.yml differ in {option}')
+    if words[at + 1:] != service['command']:
+        fault('docs/deploy.md', f'docker run has the command {words[at + 1:]}, compose.yml {service["command"]}')
+
+
+def check_ignored():
+    """The build in the container needs every directory that CMake adds for a release."""
+    with open(f'{SOURCE}/.dockerignore', encoding='utf-8') as file:
+        ignored = [line.strip() for line in file if line.strip() and not line.startswith('#')]
+    with open(f'{SOURCE}/CMakeLists.txt', encoding='utf-8') as file:
+        added = re.findall(r'^add_subdirectory\((\w+)\)', file.read(), re.M)
+    for name in set(added) & set(ignored):
+        fault('.dockerignore', f'leaves out {name}, which is built')
+    if 'deploy' in ignored and '!deploy/packages.sh' not in ignored:
+        fault('.dockerignore', 'leaves out deploy/packages.sh, which the Dockerfile copies')
+
+
 def check_units():
     """What both units say of the same thing, they say alike."""
     settings = {}
@@ -131,7 +171,8 @@ def check_scripts():
             fault(script, done.stderr)
 
 
-for check in (check_packages, check_dockerfile, check_compose, check_units, check_scripts):
+for check in (check_packages, check_dockerfile, check_compose, check_docker_run, check_ignored, check_units,
+              check_scripts):
     check()
 print('\n'.join(faults))
 sys.exit(1 if faults else 0)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares docs/ with the program: settings with keys and defaults, actions and arguments, metric families and types, routes,
+"""Compares docs/ with the program: settings with keys and defaults, actions and arguments, metric families, types and HELP, routes,
 commands with options, outcomes, and every example in YAML.
 
 Usage: docs_test.py CHIRON SOURCE_DIR
@@ -137,6 +137,33 @@ def commands():
     compare("commands.md", documented, real)
 
 
+def sentences(metrics):
+    """Every family has TYPE and HELP, once each, and HELP is a sentence: the one of metrics.md, where it has the family by name."""
+    types = re.findall(r"^# TYPE (\S+) \S+$", metrics, re.M)
+    helps = re.findall(r"^# HELP (\S+)(?: (.*))?$", metrics, re.M)
+    shown = {re.match(r"[^{ ]+", line).group() for line in metrics.splitlines() if line and not line.startswith("#")}
+    for what, names in (("TYPE", types), ("HELP", [name for name, _ in helps])):
+        faults.extend(f"{what} of {name} stands on the page {names.count(name)} times" for name in set(names) if names.count(name) > 1)
+        faults.extend(f"no {what} of {name} on the page" for name in sorted(shown) if not {
+            name, re.sub(r"_(bucket|sum|count)$", "", name)} & set(names))
+    documented = {name: row.split("|")[1].strip().replace("`", "") for name, row in rows(page("metrics.md"))}
+    for name, text in helps:
+        if not re.fullmatch(r"[A-Z0-9](?!.*  ).*[^\s.]\.", text):
+            faults.append(f"HELP of {name} is no sentence: {text!r}")
+        if documented.get(name, text) != text:
+            faults.append(f"metrics.md: HELP of {name} is {text!r}, not {documented[name]!r}")
+    for name, text in documented.items():
+        if not text.endswith("."):
+            faults.append(f"metrics.md: no sentence for {name}: {text!r}")
+
+
+def golden_sentences():
+    for name in sorted(os.listdir(f"{SOURCE}/tests/fixtures")):
+        if os.path.exists(f"{SOURCE}/tests/fixtures/{name}/metrics.txt"):
+            with open(f"{SOURCE}/tests/fixtures/{name}/metrics.txt", encoding="utf-8") as file:
+                sentences(file.read())
+
+
 def language():
     if program("promql", "functions") not in page("promql.md"):
         faults.append("promql.md: its tables are not those that `chiron promql functions` prints")
@@ -164,6 +191,7 @@ def live():
         finally:
             agent.send_signal(signal.SIGTERM)
             agent.wait(timeout=30)
+    sentences(metrics)
     reasons = set(re.findall(r'^chiron_remedy_suppressed_total\{.*reason="(\w+)"', metrics, re.M))
     listed = re.search(r"Reasons of suppression: (.*?)\.", page("remedies.md"), re.S).group(1)
     compare("remedies.md, reasons", set(re.findall(r"`(\w+)`", listed)), reasons)
@@ -185,7 +213,7 @@ def live():
 
 os.environ.pop("CHIRON_CONFIG_FILE", None)
 os.environ.pop("CHIRON_STORAGE_PATH", None)
-for check in (settings, defaults, examples, outcomes, actions, commands, language, live):
+for check in (settings, defaults, examples, outcomes, actions, commands, language, golden_sentences, live):
     check()
 print("\n".join(faults) if faults else "the reference pages agree with the program")
 sys.exit(1 if faults else 0)

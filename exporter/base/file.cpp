@@ -44,6 +44,13 @@ void grow(std::vector<char>& buffer, std::size_t limit) {
   buffer.resize(std::min(wanted, limit + 1));
 }
 
+/// Whether an answer of `count` bytes that was not all of what was asked for is the last one.
+bool is_end(KernelFile::Records records, std::size_t count) {
+  constexpr std::size_t kSmallestPage = 4096, kBrief = 512;
+  return records == KernelFile::Records::one ||
+         (records == KernelFile::Records::brief && count + kBrief <= kSmallestPage);
+}
+
 // Reads to the end of the file. The number of bytes, or the negated errno.
 ssize_t read_to_end(int fd, KernelFile::Records records, std::vector<char>& buffer, std::size_t limit) {
   std::size_t used = 0;
@@ -52,7 +59,7 @@ ssize_t read_to_end(int fd, KernelFile::Records records, std::vector<char>& buff
     const ssize_t count = pread_again(fd, buffer.data() + used, buffer.size() - used, used);
     if (count < 0) return -errno;
     used += static_cast<std::size_t>(count);
-    if (count == 0 || (records == KernelFile::Records::one && used < buffer.size())) break;
+    if (count == 0 || (used < buffer.size() && is_end(records, static_cast<std::size_t>(count)))) break;
   }
   return static_cast<ssize_t>(used);
 }

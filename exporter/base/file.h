@@ -40,8 +40,9 @@ class KernelFile {
   /// lines of diskstats, of mountinfo) may answer any read with less than was asked for, and only 0 tells the
   /// end. One made as a single record (single_open(): stat, meminfo, loadavg, pressure; every sysfs
   /// attribute) comes whole when the buffer has room for it, so that a short answer is the end and saves a
-  /// second read.
-  enum class Records { many, one };
+  /// second read. So it is with brief records, of less than 512 bytes each: the kernel collects them in a
+  /// page at least, and only stops at one that no longer fits (seq_read_iter() of fs/seq_file.c).
+  enum class Records { many, brief, one };
 
   explicit KernelFile(std::string path, Records records = Records::many, std::size_t limit = 16 << 20);
   /// The whole content. More than `limit` bytes is ErrorCode::exhausted.

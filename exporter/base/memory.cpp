@@ -47,7 +47,7 @@ int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*data*/) {
 
 void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
 
-void release_start_memory() {
+void release_unused_memory() {
   ::malloc_trim(0);
   ::dl_iterate_phdr(release_object, nullptr);
 }

@@ -7,9 +7,9 @@ namespace chiron {
 /// allocate too little to wait for one another. Before the first thread is made.
 void share_one_heap();
 
-/// Gives back what only starting needed: freed heap, and the pages of code and constants, of the program and
-/// of its libraries, that the loader and the start went through. What is used again is mapped again from the
-/// page cache, at under 1 us a fault. Any thread, any time.
-void release_start_memory();
+/// Gives back what only starting needed, or some other work that is over: freed heap, and the pages of code
+/// and constants, of the program and of its libraries. What is used again is mapped again from the page
+/// cache, at under 1 us a fault. Any thread, any time.
+void release_unused_memory();
 
 }  // namespace chiron

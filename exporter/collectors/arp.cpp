@@ -18,7 +18,7 @@ class ArpCollector final : public Collector {
         filter_(std::move(filter)),
         family_(context.catalogue.declare("node_arp_entries", "Entries of the ARP table, per device.",
                                           MetricType::gauge)),
-        file_(context.paths.proc("net/arp")) {}
+        file_(context.paths.proc("net/arp"), KernelFile::Records::brief) {}
 
   Status collect(Frame& frame) override {
     for (Device& device : devices_) device.entries = 0;

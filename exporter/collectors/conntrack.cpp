@@ -44,7 +44,7 @@ class ConntrackCollector final : public Collector {
   explicit ConntrackCollector(const CollectorContext& context)
       : catalogue_(context.catalogue),
         numbers_(context, kNumbers),
-        stat_(context.paths.proc("net/stat/nf_conntrack")) {
+        stat_(context.paths.proc("net/stat/nf_conntrack"), KernelFile::Records::brief) {
     for (std::size_t i = 0; i < kColumns.size(); ++i)
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, MetricType::gauge);
   }

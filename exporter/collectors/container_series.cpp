@@ -113,7 +113,9 @@ constexpr std::array<NetworkRow, 8> kNetwork = {{
 }  // namespace
 
 ContainerFamilies::ContainerFamilies(Catalogue& catalogue)
-    : last_seen(catalogue.declare("container_last_seen", "When the container was last seen to run.", gauge)),
+    : last_seen(catalogue.declare("container_last_seen",
+                                  "When the container was last seen to run, in seconds since the epoch.",
+                                  gauge)),
       start_time(catalogue.declare("container_start_time_seconds",
                                    "When the container was started, in seconds since the epoch.", gauge)),
       ooms(catalogue.declare("container_oom_events_total",
@@ -122,18 +124,18 @@ ContainerFamilies::ContainerFamilies(Catalogue& catalogue)
       health_state(
           catalogue.declare("container_health_state",
                             "The result of the container's health check: 1 healthy, 0 starting or unhealthy, "
-                            "-1 no health check",
+                            "-1 no health check.",
                             gauge)),
       state(catalogue.declare("chiron_container_state",
-                              "Whether the container is in this state (docker inspect, State.Status)",
+                              "Whether the container is in this state (docker inspect, State.Status).",
                               gauge)),
       health(catalogue.declare(
           "chiron_container_health",
-          "Whether the container's health check has this result; tells starting from unhealthy", gauge)),
+          "Whether the container's health check has this result; tells starting from unhealthy.", gauge)),
       exit_code(catalogue.declare("chiron_container_exit_code",
-                                  "Exit code of the container's last run, while it is not running", gauge)),
+                                  "Exit code of the container's last run, while it is not running.", gauge)),
       restarts(catalogue.declare("chiron_container_restarts_total",
-                                 "Restarts of the container by the engine's restart policy", counter)) {
+                                 "Restarts of the container by the engine's restart policy.", counter)) {
   for (const UsageRow& row : kUsage) usage.push_back(catalogue.declare(row.family, row.help, row.type));
   for (std::size_t i = 0; i < kBlock.size(); ++i)
     block[i] = catalogue.declare(kBlock[i].family, kBlock[i].help, counter);

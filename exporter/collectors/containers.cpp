@@ -83,19 +83,19 @@ struct Engine {
 
 struct EngineFamilies {
   explicit EngineFamilies(Catalogue& c)
-      : up(c.declare("chiron_container_engine_up", "Whether the container engine answers",
+      : up(c.declare("chiron_container_engine_up", "Whether the container engine answers.",
                      MetricType::gauge)),
         bytes(
             c.declare("chiron_container_disk_usage_bytes",
-                      "What the engine stores, by kind; cached, see chiron_container_disk_usage_age_seconds",
+                      "What the engine stores, by kind; cached, see chiron_container_disk_usage_age_seconds.",
                       MetricType::gauge)),
         reclaimable(c.declare("chiron_container_disk_reclaimable_bytes",
-                              "What of it nothing uses now; of images, what surely would come free. Cached",
+                              "What of it nothing uses now; of images, what surely would come free; cached.",
                               MetricType::gauge)),
-        objects(c.declare("chiron_container_disk_objects", "How many of a kind the engine stores. Cached",
+        objects(c.declare("chiron_container_disk_objects", "How many of a kind the engine stores; cached.",
                           MetricType::gauge)),
         age(c.declare("chiron_container_disk_usage_age_seconds",
-                      "How long ago the engine added up what it stores", MetricType::gauge)) {}
+                      "How long ago the engine added up what it stores.", MetricType::gauge)) {}
   FamilyId up, bytes, reclaimable, objects, age;
 };
 

@@ -61,7 +61,7 @@ class DiskstatsCollector final : public Collector {
         catalogue_(context.catalogue),
         filter_(std::move(filter)),
         properties_(context.catalogue),
-        file_(context.paths.proc("diskstats")) {
+        file_(context.paths.proc("diskstats"), KernelFile::Records::brief) {
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, kColumns[i].type);
     }

@@ -14,7 +14,8 @@ class LoadavgCollector final : public Collector {
  public:
   explicit LoadavgCollector(const CollectorContext& context)
       : catalogue_(context.catalogue),
-        families_{load("node_load1", "1"), load("node_load5", "5"), load("node_load15", "15")},
+        families_{load("node_load1", "1 minute"), load("node_load5", "5 minutes"),
+                  load("node_load15", "15 minutes")},
         file_(context.paths.proc("loadavg"), KernelFile::Records::one) {}
 
   Status collect(Frame& frame) override {
@@ -44,10 +45,9 @@ class LoadavgCollector final : public Collector {
   }
 
  private:
-  FamilyId load(std::string_view name, std::string_view minutes) {
+  FamilyId load(std::string_view name, std::string_view period) {
     return catalogue_.declare(
-        name, "Processes running or waiting, averaged over " + std::string(minutes) + " minutes.",
-        MetricType::gauge);
+        name, "Processes running or waiting, averaged over " + std::string(period) + ".", MetricType::gauge);
   }
   std::array<SeriesId, 3> resolve() const {
     return {catalogue_.series(families_[0], {}), catalogue_.series(families_[1], {}),

@@ -82,8 +82,8 @@ class MdadmCollector final : public Collector {
     Labels labels{{"device", std::string(name)}};
     Series made{};
     made.required = series("node_md_disks_required", "Disks that the array needs.", labels);
-    made.blocks = series("node_md_blocks", "Blocks of the array.", labels);
-    made.synced = series("node_md_blocks_synced", "Blocks that are synchronised.", labels);
+    made.blocks = series("node_md_blocks", "Blocks of 1 KiB of the array.", labels);
+    made.synced = series("node_md_blocks_synced", "Blocks of 1 KiB that are synchronised.", labels);
     for (std::size_t i = 0; i < kDisks.size(); ++i) {
       labels.set("state", kDisks[i]);
       made.disks[i] = series("node_md_disks", "Disks of the array per state.", labels);

@@ -59,8 +59,8 @@ class MeminfoCollector final : public Collector {
 
   SeriesId make_series(std::string_view key, bool in_bytes) {
     const std::string name = "node_memory_" + metric_part(key) + (in_bytes ? "_bytes" : "");
-    const std::string help =
-        "The line " + printable(key) + " of the kernel's meminfo" + (in_bytes ? ", in bytes." : ".");
+    const std::string help = "The line " + printable(key) + " of the kernel's meminfo" +
+                             (in_bytes ? ", in bytes." : ", a number of pages.");
     return catalogue_.series(catalogue_.declare(name, help, MetricType::gauge), {});
   }
 

@@ -52,7 +52,7 @@ class NetdevCollector final : public Collector {
   NetdevCollector(const CollectorContext& context, NameFilter filter)
       : catalogue_(context.catalogue),
         filter_(std::move(filter)),
-        file_(context.paths.proc("net/dev")),
+        file_(context.paths.proc("net/dev"), KernelFile::Records::brief),
         devices_directory_(context.paths.sys("class/net") + '/'),
         nohandler_(catalogue_.declare("node_network_receive_nohandler_total",
                                       "Packets received by an idle device, such as a bond's waiting slave.",

@@ -27,24 +27,25 @@ struct Mailbox {
 
 struct Families {
   explicit Families(Catalogue& c)
-      : success(
-            c.declare("probe_success", "Displays whether or not the probe was a success", MetricType::gauge)),
-        duration(c.declare("probe_duration_seconds", "Returns how long the probe took to complete in seconds",
-                           MetricType::gauge)),
-        status_code(c.declare("probe_http_status_code", "Response HTTP status code", MetricType::gauge)),
-        content_length(
-            c.declare("probe_http_content_length", "Length of http content response", MetricType::gauge)),
-        redirects(c.declare("probe_http_redirects", "The number of redirects", MetricType::gauge)),
-        failed_by_regex(c.declare("probe_failed_due_to_regex", "Indicates if probe failed due to regex",
+      : success(c.declare("probe_success", "Whether what the probe asked answered as expected.",
+                          MetricType::gauge)),
+        duration(c.declare("probe_duration_seconds", "How long the probe took.", MetricType::gauge)),
+        status_code(
+            c.declare("probe_http_status_code", "Status code of the HTTP answer.", MetricType::gauge)),
+        content_length(c.declare("probe_http_content_length", "Content-Length of the HTTP answer, in bytes.",
+                                 MetricType::gauge)),
+        redirects(c.declare("probe_http_redirects", "Redirects that were followed.", MetricType::gauge)),
+        failed_by_regex(c.declare("probe_failed_due_to_regex",
+                                  "Whether the body of the answer does not match the probe's pattern.",
                                   MetricType::gauge)),
-        redis_up(c.declare("redis_up", "Information about the Redis instance: whether it answers",
-                           MetricType::gauge)),
+        redis_up(c.declare("redis_up", "Whether the Redis server answers.", MetricType::gauge)),
         redis_used(c.declare("redis_memory_used_bytes",
-                             "Memory that the Redis server allocated (used_memory)", MetricType::gauge)),
+                             "Memory that the Redis server allocated (used_memory).", MetricType::gauge)),
         redis_max(c.declare("redis_memory_max_bytes",
-                            "Limit of the Redis server's memory (maxmemory); 0 is no limit",
+                            "Limit of the Redis server's memory (maxmemory); 0 is no limit.",
                             MetricType::gauge)),
-        redis_keys(c.declare("redis_db_keys", "Keys in a database of the Redis server", MetricType::gauge)) {}
+        redis_keys(c.declare("redis_db_keys", "Keys in a database of the Redis server.", MetricType::gauge)) {
+  }
 
   FamilyId success, duration, status_code, content_length, redirects, failed_by_regex;
   FamilyId redis_up, redis_used, redis_max, redis_keys;

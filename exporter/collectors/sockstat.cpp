@@ -16,7 +16,10 @@ class SockstatCollector final : public Collector {
  public:
   explicit SockstatCollector(const CollectorContext& context)
       : fields_(context.catalogue,
-                {"node_sockstat_", MetricType::gauge, "The figure * of the kernel's socket statistics."}, {}),
+                {"node_sockstat_", MetricType::gauge,
+                 "The figure * of the kernel's socket statistics: sockets; mem in pages, memory and "
+                 "mem_bytes in bytes."},
+                {}),
         page_(static_cast<double>(::sysconf(_SC_PAGESIZE))),
         files_{KernelFile(context.paths.proc("net/sockstat"), KernelFile::Records::one),
                KernelFile(context.paths.proc("net/sockstat6"), KernelFile::Records::one)} {}

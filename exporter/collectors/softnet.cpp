@@ -35,7 +35,8 @@ constexpr std::size_t kWords = kCpuWord + 1;
 class SoftnetCollector final : public Collector {
  public:
   explicit SoftnetCollector(const CollectorContext& context)
-      : catalogue_(context.catalogue), file_(context.paths.proc("net/softnet_stat")) {
+      : catalogue_(context.catalogue),
+        file_(context.paths.proc("net/softnet_stat"), KernelFile::Records::brief) {
     for (std::size_t i = 0; i < kColumns.size(); ++i)
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, kColumns[i].type);
   }

@@ -24,7 +24,8 @@ class TcpstatCollector final : public Collector {
         family_(catalogue_.declare("node_tcp_connection_states",
                                    "TCP sockets per state, and the bytes in their queues.",
                                    MetricType::gauge)),
-        files_{KernelFile(context.paths.proc("net/tcp")), KernelFile(context.paths.proc("net/tcp6"))} {}
+        files_{KernelFile(context.paths.proc("net/tcp"), KernelFile::Records::brief),
+               KernelFile(context.paths.proc("net/tcp6"), KernelFile::Records::brief)} {}
 
   Status collect(Frame& frame) override {
     SocketTotals totals;

@@ -69,7 +69,7 @@ class TimexCollector final : public Collector {
     for (std::size_t i = 0; i < kRows.size(); ++i)
       families_[i] = catalogue_.declare(kRows[i].family, kRows[i].help, kRows[i].type);
     families_.back() =
-        catalogue_.declare("node_timex_sync_status", "1 when the clock is synchronized to a reliable server.",
+        catalogue_.declare("node_timex_sync_status", "1 when the clock is synchronised to a reliable server.",
                            MetricType::gauge);
   }
 

@@ -16,8 +16,8 @@ class UdpQueuesCollector final : public Collector {
         family_(catalogue_.declare("node_udp_queues",
                                    "Memory that datagrams take in the queues of UDP sockets, in bytes.",
                                    MetricType::gauge)),
-        tables_{Table{"v4", KernelFile(context.paths.proc("net/udp")), {}},
-                Table{"v6", KernelFile(context.paths.proc("net/udp6")), {}}} {}
+        tables_{Table{"v4", KernelFile(context.paths.proc("net/udp"), KernelFile::Records::brief), {}},
+                Table{"v6", KernelFile(context.paths.proc("net/udp6"), KernelFile::Records::brief), {}}} {}
 
   Status collect(Frame& frame) override {
     Problems problems;

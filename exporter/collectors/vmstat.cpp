@@ -14,7 +14,7 @@ class VmstatCollector final : public Collector {
       : fields_(context.catalogue,
                 {"node_vmstat_", MetricType::untyped, "The line * of the kernel's vmstat."},
                 std::move(wanted)),
-        file_(context.paths.proc("vmstat")) {}
+        file_(context.paths.proc("vmstat"), KernelFile::Records::brief) {}
 
   Status collect(Frame& frame) override {
     fields_.begin_pass();

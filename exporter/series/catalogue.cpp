@@ -184,8 +184,10 @@ SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
   }
   const SeriesId id{static_cast<std::uint32_t>(entries_.size())};
   bytes_ += bytes_of(labels, prefix);
+  // A copy has no room to grow, unlike what was put together label by label.
+  by_labels_.emplace(labels, id);
+  prefix.shrink_to_fit();
   entries_.push_back({labels, std::move(prefix), family, false});
-  by_labels_.emplace(std::move(labels), id);
   enliven(id);
   return id;
 }

@@ -4,7 +4,10 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <optional>
+
+#include <endian.h>
 
 namespace chiron {
 namespace {
@@ -35,31 +38,53 @@ class BitWriter {
   unsigned used_ = 0;
 };
 
+/// Takes bits from a word that is filled up by eight bytes at a time where there are as many.
 class BitReader {
  public:
-  explicit BitReader(const std::uint8_t* bytes) : bytes_(bytes) {}
+  explicit BitReader(std::span<const std::uint8_t> bytes)
+      : next_(bytes.data()), end_(bytes.data() + bytes.size()) {}
   std::uint64_t get(unsigned count) {
-    std::uint64_t bits = 0;
-    while (count > 0) {
-      const unsigned room = 8 - at_ % 8;
-      const unsigned taken = std::min(room, count);
-      const auto byte = static_cast<unsigned>(bytes_[at_ / 8]);
-      bits = (bits << taken) | ((byte >> (room - taken)) & ((1U << taken) - 1U));
-      at_ += taken;
-      count -= taken;
+    if (count == 0) return 0;
+    if (count > 32) {
+      const std::uint64_t high = get(count - 32);
+      return high << 32 | get(32);
     }
+    fill(count);
+    const std::uint64_t bits = word_ >> (64 - count);
+    skip(count);
     return bits;
   }
   /// How many ones precede the next zero, `most` at most.
   unsigned ones(unsigned most) {
-    unsigned count = 0;
-    while (count < most && get(1) == 1) ++count;
+    fill(most + 1);
+    const unsigned count = std::min(static_cast<unsigned>(std::countl_one(word_)), most);
+    skip(count < most ? count + 1 : count);
     return count;
   }
 
  private:
-  const std::uint8_t* bytes_;
-  unsigned at_ = 0;
+  void fill(unsigned wanted) {
+    if (there_ >= wanted) return;
+    if (end_ - next_ >= 8) {
+      std::uint64_t more = 0;
+      std::memcpy(&more, next_, sizeof more);
+      word_ |= be64toh(more) >> there_;
+      const unsigned bytes = (63 - there_) / 8;
+      next_ += bytes;
+      there_ += bytes * 8;
+      return;
+    }
+    for (; there_ <= 56 && next_ != end_; there_ += 8) word_ |= std::uint64_t{*next_++} << (56 - there_);
+  }
+  void skip(unsigned count) {
+    word_ <<= count;
+    there_ -= count;
+  }
+
+  const std::uint8_t* next_;
+  const std::uint8_t* end_;
+  std::uint64_t word_ = 0;  // its highest `there_` bits are the next ones; those below, if any, come after
+  unsigned there_ = 0;
 };
 
 /// Bits of a difference, by how many ones stand before it.
@@ -189,9 +214,9 @@ void Chunk::decode(std::span<std::uint64_t> out) const {
       std::fill(values.begin(), values.end(), first_);
       return;
     case Encoding::bits:
-      return get_bits(BitReader(data_.get()), values);
+      return get_bits(BitReader({data_.get(), size_}), values);
     case Encoding::decimal: {
-      BitReader in(data_.get());
+      BitReader in({data_.get(), size_});
       std::int64_t number = *scaled(first_, scale_), difference = 0;
       for (std::size_t i = 1; i < values.size(); ++i) {
         difference += get_signed(in);

@@ -22,7 +22,7 @@ constexpr std::uint64_t kAbsentBits = 0x7ff8dead00000001;
 using Column = std::array<std::uint64_t, kSlots>;
 
 struct Block {
-  std::uint64_t number = 0;
+  std::uint32_t number = 0;
   std::size_t count = 0;
   std::array<TimestampMs, kSlots> times{};
   std::vector<SeriesId> members;
@@ -40,15 +40,15 @@ constexpr std::size_t kOpenBytes = sizeof(Column);
 /// What the allocator adds to a chunk, on average.
 constexpr std::size_t kAllocationBytes = 16;
 
-inline std::size_t count_samples(const Column& column) {
-  return static_cast<std::size_t>(
+inline std::uint32_t count_samples(const Column& column) {
+  return static_cast<std::uint32_t>(
       std::count_if(column.begin(), column.end(), [](std::uint64_t bits) { return bits != kAbsentBits; }));
 }
 
-/// The values of a series in a block that is full.
+/// The values of a series in a block that is full. There is one for each series and block: narrow on purpose.
 struct SealedColumn {
-  std::uint64_t block;
-  std::size_t samples;
+  std::uint32_t block;  ///< 2^32 of them take centuries
+  std::uint32_t samples;
   Chunk values;
 
   std::size_t bytes() const {
@@ -59,7 +59,7 @@ struct SealedColumn {
 /// The values of a series in the block that is being filled. Most series stay as they are for minutes, and
 /// take no column until they change.
 struct OpenColumn {
-  std::uint64_t block = 0;
+  std::uint32_t block = 0;
   std::size_t begin = 0, end = 0;  // slots that hold `bits`, while there are no values
   std::uint64_t bits = 0;
   std::unique_ptr<Column> values;

@@ -4,6 +4,7 @@
 #include "exporter/series/sample.h"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -18,15 +19,24 @@ class SeriesReader {
 
   /// Moves whenever select() could answer differently.
   virtual std::uint64_t generation() const = 0;
-  /// Appends the ids of all series that satisfy all matchers, ascending.
+  /// Appends the ids of all series that satisfy all matchers, in the order that results come in where nothing
+  /// else orders them.
   virtual void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const = 0;
   /// Valid for as long as the id was obtained less than a minute ago or the series is still written.
   virtual const Labels& labels(SeriesId id) const = 0;
 
   /// The newest sample with after < t <= until, or nothing when there is none or it is a staleness marker.
   virtual std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const = 0;
-  /// Appends the samples with after < t <= until, ascending, without staleness markers.
-  virtual void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const = 0;
+  /// latest() of several series. `out` has the same size; what is missing has the timestamp kNever. Whoever
+  /// asks for many does so some hundreds at a time: writing waits meanwhile.
+  virtual void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+                      std::span<Sample> out) const = 0;
+  static constexpr TimestampMs kNever = std::numeric_limits<TimestampMs>::min();
+
+  enum class Markers { left_out, kept };
+  /// Appends the samples with after < t <= until, ascending.
+  virtual void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+                     std::vector<Sample>& out) const = 0;
 
   /// Timestamp of the newest frame of the host: "now" for queries that name no time. 0 before the first.
   virtual TimestampMs newest() const = 0;

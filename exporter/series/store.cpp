@@ -13,11 +13,11 @@ std::size_t index_of(StreamId id) { return static_cast<std::uint32_t>(id); }
 struct Store::Impl {
   struct Stream {
     std::deque<std::unique_ptr<Block>> blocks;  // numbers without a gap
-    std::uint64_t next_number = 0;
+    std::uint32_t next_number = 0;
     std::uint64_t pass = 0;
     std::vector<SeriesId> present;  // in the last frame
 
-    const Block& block(std::uint64_t number) const { return *blocks[number - blocks.front()->number]; }
+    const Block& block(std::uint32_t number) const { return *blocks[number - blocks.front()->number]; }
   };
   struct Series {
     std::size_t stream = 0;
@@ -56,6 +56,30 @@ struct Store::Impl {
     return slot.get();
   }
 
+  std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const {
+    const Series* one = find(id);
+    if (one == nullptr) return std::nullopt;
+    const Stream& stream = streams[one->stream];
+    std::optional<Sample> found;
+    if (!one->open.empty() &&
+        last_in(
+            stream.block(one->open.block), [&](std::size_t slot) { return one->open.at(slot); }, after, until,
+            found)) {
+      return found;
+    }
+    Column column;
+    for (auto sealed = one->sealed.rbegin(); sealed != one->sealed.rend(); ++sealed) {
+      const Block& block = stream.block(sealed->block);
+      if (block.times[0] > until) continue;
+      if (block.times[block.count - 1] <= after) break;
+      sealed->values.decode(column);
+      if (last_in(
+              block, [&](std::size_t slot) { return column[slot]; }, after, until, found))
+        break;
+    }
+    return found;
+  }
+
   void drop_columns(Series& one) {
     while (!one.sealed.empty()) drop_oldest(one);
     drop_open(one);
@@ -78,6 +102,8 @@ struct Store::Impl {
     if (one.open.empty() || one.open.block != block.number) return;
     if (one.open.values) bytes -= kOpenBytes;
     const Column column = one.open.column();
+    // Doubling would leave room for as many again, of each series.
+    if (one.sealed.size() == one.sealed.capacity()) one.sealed.reserve(one.sealed.size() + 2);
     one.sealed.push_back({block.number, count_samples(column), Chunk(column)});
     bytes += one.sealed.back().bytes();
     one.open = {};
@@ -255,6 +281,16 @@ std::vector<SeriesId> Store::long_unwritten(TimestampMs now) {
   return long_since;
 }
 
+void Store::select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const {
+  std::vector<SeriesId> ids;
+  catalogue_.select(matchers, ids);
+  std::vector<std::pair<const Labels*, SeriesId>> found;
+  found.reserve(ids.size());
+  for (const SeriesId id : ids) found.emplace_back(&catalogue_.labels(id), id);
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+  for (const auto& [labels, id] : found) out.push_back(id);
+}
+
 std::optional<StreamId> Store::stream_of(SeriesId id) const {
   const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
@@ -277,28 +313,18 @@ std::uint64_t Store::evicted() const {
 
 std::optional<Sample> Store::latest(SeriesId id, TimestampMs after, TimestampMs until) const {
   const ReaderLock lock(mutex_);
-  const Impl::Series* one = impl_->find(id);
-  if (one == nullptr) return std::nullopt;
-  const Impl::Stream& stream = impl_->streams[one->stream];
-  std::optional<Sample> found;
-  if (one->open.empty() || !last_in(
-                               stream.block(one->open.block),
-                               [&](std::size_t slot) { return one->open.at(slot); }, after, until, found)) {
-    Column column;
-    for (auto sealed = one->sealed.rbegin(); sealed != one->sealed.rend(); ++sealed) {
-      const Block& block = stream.block(sealed->block);
-      if (block.times[0] > until) continue;
-      if (block.times[block.count - 1] <= after) break;
-      sealed->values.decode(column);
-      if (last_in(
-              block, [&](std::size_t slot) { return column[slot]; }, after, until, found))
-        break;
-    }
-  }
-  return found;
+  return impl_->latest(id, after, until);
 }
 
-void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const {
+void Store::latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+                   std::span<Sample> out) const {
+  const ReaderLock lock(mutex_);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    out[i] = impl_->latest(ids[i], after, until).value_or(Sample{kNever, 0});
+}
+
+void Store::range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+                  std::vector<Sample>& out) const {
   const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
   if (one == nullptr) return;
@@ -307,7 +333,7 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector
     const std::size_t end = block.slots_until(until);
     for (std::size_t slot = block.slots_until(after); slot < end; ++slot) {
       const std::uint64_t bits = value_at(slot);
-      if (bits == kAbsentBits || bits == kStaleBits) continue;
+      if (bits == kAbsentBits || (bits == kStaleBits && markers == Markers::left_out)) continue;
       out.push_back({block.times[slot], std::bit_cast<double>(bits)});
     }
   };

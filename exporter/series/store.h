@@ -46,12 +46,14 @@ class Store final : public SeriesReader {
   std::uint64_t evicted() const;
 
   std::uint64_t generation() const override { return catalogue_.generation(); }
-  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override {
-    catalogue_.select(matchers, out);
-  }
+  /// Sorted by labels, as they come from a Prometheus server (its storage merges those that it reads from).
+  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override;
   const Labels& labels(SeriesId id) const override { return catalogue_.labels(id); }
   std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
-  void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const override;
+  void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+              std::span<Sample> out) const override;
+  void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+             std::vector<Sample>& out) const override;
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
 

@@ -159,14 +159,16 @@ std::vector<Finding> UpdatesCheck::findings_of(const State& state) {
   if (pending.empty()) pending[{"", ""}] = 0;
   std::vector<Finding> findings;
   for (const auto& [key, count] : pending) {
-    findings.push_back({"apt_upgrades_pending", "Apt packages pending updates by origin",
+    findings.push_back({"apt_upgrades_pending",
+                        "Packages that apt would upgrade, per origin and architecture.",
                         Labels{{"origin", key.first}, {"arch", key.second}}, count});
   }
-  findings.push_back({"node_reboot_required", "Node reboot is required for software updates.", Labels(),
+  findings.push_back({"node_reboot_required", "1 when an update that was installed needs a reboot.", Labels(),
                       state.reboot_required ? 1.0 : 0.0});
   if (state.lists) {
-    findings.push_back({"apt_package_cache_timestamp_seconds", "Apt update last run time.", Labels(),
-                        static_cast<double>(to_ms(*state.lists)) / 1000});
+    findings.push_back({"apt_package_cache_timestamp_seconds",
+                        "When the package lists were last fetched, in seconds since the Unix epoch.",
+                        Labels(), static_cast<double>(to_ms(*state.lists)) / 1000});
   }
   return findings;
 }

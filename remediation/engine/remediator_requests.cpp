@@ -104,6 +104,8 @@ Result<RemedyPlan> Remediator::plan(std::string_view remedy_name, std::string_vi
   const Target target = target_named(*remedy, target_name);
   if (!target.ok()) return plan;
   plan.target = target.name;
+  // What the steps would say has the same cause, but not its name.
+  if (plan.decision.reason == Suppression::absent) return plan;
   plan.steps = plan_steps(impl_->steps, remedy->steps, target.name, remedy->name);
   return plan;
 }

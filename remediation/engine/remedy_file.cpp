@@ -73,12 +73,33 @@ class RemedyReader {
   bool only_scheduled() const { return has_schedule_ && out_.alerts.empty(); }
 
   void read_needs() {
-    out_.needs = reader_.strings("needs").value_or(std::vector<std::string>());
-    for (const std::string& path : out_.needs) {
-      if (!path.starts_with('/'))
-        reader_.fail("needs", "bad-path", fmt::format("\"{}\" is no path from the root", path),
-                     "write it like /usr/bin/redis-server");
+    const yaml::Node needs = reader_.node("needs");
+    if (needs.is_scalar()) {
+      out_.needs.push_back(read_paths({needs}));
+      return;
     }
+    for (const yaml::Node& item : reader_.list("needs")) {
+      if (item.is_sequence() && item.items().empty())
+        reader_.fail_at(item, "missing-value", "this list names no path",
+                        "name paths of which one is enough");
+      out_.needs.push_back(read_paths(item.is_sequence() ? item.items() : std::vector{item}));
+    }
+  }
+
+  std::vector<std::string> read_paths(const std::vector<yaml::Node>& items) {
+    std::vector<std::string> paths;
+    for (const yaml::Node& item : items) {
+      if (!item.is_scalar()) {
+        reader_.fail_at(item, "wrong-type", "a path is wanted here",
+                        "a list within `needs` holds paths, of which one is enough");
+      } else if (!item.text().starts_with('/')) {
+        reader_.fail_at(item, "bad-path", fmt::format("\"{}\" is no path from the root", item.text()),
+                        "write it like /usr/bin/redis-server");
+      } else {
+        paths.push_back(item.text());
+      }
+    }
+    return paths;
   }
 
   void read_target() {

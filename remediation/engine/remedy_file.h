@@ -35,8 +35,9 @@ struct RemedySpec {
   std::optional<ScheduleSpec> schedule;  ///< then nothing in it reads labels, and the target is written out
   rules::Template target;                ///< of a remedy that only a schedule triggers by default its name
   std::optional<std::vector<std::string>> targets;  ///< globs; nothing: no target from labels is acted on
-  bool lists_targets = false;      ///< an argument is '{{ $targets }}': what `targets` lists is acted on
-  std::vector<std::string> needs;  ///< paths of the host; while one is absent there is nothing to do here
+  bool lists_targets = false;  ///< an argument is '{{ $targets }}': what `targets` lists is acted on
+  /// Paths of the host, of each list any; while all of a list are absent there is nothing to do here.
+  std::vector<std::vector<std::string>> needs;
   std::vector<StepSpec> steps;
   std::vector<StepSpec> on_failure;  ///< after a run that failed, timed out or did not help
   VerifySpec verify;

@@ -167,13 +167,16 @@ std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths&
         "{{{}: {{targets: [...]}}}}",
         remedy.name);
   }
-  for (const std::string& path : remedy.needs) {
+  const auto absent = [&](const std::string& path) {
     // A link that leads nowhere, like a socket that nobody may see, is there: its fault is the run's to tell.
     std::error_code fault;
-    if (std::filesystem::symlink_status(paths.root(path), fault).type() ==
-        std::filesystem::file_type::not_found)
-      return fmt::format("there is no {} on this host, and {} has nothing to do without it", path,
-                         remedy.name);
+    return std::filesystem::symlink_status(paths.root(path), fault).type() ==
+           std::filesystem::file_type::not_found;
+  };
+  for (const std::vector<std::string>& any : remedy.needs) {
+    if (std::ranges::all_of(any, absent))
+      return fmt::format("there is no {} on this host, and {} has nothing to do without it",
+                         fmt::join(any, " and no "), remedy.name);
   }
   return std::nullopt;
 }

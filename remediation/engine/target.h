@@ -27,7 +27,7 @@ Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert);
 Target target_named(const RemedySpec& remedy, std::string_view name,
                     const rules::TemplateData* alert = nullptr);
 
-/// What of the paths that the remedy needs is not on this host; nothing when all are there.
+/// What of the paths that the remedy needs is not on this host; nothing when of each list one is there.
 std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths);
 
 /// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.

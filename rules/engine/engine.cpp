@@ -10,12 +10,6 @@ constexpr Duration kIdsGoOld = std::chrono::minutes(5);
 constexpr Duration kHole = std::chrono::minutes(1);
 constexpr int kHoleIntervals = 4;
 
-bool has_elements(const Result<promql::Value>& value) {
-  if (!value) return false;
-  const auto* vector = std::get_if<promql::Vector>(&*value);
-  return vector == nullptr || !vector->empty();
-}
-
 }  // namespace
 
 Result<std::span<const promql::VectorSample>> as_vector(const promql::Value& value,
@@ -53,9 +47,11 @@ std::vector<AlertChange> Engine::evaluate(TimestampMs t, BootTime now) {
 /// half an interval, and rules that run out of time pause.
 promql::Limits Engine::Impl::limits() const {
   constexpr Duration kLeast = std::chrono::seconds(1);
-  promql::Limits limits;
-  limits.timeout = std::clamp<Duration>(options.interval / 2, kLeast, limits.timeout);
+  constexpr Duration kMost = std::chrono::seconds(10);
+  promql::Limits limits = options.limits;
+  limits.timeout = std::min(limits.timeout, std::clamp<Duration>(options.interval / 2, kLeast, kMost));
   limits.clock = &clock;
+  limits.annotations = false;  // nobody is told
   return limits;
 }
 
@@ -111,11 +107,11 @@ void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<
   }
   const bool late = started >= pass_end;
   left_out = left_out || late;
-  const Result<promql::Value> value =
+  const Result<std::span<const promql::Element>> result =
       late ? Error(ErrorCode::exhausted, "not evaluated: the rules before it took all the time of this pass")
            : rule.ask(evaluation.t, clock);
   std::vector<const Labels*> sources;
-  if (rule.alerting && (rule.alerting->has_alerts() || has_elements(value))) {
+  if (rule.alerting && (rule.alerting->has_alerts() || (result && !result->empty()))) {
     sources = failing.of(rule);
     evaluation.failing = sources;
     evaluation.history_missing = rule.alerting->has_carried_over() && history_missing(rule, evaluation.t);
@@ -123,7 +119,7 @@ void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<
   Status status;
   {
     const MutexLock lock(mutex);
-    status = apply(rule, value, evaluation, changes);
+    status = apply(rule, result, evaluation, changes);
     note_health(rule, status, started);
   }
   if (status.ok() || rule.alerting) {
@@ -135,16 +131,18 @@ void Engine::Impl::evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<
   }
 }
 
-Status Engine::Impl::apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
-                           std::vector<AlertChange>& changes) {
-  if (!value) return value.error();
-  promql::VectorSample scalar;
-  Result<std::span<const promql::VectorSample>> vector = as_vector(*value, scalar);
-  if (!vector) return std::move(vector).error();
-  if (rule.alerting) return rule.alerting->apply(*vector, evaluation, changes);
-  std::vector<FrameEntry>& frame = rule.frame;
-  frame.clear();
-  return rule.recording->apply(*vector, evaluation.number, evaluation.limit, catalogue, frame);
+Status Engine::Impl::apply(Rule& rule, const Result<std::span<const promql::Element>>& result,
+                           const Evaluation& evaluation, std::vector<AlertChange>& changes) {
+  if (!result) return result.error();
+  const promql::LabelSets& sets = rule.query.label_sets();
+  if (rule.recording) {
+    rule.frame.clear();
+    return rule.recording->apply(*result, sets, evaluation.limit, catalogue, rule.frame);
+  }
+  promql::Vector vector;
+  for (const promql::Element& element : *result)
+    vector.push_back({sets[element.labels], evaluation.t, element.v});
+  return rule.alerting->apply(vector, evaluation, changes);
 }
 
 void Engine::Impl::write(Rule& rule, TimestampMs t) {

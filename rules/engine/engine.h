@@ -5,6 +5,7 @@
 #include "exporter/base/result.h"
 #include "exporter/series/store.h"
 #include "rules/engine/rule_file.h"
+#include "rules/promql/promql.h"
 
 #include <functional>
 #include <memory>
@@ -42,7 +43,7 @@ struct AlertChange {
 struct RuleHealth {
   std::string group, file, name, expr;
   std::vector<std::pair<std::string, std::string>> labels;  ///< as written: templates
-  std::string last_error;  ///< "" when the last evaluation went well
+  std::string last_error;                                   ///< "" when the last evaluation went well
   Duration last_duration{};
   WallTime last_evaluation{};
 };
@@ -55,6 +56,7 @@ class Engine {
     Duration interval = std::chrono::seconds(5);  ///< of groups that name none
     Labels external_labels;
     Duration hold_limit = std::chrono::minutes(15);
+    promql::Limits limits;  ///< of a rule's query; its timeout is shortened to fit the interval
     /// Whether the source of a series is failing now; alerts of rules over such series are held.
     std::function<bool(SeriesId)> source_failing;
   };

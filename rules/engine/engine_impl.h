@@ -58,8 +58,9 @@ struct Engine::Impl {
       CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
   void evaluate_rule(Rule& rule, Evaluation evaluation, std::vector<AlertChange>& changes)
       CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
-  Status apply(Rule& rule, const Result<promql::Value>& value, const Evaluation& evaluation,
-               std::vector<AlertChange>& changes) CHIRON_REQUIRES(evaluating, mutex);
+  Status apply(Rule& rule, const Result<std::span<const promql::Element>>& result,
+               const Evaluation& evaluation, std::vector<AlertChange>& changes)
+      CHIRON_REQUIRES(evaluating, mutex);
   void write(Rule& rule, TimestampMs t) CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);
   bool history_missing(Rule& rule, TimestampMs t) const CHIRON_REQUIRES(evaluating);
   void note_health(Rule& rule, const Status& status, BootTime started) CHIRON_REQUIRES(mutex);

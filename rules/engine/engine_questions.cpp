@@ -54,7 +54,7 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
   if (expr == nullptr)
     return Error(ErrorCode::not_found,
                  fmt::format("rule {} of group {} is not loaded any more", alert.name, alert.group));
-  promql::Query query(expr, impl_->store);
+  promql::Query query(expr, impl_->store, impl_->options.limits);
   const auto offset = std::chrono::duration_cast<std::chrono::milliseconds>(group.query_offset);
   const Result<promql::Value> value = query.instant(impl_->store.newest() - offset.count());
   if (!value) return value.error();

@@ -22,10 +22,10 @@ Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql
             .last_evaluation = {}};
 }
 
-Result<promql::Value> Rule::ask(TimestampMs t, const Clock& clock) {
+Result<std::span<const promql::Element>> Rule::ask(TimestampMs t, const Clock& clock) {
   constexpr Duration kFirst = std::chrono::seconds(10);
   constexpr Duration kLongest = std::chrono::minutes(15);
-  Result<promql::Value> value = query.instant(t);
+  Result<std::span<const promql::Element>> value = query.elements(t);
   if (value || value.error().code() != ErrorCode::timed_out) {
     pause = {};
     return value;

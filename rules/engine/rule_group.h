@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct Rule {
   std::vector<FrameEntry> frame;  ///< the last one appended
 
   /// Evaluates the query. One that runs out of time pauses afterwards, each time longer.
-  Result<promql::Value> ask(TimestampMs t, const Clock& clock);
+  Result<std::span<const promql::Element>> ask(TimestampMs t, const Clock& clock);
   bool pauses(BootTime now) const { return now < resume; }
   /// Whether it did so when it was last asked.
   bool ran_out_of_time() const { return pause > Duration::zero(); }

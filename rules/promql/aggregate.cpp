@@ -6,7 +6,6 @@
 #include "rules/promql/vector_nodes.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -213,8 +212,8 @@ class TopNode final : public VectorNode {
     for (const auto& group : grouping_.groups()) {
       const std::span<Element> members = grouping_.members(group);
       const auto wanted = static_cast<std::size_t>(std::min(k, static_cast<double>(members.size())));
-      choose(members, wanted);
-      std::stable_sort(heap_.begin(), heap_.end(), [this](const Element& a, const Element& b) {
+      if (!choose(context, members, wanted)) return out_;
+      sort_in_pieces(context, heap_, [this](const Element& a, const Element& b) {
         if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
         return beats(a.v, b.v);
       });
@@ -231,9 +230,10 @@ class TopNode final : public VectorNode {
 
   // A heap with the worst on top, as Prometheus keeps one: which of several equal elements stay is seen in
   // results, so that the moves are those of Go's container/heap.
-  void choose(std::span<const Element> members, std::size_t wanted) {
+  bool choose(Context& context, std::span<const Element> members, std::size_t wanted) {
     heap_.clear();
     for (const Element& e : members) {
+      if (!context.tick()) return false;
       if (heap_.size() < wanted) {
         heap_.push_back(e);
         for (std::size_t i = heap_.size() - 1; i > 0 && worse(heap_[i], heap_[(i - 1) / 2]); i = (i - 1) / 2)
@@ -243,6 +243,7 @@ class TopNode final : public VectorNode {
         sink();
       }
     }
+    return true;
   }
   void sink() {
     for (std::size_t i = 0, child = 1; child < heap_.size(); child = 2 * i + 1) {
@@ -261,15 +262,6 @@ class TopNode final : public VectorNode {
   Elements out_;
   Charge charge_;
 };
-
-// Shortest decimal without an exponent, as count_values writes label values.
-std::string plain_decimal(double value) {
-  if (!std::isfinite(value)) return format_value(value);
-  std::array<char, 400> buffer;
-  const auto end =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
-}
 
 class CountValuesNode final : public VectorNode {
  public:
@@ -319,6 +311,7 @@ void Grouping::sort(Context& context, const Elements& in) {
   group_of_.clear();
   slots_.start(context.sets);
   for (const Element& e : in) {
+    if (!context.tick()) return groups_.clear();
     const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
       const Labels& all = context.sets[id];
       return context.sets.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)

@@ -39,6 +39,7 @@ class VectorScalarNode final : public VectorNode {
     out_.clear();
     const double scalar = scalar_->eval(context, t);
     for (const Element& e : vector_->eval(context, t)) {
+      if (!context.tick()) return out_;
       const double value = scalar_left_ ? apply(op_, scalar, e.v) : apply(op_, e.v, scalar);
       if (!filter_) {
         out_.push_back(context.unnamed(e.labels, value));
@@ -105,7 +106,10 @@ class NegateNode final : public VectorNode {
   explicit NegateNode(VectorPtr operand) : operand_(std::move(operand)) {}
   const Elements& eval(Context& context, TimestampMs t) override {
     out_.clear();
-    for (const Element& e : operand_->eval(context, t)) out_.push_back(context.unnamed(e.labels, -e.v));
+    for (const Element& e : operand_->eval(context, t)) {
+      if (!context.tick()) return out_;
+      out_.push_back(context.unnamed(e.labels, -e.v));
+    }
     context.check_unique(out_);
     context.hold(charge_, out_.size());
     return out_;

@@ -141,6 +141,7 @@ class Buckets {
     used_ = 0;
     slots_.start(context.sets);
     for (const Element& e : in) {
+      if (!context.tick()) return {};
       const double bound = bound_of(context, e.labels);
       if (std::isnan(bound)) {
         warn_of_bound(context, e.labels);

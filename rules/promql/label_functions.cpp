@@ -9,6 +9,9 @@
 namespace chiron::promql {
 namespace {
 
+// A regular expression over a long value takes some microseconds.
+constexpr std::size_t kRelabelWork = 16;
+
 // Gives each label set another one, worked out once.
 class RelabelNode : public VectorNode {
  public:
@@ -19,7 +22,9 @@ class RelabelNode : public VectorNode {
   const Elements& eval(Context& context, TimestampMs t) final {
     out_.clear();
     for (const Element& e : operand_->eval(context, t)) {
+      if (!context.tick()) return out_;
       const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
+        context.tick(kRelabelWork);
         Labels made = context.sets[id];
         relabel(made);
         return context.sets.intern(made);

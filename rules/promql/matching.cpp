@@ -37,6 +37,7 @@ class MatchingNode final : public VectorNode {
     used_.start(context.sets);
     matched_.start(context.sets);
     for (const Element& many : one_is_left_ ? right : left) {
+      if (!context.tick()) return out_;
       const SetId signature = signatures_.of(context, many.labels);
       const std::uint32_t at = one_side_[signature];
       if (at == Slots::kEmpty && !fill_one_) continue;
@@ -59,6 +60,7 @@ class MatchingNode final : public VectorNode {
   bool index(Context& context, const Elements& one) {
     one_side_.start(context.sets);
     for (std::uint32_t i = 0; i < one.size(); ++i) {
+      if (!context.tick()) return false;
       const SetId signature = signatures_.of(context, one[i].labels);
       std::uint32_t& at = one_side_[signature];
       if (at != Slots::kEmpty) {

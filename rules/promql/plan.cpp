@@ -35,13 +35,14 @@ constexpr std::size_t kSamplesPerSet = 8;
 }  // namespace
 
 void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel) {
+  work_ = kLookEvery;  // so that a token cancelled before is seen at once
   if (set_limit_ == 0) {
     set_limit_ = std::max(kFewestSets, kSetsPerUsed * sets.size());
   } else if (sets.size() > set_limit_) {
     sets.clear();
     set_limit_ = 0;
   }
-  error_.reset();
+  look_on();
   cancel_ = cancel;
   start = first;
   end = last;
@@ -50,6 +51,11 @@ void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, c
   ++evaluation_;
   held_ = 0;
   sets_before_ = sets.size();
+}
+
+void Context::look_on() {
+  error_.reset();
+  cancel_ = nullptr;
   deadline_ = clock().boot() + limits.timeout;
 }
 
@@ -58,6 +64,7 @@ void Context::fail(ErrorCode code, std::string message) {
 }
 
 void Context::look_up() {
+  work_ = 0;
   if (cancel_ != nullptr && cancel_->cancelled()) {
     fail(ErrorCode::cancelled, "query was canceled in expression evaluation");
   } else if (clock().boot() >= deadline_) {
@@ -71,6 +78,10 @@ bool Context::hold(Charge& charge, std::size_t samples) {
   charge.samples = samples;
   const std::size_t made = kSamplesPerSet * (sets.size() - sets_before_);
   if (held_ + made <= limits.max_samples) return true;
+  return too_many_samples();
+}
+
+bool Context::too_many_samples() {
   fail(ErrorCode::exhausted, "query processing would load too many samples into memory in query execution");
   return false;
 }
@@ -79,6 +90,7 @@ void Context::check_distinct(const Elements& elements) {
   if (elements.size() < 2) return;
   unique_.start(sets);
   for (const Element& element : elements) {
+    if (!tick()) return;
     std::uint32_t& seen = unique_[element.labels];
     if (seen != Slots::kEmpty) {
       return fail(ErrorCode::failed_precondition, "vector cannot contain metrics with the same labelset");

@@ -7,6 +7,7 @@
 #include "rules/promql/label_sets.h"
 #include "rules/promql/promql.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,31 +16,17 @@
 
 namespace chiron::promql {
 
-/// One element of an instant vector; its timestamp is the evaluation's.
-struct Element {
-  SetId labels;
-  bool drop_name = false;  ///< at the end of the query: only with delayed name removal
-  double v = 0;
-
-  Element() = default;
-  Element(SetId set, double value, bool drop = false) : labels(set), drop_name(drop), v(value) {}
-};
 using Elements = std::vector<Element>;
 
-/// The samples of a range vector, of all series one after the other.
+/// A range vector. The samples are the node's, until it is evaluated again.
 struct Windows {
   struct Series {
     SetId labels;
-    std::size_t begin, end;  ///< in samples
-    bool drop_name = false;
+    std::span<const Sample> samples;  ///< never empty
+    bool drop_name = false;           ///< as an Element's
   };
-  std::vector<Sample> samples;
   std::vector<Series> series;
   TimestampMs after = 0, until = 0;  ///< the window is (after, until]; anchored and smoothed ones have more
-
-  std::span<const Sample> of(const Series& s) const {
-    return std::span(samples).subspan(s.begin, s.end - s.begin);
-  }
 };
 
 /// What a node holds in memory, as counted by its evaluation.
@@ -57,19 +44,30 @@ class Context {
   /// `step_ms` is 0 for an instant.
   void begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel);
 
+  /// After an evaluation, to look at the selectors: whatever it ended with is forgotten, and its result
+  /// stays.
+  void look_on();
+
   bool failed() const { return error_.has_value(); }
   void fail(ErrorCode code, std::string message);
   Error take_error() { return *std::move(error_); }
 
-  /// Called once per series or step: looks at the deadline and the cancel token now and then. False when
-  /// failed.
-  bool tick() {
-    if (++ticks_ % 256 == 0) look_up();
+  /// Called in every loop: looks at the deadline and the cancel token now and then, which no more than
+  /// kLookEvery times `work` may lie between. One is what takes a microsecond at the most: a sample, a label
+  /// set. False when failed.
+  bool tick(std::size_t work = 1) {
+    work_ += work;
+    if (work_ >= kLookEvery) look_up();
     return !failed();
   }
   /// Says that a node's buffers hold `samples` now. False when that is too much for the query, the label sets
   /// it has made included.
   bool hold(Charge& charge, std::size_t samples);
+
+  /// Fails as hold() does. False.
+  bool too_many_samples();
+  /// Moves with begin().
+  std::uint64_t evaluation() const { return evaluation_; }
 
   /// Fails when two elements have the same labels. With delayed name removal that is seen at the end only.
   void check_unique(const Elements& elements) {
@@ -115,6 +113,7 @@ class Context {
   std::int64_t step = 0;           ///< milliseconds
 
  private:
+  static constexpr std::size_t kLookEvery = 4096;
   struct Said {
     Annotation::Kind kind;
     TextPosition where;
@@ -129,7 +128,7 @@ class Context {
   std::optional<Error> error_;
   const CancelToken* cancel_ = nullptr;
   BootTime deadline_{};
-  std::uint64_t ticks_ = 0;
+  std::size_t work_ = 0;
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
   std::size_t set_limit_ = 0;
@@ -137,6 +136,25 @@ class Context {
   Slots unique_;
   std::vector<Said> said_;
 };
+
+/// Sorts stably, and looks at the deadline in between; left half sorted when that fails.
+template <class Items, class Less>
+void sort_in_pieces(Context& context, Items& items, Less less) {
+  constexpr std::size_t kPiece = 1024;
+  const std::size_t size = items.size();
+  const auto at = [&](std::size_t index) {
+    return items.begin() + static_cast<std::ptrdiff_t>(std::min(index, size));
+  };
+  for (std::size_t i = 0; i < size && context.tick(kPiece); i += kPiece) {
+    std::stable_sort(at(i), at(i + kPiece), less);
+  }
+  for (std::size_t sorted = kPiece; sorted < size; sorted *= 2) {
+    for (std::size_t i = 0; i + sorted < size; i += 2 * sorted) {
+      if (!context.tick(std::min(2 * sorted, size - i))) return;
+      std::inplace_merge(at(i), at(i + sorted), at(i + 2 * sorted), less);
+    }
+  }
+}
 
 // An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is
 // evaluated again, so that a steady query allocates nothing.

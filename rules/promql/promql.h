@@ -4,9 +4,11 @@
 #include "exporter/base/result.h"
 #include "exporter/series/reader.h"
 #include "rules/promql/ast.h"
+#include "rules/promql/label_sets.h"
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +25,15 @@ struct MatrixSeries {
   Labels labels;
   std::vector<Sample> samples;
 };
+/// One element of an instant vector as evaluation has it; its timestamp is the evaluation's.
+struct Element {
+  SetId labels;            ///< in the query's label_sets()
+  bool drop_name = false;  ///< at the end of the query: only with delayed name removal, and in no result
+  double v = 0;
+
+  Element() = default;
+  Element(SetId set, double value, bool drop = false) : labels(set), drop_name(drop), v(value) {}
+};
 struct Scalar {
   TimestampMs t = 0;
   double v = 0;
@@ -35,10 +46,11 @@ using Vector = std::vector<VectorSample>;
 using Matrix = std::vector<MatrixSeries>;
 using Value = std::variant<Scalar, Vector, Matrix, String>;
 
+/// A query ends with an error at the latest about 10 ms after its time is up or its token is cancelled.
 struct Limits {
   Duration lookback = std::chrono::minutes(5);
-  std::size_t max_samples = 5'000'000;  ///< in memory at once
-  Duration timeout = std::chrono::seconds(10);
+  std::size_t max_samples = 50'000'000;  ///< in memory at once, at 16 bytes; what takes more counts as more
+  Duration timeout = std::chrono::minutes(2);
   Duration subquery_step = std::chrono::minutes(1);  ///< of subqueries that name none
   const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
   /// Names are dropped from the result, not by each operation on the way: promql-delayed-name-removal.
@@ -95,6 +107,10 @@ class Query {
 
   /// Of the last evaluation, warnings first. Prometheus' wording.
   std::vector<Annotation> annotations() const;
+  /// instant() without a copy of any label, for scalars (one element without labels) and vectors. They are
+  /// valid until the next evaluation; the numbers of label sets until label_sets().epoch() moves.
+  Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel = nullptr);
+  const LabelSets& label_sets() const;
 
   const Expr& expr() const;
   /// Ids that the selectors resolve to now, for "is the source of this rule failing", and selectors that
@@ -126,5 +142,7 @@ std::vector<FunctionInfo> functions();
 
 /// A float as Prometheus prints it in results: shortest form, +Inf, -Inf, NaN.
 std::string format_value(double value);
+/// The shortest digits that give the value, never with an exponent: as count_values writes label values.
+std::string plain_decimal(double value);
 
 }  // namespace chiron::promql

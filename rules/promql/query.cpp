@@ -72,10 +72,28 @@ struct Query::Impl {
     } else {
       const Elements& elements = finished(plan.vector->eval(context, t));
       context.check_distinct(elements);
-      if (!context.failed()) value = vector(elements, t);
+      value = vector(elements, t);
     }
     if (context.failed()) return context.take_error();
     return value;
+  }
+
+  Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel) {
+    if (expr->type != ValueType::scalar && expr->type != ValueType::vector)
+      return Error(ErrorCode::invalid_argument, "the result is neither a vector nor a scalar");
+    if (Status status = compile(false); !status) return std::move(status).error();
+    context.begin(t, t, 0, cancel);
+    std::span<const Element> found;
+    if (plan.scalar) {
+      scalar = {context.sets.intern(Labels()), plan.scalar->eval(context, t)};
+      found = std::span(&scalar, 1);
+    } else {
+      const Elements& elements = finished(plan.vector->eval(context, t));
+      context.check_distinct(elements);
+      found = elements;
+    }
+    if (context.failed()) return context.take_error();
+    return found;
   }
 
   Result<Value> range(TimestampMs start, TimestampMs end, std::int64_t step, const CancelToken* cancel) {
@@ -108,6 +126,7 @@ struct Query::Impl {
       samples += elements->size();
       if (context.failed() || !context.hold(charge, samples)) break;
       for (const Element& e : *elements) {
+        if (!context.tick()) break;
         std::uint32_t& slot = slots[e.labels];
         if (slot == Slots::kEmpty) {
           slot = static_cast<std::uint32_t>(out.size());
@@ -116,9 +135,8 @@ struct Query::Impl {
         out[slot].samples.push_back({t, e.v});
       }
     }
+    sort_by_labels(out);
     if (context.failed()) return context.take_error();
-    std::sort(out.begin(), out.end(),
-              [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
     return Value(std::move(out));
   }
 
@@ -131,10 +149,19 @@ struct Query::Impl {
     return named;
   }
 
-  Vector vector(const Elements& elements, TimestampMs t) const {
+  void sort_by_labels(Matrix& matrix) {
+    sort_in_pieces(context, matrix,
+                   [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  }
+
+  Vector vector(const Elements& elements, TimestampMs t) {
     Vector out;
+    if (context.failed()) return out;
     out.reserve(elements.size());
-    for (const Element& e : elements) out.push_back({context.sets[e.labels], t, e.v});
+    for (const Element& e : elements) {
+      if (!context.tick()) break;
+      out.push_back({context.sets[e.labels], t, e.v});
+    }
     return out;
   }
 
@@ -144,7 +171,8 @@ struct Query::Impl {
     Matrix out;
     out.reserve(windows.series.size());
     for (const Windows::Series& series : windows.series) {
-      const std::span<const Sample> samples = windows.of(series);
+      const std::span<const Sample> samples = series.samples;
+      if (!context.tick(1 + samples.size())) break;
       MatrixSeries made{context.sets[context.final_labels(series.labels, series.drop_name)], {}};
       if (extended == Extended::none) {
         made.samples.assign(samples.begin(), samples.end());
@@ -153,8 +181,7 @@ struct Query::Impl {
       }
       if (!made.samples.empty()) out.push_back(std::move(made));
     }
-    std::stable_sort(out.begin(), out.end(),
-                     [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    sort_by_labels(out);
     merge_equal(out);
     return out;
   }
@@ -179,6 +206,7 @@ struct Query::Impl {
   Context context;
   Plan plan;
   Elements named;
+  Element scalar{};
   bool compiled = false;
   bool range_query = false;
 };
@@ -196,12 +224,18 @@ Result<Value> Query::range(TimestampMs start, TimestampMs end, Duration step, co
 }
 
 std::vector<Annotation> Query::annotations() const { return impl_->context.annotations(); }
+Result<std::span<const Element>> Query::elements(TimestampMs t, const CancelToken* cancel) {
+  return impl_->elements(t, cancel);
+}
+
+const LabelSets& Query::label_sets() const { return impl_->context.sets; }
 
 const Expr& Query::expr() const { return *impl_->expr; }
 
 std::vector<SeriesId> Query::sources() {
   std::vector<SeriesId> ids;
   if (!impl_->compile(impl_->range_query)) return ids;
+  impl_->context.look_on();
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     for (const ResolvedSelector::Series& series : selector.series(impl_->context)) ids.push_back(series.id);
   }
@@ -213,6 +247,7 @@ std::vector<SeriesId> Query::sources() {
 std::vector<std::string> Query::unmatched_selectors() {
   std::vector<std::string> texts;
   if (!impl_->compile(impl_->range_query)) return texts;
+  impl_->context.look_on();
   for (ResolvedSelector& selector : impl_->plan.selectors) {
     if (!selector.series(impl_->context).empty()) continue;
     Expr bare;

@@ -3,8 +3,18 @@
 #include "rules/promql/range_functions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace chiron::promql {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// Writing waits while so many series are looked up.
+constexpr std::size_t kAtOnce = 256;
+
+}  // namespace
 
 const std::vector<ResolvedSelector::Series>& ResolvedSelector::series(Context& context) {
   // Read before selecting: a series that appears in between is found at the next look.
@@ -12,10 +22,19 @@ const std::vector<ResolvedSelector::Series>& ResolvedSelector::series(Context& c
   if (generation == generation_ && epoch_ == context.sets.epoch()) return series_;
   generation_ = generation;
   epoch_ = context.sets.epoch();
+  ++version_;
   ids_.clear();
   series_.clear();
   context.reader.select(selector_.matchers, ids_);
-  for (const SeriesId id : ids_) series_.push_back({id, context.sets.intern(context.reader.labels(id))});
+  for (const SeriesId id : ids_) {
+    // What is not whole is resolved again the next time.
+    if (!context.tick()) {
+      generation_ = 0;
+      ids_.resize(series_.size());
+      break;
+    }
+    series_.push_back({id, context.sets.intern(context.reader.labels(id))});
+  }
   return series_;
 }
 
@@ -44,24 +63,61 @@ TimestampMs moved(const Modifiers& modifiers, Context& context, TimestampMs t) {
   return t - resolved_ms(modifiers.offset_ms, modifiers.offset_expr, context, true);
 }
 
+Sequence::Move Sequence::next(const Context& context, TimestampMs until) {
+  Move move = Move::first;
+  if (evaluation_ == context.evaluation() && until >= until_)
+    move = until == until_ ? Move::same : Move::forward;
+  evaluation_ = context.evaluation();
+  until_ = until;
+  return move;
+}
+
 const Elements& SelectorNode::eval(Context& context, TimestampMs t) {
-  out_.clear();
   const TimestampMs until = moved(selector_.ast().modifiers, context, t);
-  const TimestampMs after =
-      until - std::chrono::duration_cast<std::chrono::milliseconds>(context.limits.lookback).count();
-  for (const ResolvedSelector::Series& series : selector_.series(context)) {
-    if (!context.tick()) return out_;
-    const std::optional<Sample> sample = context.reader.latest(series.id, after, until);
-    if (!sample) continue;
-    if (timestamps_) {
-      out_.push_back(context.unnamed(series.labels, static_cast<double>(sample->t) / 1000));
-    } else {
-      out_.push_back({series.labels, sample->v});
-    }
-  }
+  const TimestampMs after = until - duration_cast<milliseconds>(context.limits.lookback).count();
+  const Sequence::Move move = sequence_.next(context, until);
+  if (move == Sequence::Move::same) return out_;
+  out_.clear();
+  if (move == Sequence::Move::first) ahead_.start();
+  const bool done =
+      move == Sequence::Move::first ? look_up(context, after, until) : look_ahead(context, after, until);
+  if (!done) return out_;
   if (timestamps_) context.check_unique(out_);
   context.hold(charge_, out_.size());
   return out_;
+}
+
+bool SelectorNode::look_up(Context& context, TimestampMs after, TimestampMs until) {
+  const std::vector<ResolvedSelector::Series>& series = selector_.series(context);
+  latest_.resize(std::min(series.size(), kAtOnce));
+  for (std::size_t begin = 0; begin < series.size(); begin += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, series.size() - begin);
+    if (!context.tick(count)) return false;
+    context.reader.latest(selector_.ids().subspan(begin, count), after, until,
+                          std::span(latest_).first(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (latest_[i].t != SeriesReader::kNever) add(context, series[begin + i], latest_[i]);
+    }
+  }
+  return true;
+}
+
+bool SelectorNode::look_ahead(Context& context, TimestampMs after, TimestampMs until) {
+  if (!ahead_.advance(context, selector_, after, until)) return false;
+  const std::vector<ResolvedSelector::Series>& series = selector_.series(context);
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const std::span<const Sample> window = ahead_.window(i);
+    if (!window.empty() && !is_stale(window.back().v)) add(context, series[i], window.back());
+  }
+  return true;
+}
+
+void SelectorNode::add(Context& context, const ResolvedSelector::Series& series, const Sample& sample) {
+  if (timestamps_) {
+    out_.push_back(context.unnamed(series.labels, static_cast<double>(sample.t) / 1000));
+  } else {
+    out_.push_back({series.labels, sample.v});
+  }
 }
 
 const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
@@ -72,7 +128,7 @@ const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
   for (const ResolvedSelector::Series& series : selector_.series(context)) {
     if (!context.tick()) return out_;
     samples_.clear();
-    context.reader.range(series.id, at - lookback, at + lookback, samples_);
+    context.reader.range(series.id, at - lookback, at + lookback, SeriesReader::Markers::left_out, samples_);
     const auto next = std::lower_bound(samples_.begin(), samples_.end(), at,
                                        [](const Sample& s, TimestampMs when) { return s.t < when; });
     if (next != samples_.end() && next->t == at) {
@@ -88,73 +144,94 @@ const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
 }
 
 const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
-  out_.samples.clear();
+  const TimestampMs until = moved(selector_.ast().modifiers, context, t);
+  const Sequence::Move move = sequence_.next(context, until);
+  if (move == Sequence::Move::same) return out_;
+  if (move == Sequence::Move::first) ahead_.start();
   out_.series.clear();
-  out_.until = moved(selector_.ast().modifiers, context, t);
-  out_.after = out_.until - resolved_ms(matrix_.range_ms, matrix_.range_expr, context);
+  out_.until = until;
+  out_.after = until - resolved_ms(matrix_.range_ms, matrix_.range_expr, context);
   const Extended extended = selector_.ast().extended;
-  const TimestampMs lookback =
-      extended == Extended::none
-          ? 0
-          : std::chrono::duration_cast<std::chrono::milliseconds>(context.limits.lookback).count();
-  const TimestampMs from = out_.after - lookback;
-  const TimestampMs to = out_.until + (extended == Extended::smoothed ? lookback : 0);
-  for (const ResolvedSelector::Series& series : selector_.series(context)) {
-    if (!context.tick()) return out_;
-    const std::size_t begin = out_.samples.size();
-    context.reader.range(series.id, from, to, out_.samples);
-    if (out_.samples.size() == begin) continue;
-    out_.series.push_back({series.labels, begin, out_.samples.size(), false});
-    if (!context.hold(charge_, out_.samples.size())) return out_;
+  const TimestampMs beyond =
+      extended == Extended::none ? 0 : duration_cast<milliseconds>(context.limits.lookback).count();
+  const TimestampMs to = extended == Extended::smoothed ? until + beyond : until;
+  if (context.failed() || !ahead_.advance(context, selector_, out_.after - beyond, to)) return out_;
+  const std::vector<ResolvedSelector::Series>& series = selector_.series(context);
+  std::size_t samples = 0;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const std::span<const Sample> window = ahead_.window(i);
+    if (!window.empty()) out_.series.push_back({series[i].labels, window, false});
+    samples += window.size();
   }
-  context.hold(charge_, out_.samples.size());
+  context.hold(charge_, samples);
   return out_;
 }
 
 const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
-  points_.clear();
+  const TimestampMs until = moved(subquery_.modifiers, context, t);
+  const Sequence::Move move = sequence_.next(context, until);
+  if (move == Sequence::Move::same) return out_;
   out_.series.clear();
-  out_.samples.clear();
-  out_.until = moved(subquery_.modifiers, context, t);
-  out_.after = out_.until - resolved_ms(subquery_.range_ms, subquery_.range_expr, context);
-  const std::int64_t step =
-      subquery_.step_ms
-          ? resolved_ms(*subquery_.step_ms, subquery_.step_expr, context)
-          : std::chrono::duration_cast<std::chrono::milliseconds>(context.limits.subquery_step).count();
+  out_.until = until;
+  out_.after = until - resolved_ms(subquery_.range_ms, subquery_.range_expr, context);
+  const std::int64_t step = subquery_.step_ms
+                                ? resolved_ms(*subquery_.step_ms, subquery_.step_expr, context)
+                                : duration_cast<milliseconds>(context.limits.subquery_step).count();
   if (context.failed()) return out_;
   // Steps lie on multiples of the step since the epoch, whatever the evaluation time; the division truncates.
   TimestampMs at = step * (out_.after / step);
   if (at <= out_.after) at += step;
-  slots_.start(context.sets);
-  for (; at <= out_.until && context.tick(); at += step) {
+  if (move == Sequence::Move::first) {
+    points_.clear();
+    first_ = 0;
+  } else {
+    forget(out_.after);
+    at = std::max(at, next_);
+  }
+  for (; at <= until && context.tick(); at += step) {
     const Elements& elements = inner_->eval(context, at);
     if (context.limits.delayed_name_removal) context.check_distinct(elements);
     for (const Element& element : elements) {
-      std::uint32_t& slot = slots_[element.labels];
-      if (slot == Slots::kEmpty) {
-        slot = static_cast<std::uint32_t>(out_.series.size());
-        out_.series.push_back({element.labels, 0, 0, element.drop_name});
-      }
-      ++out_.series[slot].end;
-      points_.push_back({slot, {at, element.v}});
+      if (!context.tick()) return out_;
+      points_.push_back({element.labels, element.drop_name, {at, element.v}});
     }
     // Twice: the points, and the samples they are sorted into.
-    if (!context.hold(charge_, points_.size() * 2)) return out_;
+    if (!context.hold(charge_, points().size() * 2)) return out_;
   }
-  gather();
+  next_ = at;
+  gather(context);
   return out_;
 }
 
-// Sorts the points by series. Until here `end` counts the series' points.
-void SubqueryNode::gather() {
-  std::size_t begin = 0;
-  for (Windows::Series& series : out_.series) {
-    const std::size_t count = series.end;
-    series.begin = series.end = begin;
-    begin += count;
+// Points up to `until` are out of every later window.
+void SubqueryNode::forget(TimestampMs until) {
+  while (first_ < points_.size() && points_[first_].sample.t <= until) ++first_;
+  if (first_ <= points_.size() / 2) return;
+  points_.erase(points_.begin(), points_.begin() + static_cast<std::ptrdiff_t>(first_));
+  first_ = 0;
+}
+
+// Sorts the points by series, which come in the order they appear in.
+void SubqueryNode::gather(Context& context) {
+  ends_.clear();
+  slots_.start(context.sets);
+  for (const Point& point : points()) {
+    if (!context.tick()) return;
+    std::uint32_t& slot = slots_[point.labels];
+    if (slot == Slots::kEmpty) {
+      slot = static_cast<std::uint32_t>(out_.series.size());
+      out_.series.push_back({point.labels, {}, point.drop_name});
+      ends_.push_back(0);
+    }
+    ++ends_[slot];
   }
-  out_.samples.resize(points_.size());
-  for (const Point& point : points_) out_.samples[out_.series[point.series].end++] = point.sample;
+  samples_.resize(points().size());
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    out_.series[i].samples = std::span(samples_).subspan(begin, ends_[i]);
+    begin += std::exchange(ends_[i], begin);
+  }
+  for (const Point& point : points()) samples_[ends_[slots_[point.labels]]++] = point.sample;
 }
 
 }  // namespace chiron::promql

@@ -2,35 +2,32 @@
 
 #include "rules/promql/nodes.h"
 #include "rules/promql/plan.h"
+#include "rules/promql/read_ahead.h"
+#include "rules/promql/resolved_selector.h"
 
 #include <vector>
 
 namespace chiron::promql {
 
-/// The series a selector stands for, looked up again only when the reader's generation moved.
-class ResolvedSelector {
- public:
-  struct Series {
-    SeriesId id;
-    SetId labels;
-  };
-  explicit ResolvedSelector(const VectorSelector& selector) : selector_(selector) {}
-
-  const std::vector<Series>& series(Context& context);
-  const VectorSelector& ast() const { return selector_; }
-
- private:
-  const VectorSelector& selector_;
-  std::uint64_t generation_ = 0;
-  std::uint64_t epoch_ = 0;
-  std::vector<SeriesId> ids_;
-  std::vector<Series> series_;
-};
-
 /// When samples are looked up for an evaluation at t. Fails the context when the offset cannot be computed.
 TimestampMs moved(const Modifiers& modifiers, Context& context, TimestampMs t);
 /// A duration that may depend on the query; fails the context when it cannot be computed. `expr` may be null.
 std::int64_t resolved_ms(std::int64_t ms, const DurationPtr& expr, Context& context, bool any_sign = false);
+
+/// Whether the evaluations of a node follow each other in time, as the steps of a query over several do.
+class Sequence {
+ public:
+  enum class Move {
+    first,    ///< in this evaluation, or backwards
+    forward,  ///< on from the one before
+    same      ///< the very time of the one before, as @ has it
+  };
+  Move next(const Context& context, TimestampMs until);
+
+ private:
+  std::uint64_t evaluation_ = 0;
+  TimestampMs until_ = 0;
+};
 
 class SelectorNode final : public VectorNode {
  public:
@@ -39,8 +36,15 @@ class SelectorNode final : public VectorNode {
   const Elements& eval(Context& context, TimestampMs t) override;
 
  private:
+  bool look_up(Context& context, TimestampMs after, TimestampMs until);
+  bool look_ahead(Context& context, TimestampMs after, TimestampMs until);
+  void add(Context& context, const ResolvedSelector::Series& series, const Sample& sample);
+
   ResolvedSelector& selector_;
   const bool timestamps_;
+  Sequence sequence_;
+  std::vector<Sample> latest_;
+  ReadAhead ahead_{SeriesReader::Markers::kept};
   Elements out_;
   Charge charge_;
 };
@@ -67,10 +71,13 @@ class RangeSelectorNode final : public MatrixNode {
  private:
   ResolvedSelector& selector_;
   const MatrixSelector& matrix_;
+  Sequence sequence_;
+  ReadAhead ahead_{SeriesReader::Markers::left_out};
   Windows out_;
   Charge charge_;
 };
 
+/// What the inner expression gave at a step is kept for as long as the window of a later step may show it.
 class SubqueryNode final : public MatrixNode {
  public:
   SubqueryNode(const Subquery& subquery, VectorPtr inner) : subquery_(subquery), inner_(std::move(inner)) {}
@@ -78,15 +85,23 @@ class SubqueryNode final : public MatrixNode {
 
  private:
   struct Point {
-    std::uint32_t series;
+    SetId labels;
+    bool drop_name;
     Sample sample;
   };
-  void gather();
+  std::span<const Point> points() const { return std::span(points_).subspan(first_); }
+  void forget(TimestampMs until);
+  void gather(Context& context);
 
   const Subquery& subquery_;
   VectorPtr inner_;
+  Sequence sequence_;
+  std::vector<Point> points_;  // ascending in time
+  std::size_t first_ = 0;      // those before are out of the window
+  TimestampMs next_ = 0;       // the step to be evaluated next
   Slots slots_;
-  std::vector<Point> points_;
+  std::vector<std::size_t> ends_;  // of each series, in samples_
+  std::vector<Sample> samples_;
   Windows out_;
   Charge charge_;
 };

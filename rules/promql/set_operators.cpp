@@ -13,10 +13,14 @@ class SetOperatorNode final : public VectorNode {
     const Elements& left = left_->eval(context, t);
     const Elements& right = right_->eval(context, t);
     seen_.start(context.sets);
-    for (const Element& e : op_ == Op::lor ? left : right) seen_[signatures_.of(context, e.labels)] = 1;
+    for (const Element& e : op_ == Op::lor ? left : right) {
+      if (!context.tick()) return out_;
+      seen_[signatures_.of(context, e.labels)] = 1;
+    }
     if (op_ == Op::lor) out_ = left;
     const bool wanted = op_ == Op::land;
     for (const Element& e : op_ == Op::lor ? right : left) {
+      if (!context.tick()) return out_;
       const bool matched = seen_[signatures_.of(context, e.labels)] != Slots::kEmpty;
       if (matched == wanted) out_.push_back(e);
     }

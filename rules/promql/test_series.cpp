@@ -174,10 +174,17 @@ std::optional<Sample> TestSeries::latest(SeriesId id, TimestampMs after, Timesta
   return Sample{at->first, at->second};
 }
 
-void TestSeries::range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const {
+void TestSeries::latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+                        std::span<Sample> out) const {
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    out[i] = latest(ids[i], after, until).value_or(Sample{kNever, 0});
+}
+
+void TestSeries::range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+                       std::vector<Sample>& out) const {
   const auto& samples = series_[static_cast<std::size_t>(id)].samples;
   for (auto at = samples.upper_bound(after); at != samples.end() && at->first <= until; ++at) {
-    if (!is_stale(at->second)) out.push_back({at->first, at->second});
+    if (markers == Markers::kept || !is_stale(at->second)) out.push_back({at->first, at->second});
   }
 }
 

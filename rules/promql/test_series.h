@@ -32,7 +32,10 @@ class TestSeries final : public SeriesReader {
   void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override;
   const Labels& labels(SeriesId id) const override { return series_[static_cast<std::size_t>(id)].labels; }
   std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
-  void range(SeriesId id, TimestampMs after, TimestampMs until, std::vector<Sample>& out) const override;
+  void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
+              std::span<Sample> out) const override;
+  void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
+             std::vector<Sample>& out) const override;
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
 

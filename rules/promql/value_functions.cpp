@@ -30,35 +30,43 @@ double deg(double v, const Parameters&) { return v * 180 / std::numbers::pi; }
 double rad(double v, const Parameters&) { return v * std::numbers::pi / 180; }
 
 struct Date {
-  std::chrono::sys_days day;
-  std::chrono::year_month_day date;
-  std::int64_t seconds_of_day;
+  std::chrono::year_month_day date;  // of the years 2001 to 2400, with which the calendar starts over
+  std::int64_t year;
+  std::uint64_t day;  // since a Monday
+  std::uint64_t second;
 };
-// Of a value in unix seconds, UTC. What is beyond the calendar is kept at its ends.
+// Of a value in unix seconds, UTC, for each there is of 64 bits: as Go's time.Time has it, which counts them
+// from a year long ago that is 1 in its 400 years (time/time.go, absolute zero). What is no such number
+// becomes the least one, as x86-64 converts it.
 Date date(double v) {
-  constexpr double kLast = 32'000.0 * 366 * 86'400;
-  const auto seconds = std::isnan(v) ? 0 : static_cast<std::int64_t>(std::clamp(v, -kLast, kLast));
-  const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  return {day, std::chrono::year_month_day(day), (time - day).count()};
+  constexpr double kEnd = 9223372036854775808.0;  // 2^63
+  constexpr std::uint64_t kDaysOf400Years = 146'097;
+  constexpr std::uint64_t kCyclesBefore = 730'692'561;  // of 400 years, from absolute zero to 2001
+  constexpr std::int64_t kYear = 2001;
+  constexpr auto kFirst = std::chrono::sys_days{std::chrono::year(kYear) / 1 / 1};
+  constexpr std::uint64_t kDay = 86'400;
+  const std::int64_t seconds =
+      v >= -kEnd && v < kEnd ? static_cast<std::int64_t>(v) : std::numeric_limits<std::int64_t>::min();
+  const std::uint64_t since = static_cast<std::uint64_t>(seconds) + kCyclesBefore * kDaysOf400Years * kDay -
+                              static_cast<std::uint64_t>(kFirst.time_since_epoch().count()) * kDay;
+  const std::uint64_t day = since / kDay;
+  const std::uint64_t cycle = day / kDaysOf400Years;
+  const std::chrono::days rest(static_cast<std::int64_t>(day % kDaysOf400Years));
+  const std::chrono::year_month_day date(kFirst + rest);
+  const auto cycles = static_cast<std::int64_t>(cycle) - static_cast<std::int64_t>(kCyclesBefore);
+  return {date, 400 * cycles + static_cast<int>(date.year()), day, since % kDay};
 }
 
-double minute(double v, const Parameters&) {
-  const std::int64_t whole = date(v).seconds_of_day / 60 % 60;
-  return static_cast<double>(whole);
-}
-double hour(double v, const Parameters&) {
-  const std::int64_t whole = date(v).seconds_of_day / 3600;
-  return static_cast<double>(whole);
-}
-double day_of_week(double v, const Parameters&) { return std::chrono::weekday(date(v).day).c_encoding(); }
+double minute(double v, const Parameters&) { return static_cast<double>(date(v).second / 60 % 60); }
+double hour(double v, const Parameters&) { return static_cast<double>(date(v).second / 3600); }
+double day_of_week(double v, const Parameters&) { return static_cast<double>((date(v).day + 1) % 7); }
 double day_of_month(double v, const Parameters&) { return static_cast<unsigned>(date(v).date.day()); }
 double month(double v, const Parameters&) { return static_cast<unsigned>(date(v).date.month()); }
-double year(double v, const Parameters&) { return static_cast<int>(date(v).date.year()); }
+double year(double v, const Parameters&) { return static_cast<double>(date(v).year); }
 double day_of_year(double v, const Parameters&) {
-  const Date d = date(v);
-  const std::chrono::sys_days new_year{d.date.year() / std::chrono::January / 1};
-  return static_cast<double>((d.day - new_year).count() + 1);
+  const std::chrono::sys_days day{date(v).date};
+  const std::chrono::sys_days new_year{date(v).date.year() / std::chrono::January / 1};
+  return static_cast<double>((day - new_year).count() + 1);
 }
 double days_in_month(double v, const Parameters&) {
   const auto d = date(v).date;

@@ -19,7 +19,10 @@ const Elements& ValueFunctionNode::eval(Context& context, TimestampMs t) {
   const Elements& in = operand_->eval(context, t);
   // clamp() with its bounds the wrong way round has no result at all.
   if (row_.name == "clamp" && parameters[0] > parameters[1]) return out_;
-  for (const Element& e : in) out_.push_back(context.unnamed(e.labels, row_.function(e.v, parameters)));
+  for (const Element& e : in) {
+    if (!context.tick()) return out_;
+    out_.push_back(context.unnamed(e.labels, row_.function(e.v, parameters)));
+  }
   context.check_unique(out_);
   context.hold(charge_, out_.size());
   return out_;
@@ -33,8 +36,8 @@ const Elements& RangeFunctionNode::eval(Context& context, TimestampMs t) {
     warn_of_quantile(context, operands_.where, parameters_[0]);
   }
   for (const Windows::Series& series : windows.series) {
-    if (!context.tick()) return out_;
-    const RangeInput input{.samples = windows.of(series),
+    if (!context.tick(1 + series.samples.size())) return out_;
+    const RangeInput input{.samples = series.samples,
                            .after = windows.after,
                            .until = windows.until,
                            .now = t,
@@ -114,7 +117,7 @@ Labels labels_for_absent(const Expr& argument) {
 
 const Elements& SortNode::eval(Context& context, TimestampMs t) {
   out_ = operand_->eval(context, t);
-  std::stable_sort(out_.begin(), out_.end(), [this](const Element& a, const Element& b) {
+  sort_in_pieces(context, out_, [this](const Element& a, const Element& b) {
     if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
     return descending_ ? a.v > b.v : a.v < b.v;
   });
@@ -179,6 +182,7 @@ const Elements& UselessSortNode::eval(Context& context, TimestampMs t) {
 const Elements& TimestampNode::eval(Context& context, TimestampMs t) {
   out_.clear();
   for (const Element& e : operand_->eval(context, t)) {
+    if (!context.tick()) return out_;
     out_.push_back(context.unnamed(e.labels, static_cast<double>(t) / 1000));
   }
   context.check_unique(out_);

@@ -5,20 +5,17 @@
 //   chiron_containers_bench [PASSES]
 // Fails when from 50 to 200 containers the cost of one grows half as much again as that of its bare reads,
 // which grows by itself once the files no longer fit the processor's caches.
-#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/containers.h"
 #include "exporter/series/exposition.h"
+#include "tests/bench/measure.h"
 #include "tests/support/collector_world.h"
 #include "tests/support/engine_server.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 namespace chiron {
@@ -29,12 +26,6 @@ using std::chrono::seconds;
 
 constexpr std::array kSizes = {50, 100, 200};
 constexpr double kLinear = 1.5;
-
-double cpu_microseconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
-}
 
 std::string id_of(int number) { return fmt::format("{:064x}", 0xc0ffee0000 + number); }
 
@@ -149,30 +140,6 @@ class Host : testing::CollectorWorld {
   std::vector<std::string> read_;
   std::unique_ptr<Collector> collector_;
 };
-
-/// Microseconds of CPU of each of `passes` calls; the median.
-template <class Work>
-double median(int passes, Work work) {
-  std::vector<double> each;
-  for (int i = 0; i < passes; ++i) {
-    const double begin = cpu_microseconds();
-    work();
-    each.push_back(cpu_microseconds() - begin);
-  }
-  std::ranges::nth_element(each, each.begin() + passes / 2);
-  return each[static_cast<std::size_t>(passes) / 2];
-}
-
-double bare_reads(int passes, const std::vector<std::string>& files) {
-  std::vector<FileDescriptor> open;
-  for (const std::string& file : files) open.emplace_back(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 16384> buffer{};
-  return median(passes, [&] {
-    for (const FileDescriptor& file : open) {
-      if (::pread(file.get(), buffer.data(), buffer.size(), 0) < 0) std::abort();
-    }
-  });
-}
 
 int run(int passes) {
   std::printf("containers  series  us/pass  us/container  us/render  us/bare reads  ratio\n");

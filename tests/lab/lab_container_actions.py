@@ -194,6 +194,29 @@ def unused_images_are_pruned():
     docker('volume', 'rm', 'data')
 
 
+def weekly_prune_as_shipped():
+    """But for the age: what is there came just now."""
+    with open(f'{lablib.SOURCES}/remediation/remedies/prune-images.yml', encoding='utf-8') as file:
+        text = file.read()
+    expect_equal(text.count('older_than: 30d'), 1, 'ages in the shipped remedy')
+    start('user', 'work')
+    import_image('local/unused:1', 2 << 20)
+    import_image('local/mine:1', 1 << 20, 'LABEL keep=')
+    everything = images()
+    time.sleep(1.1)  # the age that is asked for
+    agent = make_agent('weekly', text.replace('older_than: 30d', 'older_than: 1s'))
+    plan = agent.cli('remedy', 'plan', 'prune-images').stdout
+    expect('local/unused:1' in plan and 'local/mine' not in plan, f'the plan is {plan}')
+    agent.cli('remedy', 'run', 'prune-images', '--dry-run')
+    expect_equal(images(), everything, 'images after a dry-run')
+    runs, _ = run_remedy(agent, 'prune-images')
+    expect_equal((runs[0]['state'], runs[0]['removed_objects']), ('succeeded', 1), f'the run {errors(agent, runs[0])}')
+    expect_equal(images(), {'local/lab:latest', 'local/mine:1'}, 'images')
+    expect_equal(agent.stop(), 0, 'exit code')
+    remove('user')
+    docker('rmi', 'local/mine:1')
+
+
 def rolling_restart_stops():
     label = ('--label', 'app=shop')
     start('shop-1', 'work', *HEALTH, *label)
@@ -257,4 +280,5 @@ def engine_faults():
 
 # The last one ends the engine.
 lablib.main([('unhealthy_is_restarted', unhealthy_is_restarted), ('unused_images_are_pruned', unused_images_are_pruned),
-             ('rolling_restart_stops', rolling_restart_stops), ('engine_faults', engine_faults)])
+             ('weekly_prune_as_shipped', weekly_prune_as_shipped), ('rolling_restart_stops', rolling_restart_stops),
+             ('engine_faults', engine_faults)])

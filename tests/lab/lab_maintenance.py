@@ -21,7 +21,7 @@ lablib.enter_lab()
 CHIRON = shutil.copy(sys.argv[1], f'{lablib.SCRATCH}/chiron')
 REMEDIES = shutil.copytree(f'{lablib.SOURCES}/remediation/remedies', f'{lablib.SCRATCH}/remedies')
 EVERY = 10
-MAINTENANCE = ['clean-up', 'health-audit', 'health-check', 'prune-idle-redis', 'rolling-restart',
+MAINTENANCE = ['clean-up', 'health-audit', 'health-check', 'prune-idle-redis', 'prune-images', 'rolling-restart',
                'rolling-restart-containers', 'rotate-logs', 'update-check', 'weekly-report']
 CLONE_NEWTIME = 0x80
 RULES = 'groups: [{name: lab, rules: [{alert: Never, expr: vector(0) > 1}]}]\n'
@@ -38,6 +38,13 @@ def hastened(name, every=EVERY, change=lambda text: text):
     text, found = re.subn(r'schedule: \{.*\}', f'schedule: {{every: {every}s{keep}}}', text)
     expect_equal(found, 1, f'schedules in {name}')
     return change(text)
+
+
+def with_nothing_there(text):
+    """The file on a host without Redis and container engines, whatever this one has."""
+    for path in ('/usr/bin/redis-server', '/run/docker.sock', '/run/podman/podman.sock'):
+        text = text.replace(path, f'{path}-absent')
+    return text
 
 
 def make_agent(name, remedies, *, modes=None, config='', change=lambda text: text, every=EVERY):
@@ -69,13 +76,12 @@ def runs_of(agent, remedy, count, state='succeeded'):
 
 
 def everything_armed():
-    """Without Redis and without containers to restart."""
+    """Without Redis, without an engine and without containers to restart."""
     old = write('/var/log/app/old.log.1', 'x' * 4096)
     month_ago = os.stat(old).st_mtime - 31 * 86400
     os.utime(old, (month_ago, month_ago))
     write('/var/log/app/old.log', 'a line\n')
-    agent = make_agent('armed', MAINTENANCE,
-                       change=lambda text: text.replace('/usr/bin/redis-server', '/usr/bin/no-redis-server')).start()
+    agent = make_agent('armed', MAINTENANCE, change=with_nothing_there).start()
     for remedy in ('clean-up', 'health-audit', 'health-check', 'rotate-logs', 'weekly-report'):
         runs_of(agent, remedy, 2)
     expect(not os.path.exists(old), 'the log of a month ago is there still')
@@ -86,7 +92,7 @@ def everything_armed():
                f'reports of {prefix}: {found}')
         expect_equal({os.stat(path).st_mode & 0o777 for path in found}, {0o640}, 'modes of reports')
     expect_equal(glob.glob(f'{agent.state}/reports/.*'), [], 'files half written')
-    for remedy in ('prune-idle-redis', 'rolling-restart', 'rolling-restart-containers'):
+    for remedy in ('prune-idle-redis', 'prune-images', 'rolling-restart', 'rolling-restart-containers'):
         rows = agent.history(remedy=remedy)
         expect_equal([row['state'] for row in rows], ['suppressed'], f'entries of {remedy}')
         expect(rows[0]['reason'].startswith('absent: '), rows[0]['reason'])
@@ -112,8 +118,7 @@ def with_redis():
 def unarmed():
     """As shipped: the looks are carried out, all else is said once an hour and not done."""
     young = write('/tmp/young', 'x')
-    agent = make_agent('unarmed', MAINTENANCE, modes={},
-                       change=lambda text: text.replace('/usr/bin/redis-server', '/usr/bin/no-redis-server')).start()
+    agent = make_agent('unarmed', MAINTENANCE, modes={}, change=with_nothing_there).start()
     runs_of(agent, 'health-check', 3)
     for remedy in ('clean-up', 'health-audit', 'rotate-logs', 'weekly-report'):
         rows = wait_for(f'{remedy} to say what it would do',

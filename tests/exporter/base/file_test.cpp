@@ -36,7 +36,8 @@ TEST(KernelFile, GrowsToWhatTheFileNeeds) {
   for (const std::size_t size : {1023U, 1024U, 1025U, 100'000U}) {
     const std::string content(size, 'x');
     const std::string path = dir.write("f", content);
-    for (const auto records : {KernelFile::Records::many, KernelFile::Records::one}) {
+    for (const auto records :
+         {KernelFile::Records::many, KernelFile::Records::brief, KernelFile::Records::one}) {
       KernelFile file(path, records);
       EXPECT_EQ(file.read().value_or("").size(), size);
       EXPECT_EQ(file.read().value_or(""), content);
@@ -102,6 +103,20 @@ TEST(KernelFile, ReadsAFileOfOneRecordToItsEnd) {
     const auto whole = in_pieces.read();
     if (!whole.ok()) continue;  // no PSI
     KernelFile file(paths.proc(name), KernelFile::Records::one);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(lines(file.read().value_or("")), lines(*whole)) << name;
+  }
+}
+
+TEST(KernelFile, ReadsAFileOfBriefRecordsToItsEnd) {
+  const HostPaths paths;
+  const auto lines = [](std::string_view text) { return std::count(text.begin(), text.end(), '\n'); };
+  // From a few bytes to several pages.
+  for (const char* name : {"net/arp", "net/dev", "net/softnet_stat", "diskstats", "filesystems", "vmstat",
+                           "iomem", "ioports", "slabinfo", "modules"}) {
+    KernelFile in_pieces(paths.proc(name));
+    const auto whole = in_pieces.read();
+    if (!whole.ok()) continue;  // not of every kernel, nor for everybody
+    KernelFile file(paths.proc(name), KernelFile::Records::brief);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(lines(file.read().value_or("")), lines(*whole)) << name;
   }
 }

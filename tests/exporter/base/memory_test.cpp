@@ -46,14 +46,14 @@ TEST(Memory, TouchedCodeAndConstantsAreGivenBackAndReadTheSame) {
   constexpr std::uint64_t kSum = kCount * (kCount + 1) / 2;
   ASSERT_EQ(sum_of_constants(), kSum);
   const std::size_t before = resident_file_kib();
-  release_start_memory();
+  release_unused_memory();
   const std::size_t after = resident_file_kib();
   EXPECT_LT(after + 900, before);
   EXPECT_EQ(sum_of_constants(), kSum);
   EXPECT_GT(resident_file_kib(), after + 900);
   // Relocated by the loader: not to be lost.
   const std::unique_ptr<Virtual> object = std::make_unique<Answer>();
-  release_start_memory();
+  release_unused_memory();
   EXPECT_EQ(object->answer(), 42);
 }
 

@@ -18,7 +18,7 @@ class StoreTest : public ::testing::Test {
   void append(TimestampMs t, std::vector<FrameEntry> entries) { store_.append(stream_, t, entries); }
   std::vector<std::pair<TimestampMs, double>> range(SeriesId id, TimestampMs after, TimestampMs until) const {
     std::vector<Sample> samples;
-    store_.range(id, after, until, samples);
+    store_.range(id, after, until, SeriesReader::Markers::left_out, samples);
     std::vector<std::pair<TimestampMs, double>> pairs;
     for (const Sample& sample : samples) pairs.emplace_back(sample.t, sample.v);
     return pairs;
@@ -221,7 +221,7 @@ TEST_F(StoreTest, ManyReadersDoNotKeepTheWriterOut) {
       while (!written && std::chrono::steady_clock::now() < deadline) {
         for (int read = 0; read < 1000; ++read) {
           samples.clear();
-          store_.range(a_, 0, 1'000'000, samples);
+          store_.range(a_, 0, 1'000'000, SeriesReader::Markers::left_out, samples);
         }
       }
     });

@@ -183,17 +183,23 @@ TEST_F(ScheduledRuns, SayInDryRunWhatTheyWouldDoAtMostOnceAnHour) {
 
 TEST_F(ScheduledRuns, TellOnceWhatIsAbsent) {
   RemedySpec redis = scheduled();
-  redis.needs = {dir_ / "redis-server"};
+  redis.needs = {{dir_ / "redis-server", dir_ / "valkey-server"}};
   start({redis});
   first_look();
   for (int i = 0; i < 3; ++i) pass_after(1h);
   EXPECT_TRUE(eventually([this] { return history("suppressed").size() == 1; }));
-  EXPECT_EQ(history("suppressed").front().reason.find("absent: there is no "), 0U);
+  EXPECT_EQ(
+      history("suppressed")
+          .front()
+          .reason.find("absent: there is no " + dir_ / "redis-server" + " and no " + dir_ / "valkey-server"),
+      0U);
   EXPECT_EQ(remediator_->decision("clean-up", "").reason, Suppression::absent);
+  EXPECT_TRUE(remediator_->plan("clean-up", "")->steps.empty()) << "the decision says it all";
   dir_.write("redis-server", "");
   pass_after(1h);
   EXPECT_TRUE(ran(1));
   EXPECT_EQ(history("suppressed").size(), 1U);
+  EXPECT_EQ(remediator_->plan("clean-up", "")->steps.size(), 1U);
 }
 
 TEST_F(ScheduledRuns, SkipATimeWhileTheRunBeforeIsAtWork) {

@@ -33,7 +33,7 @@ TEST(ShippedRemedies, FitTheShippedRulesWithoutAFinding) {
   const std::vector<rules::GroupSpec> groups = packs(sink);
   std::vector<RemedySpec> all;
   for (auto& [name, remedy] : remedies(sink)) all.push_back(remedy);
-  EXPECT_EQ(all.size(), 13U);
+  EXPECT_EQ(all.size(), 14U);
   check_against_rules(all, groups, sink);
   for (const Diagnostic& one : sink.all()) ADD_FAILURE() << to_text(one);
 }
@@ -66,7 +66,11 @@ TEST(ShippedRemedies, MaintainByTheClock) {
   EXPECT_EQ(clean_up.policy.cooldown, Duration::zero());
   EXPECT_EQ(clean_up.policy.budget_runs, kNoBudget);
   EXPECT_EQ(to_string(*all.at("prune-idle-redis").schedule), "every 1h");
-  EXPECT_EQ(all.at("prune-idle-redis").needs, std::vector<std::string>{"/usr/bin/redis-server"});
+  EXPECT_EQ(all.at("prune-idle-redis").needs,
+            (std::vector<std::vector<std::string>>{{"/usr/bin/redis-server"}}));
+  EXPECT_EQ(to_string(*all.at("prune-images").schedule), "0 4 * * sun (Local)");
+  EXPECT_EQ(all.at("prune-images").needs,
+            (std::vector<std::vector<std::string>>{{"/run/docker.sock", "/run/podman/podman.sock"}}));
   EXPECT_FALSE(all.at("rescue-disk").schedule.has_value());
   EXPECT_EQ(to_string(*all.at("health-check").schedule), "every 5m");
   EXPECT_EQ(to_string(*all.at("health-audit").schedule), "every 6h");
@@ -89,6 +93,7 @@ TEST(ShippedRemedies, TheirStepsAreValidForATarget) {
                                                        {"rescue-disk", "/"},
                                                        {"prune-redis", "127.0.0.1:6379"},
                                                        {"prune-idle-redis", "127.0.0.1:6379"},
+                                                       {"prune-images", "prune-images"},
                                                        {"clean-up", "clean-up"},
                                                        {"health-check", "x"},
                                                        {"health-audit", "x"},

@@ -2,6 +2,10 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/series_fixture.h"
 
+#include <ctime>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -128,6 +132,71 @@ TEST(Query, CanBeCancelled) {
   EXPECT_EQ(value.error().code(), ErrorCode::cancelled);
 }
 
+// The thread's own time between two looks at the deadline, on whatever loop: on a production build it is some
+// milliseconds at the most; here the build may be a slow one.
+class WatchedClock final : public Clock {
+ public:
+  WallTime wall() const override { return system_clock().wall(); }
+  BootTime boot() const override {
+    const std::chrono::nanoseconds now = used();
+    if (last_) longest_ = std::max(longest_, now - *last_);
+    last_ = now;
+    return system_clock().boot();
+  }
+  const std::string& boot_id() const override { return system_clock().boot_id(); }
+
+  static std::chrono::nanoseconds used() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+  /// With the time since the last look.
+  std::chrono::nanoseconds longest() const {
+    return last_ ? std::max(longest_, used() - *last_) : std::chrono::nanoseconds::max();
+  }
+
+ private:
+  mutable std::optional<std::chrono::nanoseconds> last_;
+  mutable std::chrono::nanoseconds longest_{};
+};
+
+TEST(Query, LooksAtItsDeadlineOften) {
+  SeriesFixture host;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 10'000; ++i) lines.push_back(fmt::format(R"(a{{i="{}",x="y"}} {}+1x9)", i, i));
+  lines.push_back("b 1x20000");
+  host.load(0, 10'000, lines);
+  for (const char* text : {
+           "a",
+           "sort(a)",
+           "topk(10000, a)",
+           "-a",
+           "abs(a) > 1",
+           "a + a",
+           "a * on (x) group_left () count by (x) (a)",
+           "a or a",
+           "a unless on (i) a",
+           "sum by (i) (a)",
+           "quantile by (x) (0.5, a)",
+           R"(count_values("v", a))",
+           R"x(label_replace(a, "j", "$1-$1", "i", "(.*)"))x",
+           R"(label_join(a, "j", "-", "i", "x"))",
+           "rate(a[2m])",
+           "sum_over_time(a[1m:10s])",
+           "deriv(b[2d])",
+           "timestamp(a)",
+           "histogram_quantile(0.9, a)",
+       }) {
+    for (const bool range : {false, true}) {
+      const WatchedClock clock;
+      Query query(parsed(text), host.store(), {.clock = &clock});
+      const Result<Value> value = range ? query.range(80'000, 90'000, seconds(10)) : query.instant(90'000);
+      EXPECT_TRUE(value.ok()) << text_of(value);
+      EXPECT_LT(clock.longest(), std::chrono::milliseconds(100)) << text;
+    }
+  }
+}
+
 // Label sets made by count_values would pile up; once there are too many they are all forgotten, and with
 // them what nodes remember about them.
 TEST(Query, ForgetsLabelSetsWithoutMixingThemUp) {
@@ -163,6 +232,66 @@ TEST(Query, AnswersRanges) {
   EXPECT_EQ(
       text_of(Query(parsed("a[1m]"), host.store()).range(0, 1000, seconds(1))),
       "error: invalid expression type \"range vector\" for range query, must be Scalar or instant Vector");
+}
+
+// Reading ahead and keeping the points of subqueries must not show.
+TEST(Query, ARangeHasWhatInstantsHave) {
+  SeriesFixture host;
+  host.load(3, 7000,
+            {R"(a{i="1"} 0+1x700 1x20 _x100 5+2x300)", R"(a{i="2"} 1 _x3 2 _x90 3-1x900)",
+             R"(a{i="3"} _x500 7x40 NaN Inf 8x200)", "b 1+3x1100"});
+  for (const char* text :
+       {"a", "a offset 3m", "a offset -3m", "a @ 3000", "a @ end()", "timestamp(a)", "rate(a[1m])",
+        "rate(a[30m] offset 1m)", "sum_over_time(a[20s] @ start())", "max_over_time(rate(a[2m])[11m:40s])",
+        "count_over_time(a[9m:1m] offset 2m)", "sum_over_time(avg_over_time(a[3m:20s])[10m:1m])",
+        "last_over_time(a[5m:1m] @ 2000)",
+        "sum_over_time(a[1m:30s]) / on () group_left () count_over_time(b[1m:30s])",
+        "absent_over_time(a{i=\"3\"}[2m])", "quantile_over_time(0.5, a[3m])"}) {
+    const TimestampMs start = 1000, end = 7'801'000, step = 23'000;
+    Query range(parsed(text), host.store());
+    const Result<Value> matrix = range.range(start, end, std::chrono::milliseconds(step));
+    ASSERT_TRUE(matrix.ok()) << text;
+    std::map<TimestampMs, std::set<std::string>> steps;
+    for (const MatrixSeries& series : std::get<Matrix>(*matrix)) {
+      for (const Sample& sample : series.samples)
+        steps[sample.t].insert(series.labels.to_string() + " " + format_value(sample.v));
+    }
+    const bool bound = std::string_view(text).find("start()") != std::string_view::npos ||
+                       std::string_view(text).find("end()") != std::string_view::npos;
+    Query instant(parsed(text), host.store());
+    for (TimestampMs t = start; t <= end && !bound; t += step) {
+      const Result<Value> value = instant.instant(t);
+      ASSERT_TRUE(value.ok()) << text;
+      std::set<std::string> elements;
+      for (const VectorSample& one : std::get<Vector>(*value))
+        elements.insert(one.labels.to_string() + " " + format_value(one.v));
+      ASSERT_EQ(steps[t], elements) << text << " at " << t;
+    }
+  }
+}
+
+TEST(Query, GivesElementsWithoutCopyingLabels) {
+  SeriesFixture host;
+  host.load(0, 1000, {R"(a{i="1"} 1 2)", R"(a{i="2"} 3 4)"});
+  Query query(parsed("sum by (i) (a)"), host.store());
+  const auto first = query.elements(0);
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->size(), 2u);
+  const SetId one = (*first)[0].labels;
+  EXPECT_EQ(query.label_sets()[one].to_string(), R"({i="1"})");
+  const auto second = query.elements(1000);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ((*second)[0].labels, one) << "the same number for the same labels";
+  EXPECT_EQ((*second)[0].v, 2);
+  const auto scalar = Query(parsed("1 + 1"), host.store()).elements(0);
+  ASSERT_TRUE(scalar.ok());
+  EXPECT_FALSE(Query(parsed("a[1m]"), host.store()).elements(0).ok());
+}
+
+TEST(Query, ComesSortedByLabelsFromAStore) {
+  SeriesFixture host;
+  host.load(0, 1000, {R"(a{i="2"} 1)", R"(a{i="1"} 1)"});
+  EXPECT_EQ(text_of(Query(parsed("a"), host.store()).instant(0)), "a{i=\"1\"} 1\na{i=\"2\"} 1\n");
 }
 
 TEST(Query, GivesSamplesAsTheyAre) {
