@@ -131,6 +131,8 @@ std::string type_of(const Setting& setting) {
       return setting.choices;
     case SettingKind::path:
       return "PATH";
+    case SettingKind::features:
+      return "NAME";
     case SettingKind::addresses:
       return "HOST:PORT";
     case SettingKind::text:

@@ -21,7 +21,11 @@ namespace {
 /// One pass over the configuration, or over the files named.
 class Checker {
  public:
-  explicit Checker(const GivenOptions& options) : options_(options) {}
+  explicit Checker(const GivenOptions& options) : options_(options) {
+    // Of the configuration in use, whose faults are told where it is checked.
+    DiagnosticSink untold;
+    features_ = load_config(options, process_environment(), untold).features();
+  }
 
   void configuration(const GivenOptions& options) {
     const Config config = load_config(options, process_environment(), sink_);
@@ -53,12 +57,12 @@ class Checker {
       rules_are_faulty_ = true;
     } else if (has_key(node, "groups")) {
       const std::size_t before = sink_.errors();
-      const auto groups = rules::parse_rule_file(path, *std::move(text), sink_);
+      const auto groups = rules::parse_rule_file(path, *std::move(text), sink_, features_);
       rules_are_faulty_ = rules_are_faulty_ || sink_.errors() > before;
       count(groups);
       std::move(groups.begin(), groups.end(), std::back_inserter(named_.groups));
     } else if (node["remedies"].is_sequence()) {
-      auto remedies = remediation::parse_remedy_file(path, *std::move(text), sink_);
+      auto remedies = remediation::parse_remedy_file(path, *std::move(text), sink_, features_);
       remedies_ += remedies.size();
       std::move(remedies.begin(), remedies.end(), std::back_inserter(named_.remedies));
     } else {
@@ -111,6 +115,7 @@ class Checker {
   }
 
   const GivenOptions options_;
+  promql::Features features_;
   DiagnosticSink sink_;
   Policies named_;
   std::optional<std::vector<rules::GroupSpec>> configured_;  ///< of the configurations named

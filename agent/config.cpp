@@ -355,11 +355,16 @@ remediation::Gate Config::gate() const {
   return remediation::parse_gate(settings.text("remediation.mode")).value_or(remediation::Gate::dry_run);
 }
 
+promql::Features Config::features() const {
+  return promql::parse_features(settings.list("enable-feature")).value_or(promql::Features());
+}
+
 promql::Limits Config::query_limits() const {
   promql::Limits limits;
   limits.lookback = settings.duration("query.lookback-delta");
   limits.max_samples = settings.count("query.max-samples");
   limits.timeout = settings.duration("query.timeout");
+  limits.delayed_name_removal = features().delayed_name_removal;
   return limits;
 }
 

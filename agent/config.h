@@ -11,6 +11,7 @@
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/remedy_file.h"
 #include "rules/engine/rule_file.h"
+#include "rules/promql/promql.h"
 
 #include <map>
 #include <optional>
@@ -52,6 +53,8 @@ struct Config {
   HostPaths paths() const;
   LogOptions log_options() const;
   remediation::Gate gate() const;
+  /// Experimental features of PromQL that expressions may use.
+  promql::Features features() const;
   /// Of each query; query.max-concurrency bounds how many there are.
   promql::Limits query_limits() const;
   /// Labels job and instance of local series.

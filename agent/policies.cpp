@@ -190,13 +190,14 @@ Policies load_policies(const Config& config, DiagnosticSink& sink) {
   const std::size_t before = sink.errors();
   for (TextFile& file :
        Gathering(config, "rule_files", sink).gather(config.rule_files, "packs:", rules::packs())) {
-    auto groups = rules::parse_rule_file(std::move(file.name), std::move(file.text), sink);
+    auto groups = rules::parse_rule_file(std::move(file.name), std::move(file.text), sink, config.features());
     std::move(groups.begin(), groups.end(), std::back_inserter(policies.groups));
   }
   const bool rules_are_faulty = sink.errors() > before;
   for (TextFile& file : Gathering(config, "remedy_files", sink)
                             .gather(config.remedy_files, "shipped:", remediation::shipped_remedies())) {
-    auto remedies = remediation::parse_remedy_file(std::move(file.name), std::move(file.text), sink);
+    auto remedies =
+        remediation::parse_remedy_file(std::move(file.name), std::move(file.text), sink, config.features());
     std::move(remedies.begin(), remedies.end(), std::back_inserter(policies.remedies));
   }
   apply_overrides(config, policies.remedies, sink);

@@ -4,6 +4,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/series/labels.h"
+#include "rules/promql/promql.h"
 
 #include <unistd.h>
 
@@ -105,6 +106,12 @@ std::vector<Setting> make_settings() {
        {}},
       {"query.max-concurrency", "query.max_concurrency", SettingKind::count, "20",
        "Most queries that run at a time; as many more wait, and what is over it gets 503 at once.", "1|1000"},
+      {"enable-feature",
+       "query.features",
+       SettingKind::features,
+       "",
+       "Experimental features of PromQL, by Prometheus' names; may repeat, commas separate several.",
+       {}},
       {"identity.job",
        "identity.job",
        SettingKind::text,
@@ -186,6 +193,10 @@ std::string fault(const Setting& setting, const std::string& text) {
       return {};
     case SettingKind::path:
       return text.empty() ? "a path is missing here" : "";
+    case SettingKind::features: {
+      const auto features = promql::parse_features({text});
+      return features.ok() ? "" : features.error().to_string();
+    }
     case SettingKind::addresses:
       return address_fault(text);
     case SettingKind::flag:

@@ -12,8 +12,21 @@
 
 namespace chiron::agent {
 
-/// `path` is not empty; `addresses` are HOST:PORT or :PORT, several of them as with `list`.
-enum class SettingKind { text, flag, duration, bytes, list, pattern, choice, path, addresses, count };
+/// `path` is not empty; `addresses` are HOST:PORT or :PORT, several of them as with `list`; `features` are
+/// names of PromQL's.
+enum class SettingKind {
+  text,
+  flag,
+  duration,
+  bytes,
+  list,
+  pattern,
+  choice,
+  path,
+  addresses,
+  count,
+  features
+};
 
 /// One scalar setting, by all the names it goes by: --OPTION, CHIRON_OPTION in the environment, and its key
 /// in the file. What is structured (probes, services, remedies, ...) is in the file only: see config.h.
@@ -28,7 +41,9 @@ struct Setting {
 
   std::string environment_name() const;
   /// Whether it has any number of values.
-  bool is_list() const { return kind == SettingKind::list || kind == SettingKind::addresses; }
+  bool is_list() const {
+    return kind == SettingKind::list || kind == SettingKind::addresses || kind == SettingKind::features;
+  }
 };
 
 /// All of them; those of the collectors are made from the table of collectors.

@@ -190,7 +190,7 @@ class Check {
     if (!remedy.verify.expr) return;
     const Result<std::string> text = remedy.verify.expr->expand({});
     if (!text) return;
-    const std::optional<std::string> why = why_vacuous(promql::parse(*text));
+    const std::optional<std::string> why = why_vacuous(promql::parse(*text, remedy.verify.features));
     if (!why) return;
     report(remedy, Severity::warning, "vacuous-verify", fmt::format("verify: {}: {}", *why, *text),
            "compare a value: probe_success{probe=\"web\"} == 1, without bool");

@@ -18,7 +18,10 @@ namespace {
 
 class RemedyReader {
  public:
-  RemedyReader(std::string file, yaml::Reader& reader) : file_(std::move(file)), reader_(reader) {}
+  RemedyReader(std::string file, yaml::Reader& reader, const promql::Features& features)
+      : file_(std::move(file)), reader_(reader) {
+    out_.verify.features = features;
+  }
 
   RemedySpec read() {
     out_.file = file_;
@@ -133,7 +136,7 @@ class RemedyReader {
   void check_expression(yaml::Reader& verify, const std::string& text) {
     const Result<std::string> expanded = out_.verify.expr->expand({});
     if (!expanded) return;
-    const promql::Parsed parsed = promql::parse(*expanded);
+    const promql::Parsed parsed = promql::parse(*expanded, out_.verify.features);
     const bool literal = out_.verify.expr->is_literal();
     for (const promql::ParseError& error : parsed.errors)
       verify.fail("expr", "promql", error.message,
@@ -170,7 +173,8 @@ class RemedyReader {
 
 }  // namespace
 
-std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink) {
+std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink,
+                                          const promql::Features& features) {
   const yaml::Node document = yaml::parse(file, std::move(text), sink);
   std::vector<RemedySpec> out;
   if (!document) return out;
@@ -179,7 +183,7 @@ std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string t
     const yaml::Node name = node["name"];
     const std::string shown = name.is_scalar() ? name.text() : fmt::format("remedy {}", out.size() + 1);
     yaml::Reader remedy = reader.child(node, shown);
-    RemedySpec spec = RemedyReader(file, remedy).read();
+    RemedySpec spec = RemedyReader(file, remedy, features).read();
     const auto same = [&](const RemedySpec& other) { return !spec.name.empty() && other.name == spec.name; };
     if (std::any_of(out.begin(), out.end(), same))
       remedy.fail("name", "duplicate-remedy",

@@ -24,6 +24,7 @@ struct VerifySpec {
   std::optional<rules::Template>
       expr;  ///< nothing: the alert's own expression no longer holds for its labels
   Duration within = std::chrono::seconds(60);
+  promql::Features features;  ///< that `expr` may use
 };
 
 /// One remedy as written, checked (design.md, section 7).
@@ -51,8 +52,10 @@ struct RemedySpec {
 };
 
 /// Reads one remedy file; all faults into the sink. Complete only when the sink is ok. Keys of design.md,
-/// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key".
-std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink);
+/// section 7, that do nothing yet are refused as "not-supported", others as "unknown-key". Expressions may
+/// use `features`.
+std::vector<RemedySpec> parse_remedy_file(const std::string& file, std::string text, DiagnosticSink& sink,
+                                          const promql::Features& features = {});
 
 /// Puts what `targets` lists where a list argument is '{{ $targets }}'; once, when the configuration has had
 /// its say. Fails when an action does not take one of them.

@@ -62,13 +62,16 @@ Result<bool> Verifier::healed(const Cure& cure) const {
   data.target = cure.target;
   Result<std::string> text = expand_expression(*cure.spec.expr, data);
   if (!text) return std::move(text).error();
-  promql::Parsed parsed = promql::parse(*text);
+  promql::Parsed parsed = promql::parse(*text, cure.spec.features);
   if (!parsed.ok()) {
     return Error(ErrorCode::invalid_argument,
                  fmt::format("{}: {}", *text,
                              parsed.errors.empty() ? "cannot be parsed" : parsed.errors.front().message));
   }
-  promql::Query query(parsed.expr, services_.store);
+  promql::Limits limits;
+  limits.delayed_name_removal = cure.spec.features.delayed_name_removal;
+  limits.annotations = false;
+  promql::Query query(parsed.expr, services_.store, limits);
   Result<promql::Value> value = query.instant(services_.store.newest());
   if (!value) return std::move(value).error();
   return holds(*value);

@@ -51,6 +51,7 @@ promql::Limits Engine::Impl::limits() const {
   promql::Limits limits = options.limits;
   limits.timeout = std::min(limits.timeout, std::clamp<Duration>(options.interval / 2, kLeast, kMost));
   limits.clock = &clock;
+  limits.annotations = false;  // nobody is told
   return limits;
 }
 

@@ -45,7 +45,8 @@ Pairs read_pairs(yaml::Reader& owner, std::string_view key, std::string_view wha
 
 class FileReader {
  public:
-  FileReader(std::string file, DiagnosticSink& sink) : file_(std::move(file)), sink_(sink) {}
+  FileReader(std::string file, DiagnosticSink& sink, const promql::Features& features)
+      : file_(std::move(file)), sink_(sink), features_(features) {}
 
   std::vector<GroupSpec> read(const yaml::Node& document) {
     yaml::Reader reader(document, sink_);
@@ -141,7 +142,7 @@ class FileReader {
       return;
     }
     out.expr_text = std::string(trim(*text));
-    promql::Parsed parsed = promql::parse(*text);
+    promql::Parsed parsed = promql::parse(*text, features_);
     for (const promql::ParseError& error : parsed.errors)
       reader.fail("expr", "promql", error.message, error.hint, error.range.begin,
                   error.range.end - std::min(error.range.begin, error.range.end));
@@ -182,15 +183,17 @@ class FileReader {
 
   const std::string file_;
   DiagnosticSink& sink_;
+  const promql::Features& features_;
   std::set<std::string> group_names_;
 };
 
 }  // namespace
 
-std::vector<GroupSpec> parse_rule_file(std::string file, std::string text, DiagnosticSink& sink) {
+std::vector<GroupSpec> parse_rule_file(std::string file, std::string text, DiagnosticSink& sink,
+                                       const promql::Features& features) {
   const yaml::Node document = yaml::parse(file, std::move(text), sink);
   if (!document) return {};
-  return FileReader(std::move(file), sink).read(document);
+  return FileReader(std::move(file), sink, features).read(document);
 }
 
 }  // namespace chiron::rules

@@ -38,8 +38,9 @@ struct GroupSpec {
   std::vector<RuleSpec> rules;
 };
 
-/// Reads one rule file. Every error of the file is in the sink, with group, rule, field and position; the
-/// groups are complete only when the sink is ok.
-std::vector<GroupSpec> parse_rule_file(std::string file, std::string text, DiagnosticSink& sink);
+/// Reads one rule file, whose expressions may use `features`. Every error of the file is in the sink, with
+/// group, rule, field and position; the groups are complete only when the sink is ok.
+std::vector<GroupSpec> parse_rule_file(std::string file, std::string text, DiagnosticSink& sink,
+                                       const promql::Features& features = {});
 
 }  // namespace chiron::rules

@@ -163,6 +163,7 @@ class Lexer {
 
   void statement() {
     const char c = peek();
+    if (in_brackets_ && !number_in_brackets_ && !may_begin_duration(c)) return;
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
     if (in_brackets_ && is_alpha(c)) return duration_word();
     if (is_alpha(c) || (c == ':' && !in_brackets_)) return identifier(true);
@@ -202,6 +203,7 @@ class Lexer {
       case '[':
         if (in_brackets_) return fail(pos_, pos_ + 1, "unexpected left bracket '['");
         in_brackets_ = true;
+        number_in_brackets_ = false;
         seen_colon_ = false;
         bracket_ = pos_;
         return void(emit(Tok::left_bracket, 1));
@@ -225,9 +227,21 @@ class Lexer {
     const std::string word = to_lower(text_.substr(pos_, size));
     if (word == "step" || word == "range" || word == "min_of" || word == "max_of") {
       emit(Tok::identifier, size);
+    } else if (number_in_brackets_) {
+      fail(pos_, pos_ + 1, fmt::format("unexpected character: '{}', expected ':'", peek()));
     } else {
       fail_here("unexpected character in duration expression: ");
     }
+  }
+
+  // Up to the first number brackets hold nothing but a duration expression.
+  bool may_begin_duration(char c) {
+    if (c == ':' && tokens_.back().kind == Tok::left_bracket) {
+      fail(pos_, pos_ + 1, "unexpected colon before duration in duration expression");
+    } else if (!is_alnum(c) && std::string_view("()+-*/%^,:].").find(c) == std::string_view::npos) {
+      fail_here("unexpected character in duration expression: ");
+    }
+    return !done_;
   }
 
   void identifier(bool colons) {
@@ -260,6 +274,7 @@ class Lexer {
   }
 
   void number() {
+    number_in_brackets_ = true;
     const NumberScan scan = scan_number(text_.substr(pos_));
     if (scan.kind == NumberScan::Kind::bad) {
       const std::string_view bad = text_.substr(pos_, scan.size);
@@ -283,6 +298,7 @@ class Lexer {
   std::size_t bracket_ = 0;
   bool in_braces_ = false;
   bool in_brackets_ = false;
+  bool number_in_brackets_ = false;
   bool seen_colon_ = false;
   bool done_ = false;
 };

@@ -214,6 +214,11 @@ std::string quote_char(std::string_view text, std::size_t pos) {
   if (pos >= text.size()) return "''";
   const std::size_t size = char_size(text, pos);
   const auto byte = static_cast<unsigned char>(text[pos]);
+  // As Go quotes a character.
+  static constexpr std::string_view kEscaped = "\a\b\f\n\r\t\v\\'";
+  static constexpr std::string_view kNames = "abfnrtv\\'";
+  if (const auto at = kEscaped.find(text[pos]); at != std::string_view::npos)
+    return fmt::format("'\\{}'", kNames[at]);
   if (size == 1 && (byte < 0x20 || byte >= 0x7f)) return fmt::format("'\\x{:02x}'", byte);
   return fmt::format("'{}'", text.substr(pos, size));
 }

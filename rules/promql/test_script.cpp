@@ -140,6 +140,7 @@ class Script {
         fail(parsed.error().message());
       }
     }
+    line_ = block.line;
     std::size_t most = 1;
     for (const auto& [labels, values] : loaded) {
       loaded_ += values.size();

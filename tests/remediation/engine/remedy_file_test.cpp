@@ -10,7 +10,11 @@ const testing::BadFiles kBad("tests/remediation/engine/bad");
 
 class BadRemedyFile : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(BadRemedyFile, HasEveryFaultWithItsPlace) { kBad.check(GetParam(), parse_remedy_file); }
+TEST_P(BadRemedyFile, HasEveryFaultWithItsPlace) {
+  kBad.check(GetParam(), [](const std::string& file, const std::string& text, DiagnosticSink& sink) {
+    parse_remedy_file(file, text, sink);
+  });
+}
 INSTANTIATE_TEST_SUITE_P(All, BadRemedyFile, ::testing::ValuesIn(kBad.names()), testing::BadFiles::test_name);
 
 std::vector<RemedySpec> parse(const std::string& text) {

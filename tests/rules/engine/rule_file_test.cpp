@@ -9,7 +9,11 @@ const testing::BadFiles kBad("tests/rules/engine/bad");
 
 class BadRuleFile : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(BadRuleFile, HasEveryFaultWithItsPlace) { kBad.check(GetParam(), parse_rule_file); }
+TEST_P(BadRuleFile, HasEveryFaultWithItsPlace) {
+  kBad.check(GetParam(), [](const std::string& file, const std::string& text, DiagnosticSink& sink) {
+    parse_rule_file(file, text, sink);
+  });
+}
 INSTANTIATE_TEST_SUITE_P(All, BadRuleFile, ::testing::ValuesIn(kBad.names()), testing::BadFiles::test_name);
 
 TEST(RuleFile, ReadsEveryField) {
@@ -83,6 +87,21 @@ TEST(RuleFile, SurvivesEveryTruncation) {
     DiagnosticSink sink;
     parse_rule_file("x", text.substr(0, size), sink);
   }
+}
+
+TEST(RuleFile, ExperimentalPartsOfPromqlHaveToBeEnabled) {
+  const std::string text = "groups:\n- name: host\n  rules:\n  - {record: a, expr: 'limitk(1, up)'}\n";
+  DiagnosticSink sink;
+  parse_rule_file("x", text, sink);
+  ASSERT_EQ(sink.errors(), 1u);
+  EXPECT_EQ(
+      sink.all().front().message,
+      "limitk() is experimental and must be enabled with --enable-feature=promql-experimental-functions");
+  DiagnosticSink enabled;
+  promql::Features features;
+  features.experimental_functions = true;
+  EXPECT_EQ(parse_rule_file("x", text, enabled, features).size(), 1u);
+  EXPECT_TRUE(enabled.ok());
 }
 
 }  // namespace

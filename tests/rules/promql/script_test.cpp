@@ -1,3 +1,4 @@
+#include "rules/promql/promql.h"
 #include "rules/promql/test_script.h"
 
 #include <cstdlib>
@@ -7,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 namespace chiron::promql {
 namespace {
@@ -47,6 +50,24 @@ TEST(Scripts, OfPrometheusPass) {
   run_folder(*folder);
 }
 
+// Inputs of Prometheus' parser tests and what it says of them, a JSON object on each line.
+TEST(Scripts, PrometheusParserInputsAreTakenOrRefusedAlike) {
+  const auto folder = prometheus_scripts();
+  if (!folder) GTEST_SKIP() << "no parser.jsonl in ../shared/promql, nor in $CHIRON_PROMQL_SCRIPTS";
+  std::ifstream in(*folder / "parser.jsonl");
+  std::size_t inputs = 0;
+  for (std::string line; std::getline(in, line); ++inputs) {
+    const auto row = nlohmann::json::parse(line);
+    const std::string input = row.at("input").get<std::string>();
+    const Parsed parsed = parse(input, Features::all());
+    EXPECT_EQ(parsed.ok(), row.at("ok").get<bool>()) << input;
+    if (!parsed.ok() && !row.at("ok").get<bool>()) {
+      EXPECT_EQ(parsed.errors.front().message, row.at("errors").at(0).get<std::string>()) << input;
+    }
+  }
+  EXPECT_GT(inputs, 0u);
+}
+
 struct Wrong {
   std::string_view script;
   std::size_t line;
@@ -73,6 +94,20 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"eval instant at 0 vector(1)", 1, "expected 0 series, got 1"},
         Wrong{"eval instant at 0 vector(1)\n  {} 2", 1, "{}: expected 2, got 1"},
         Wrong{"eval instant at 0 vector(1)\n  {a=\"b\"} 1", 1, "expected {a=\"b\"}, got"},
+        Wrong{"eval_often instant at 0 1", 1, "expected eval, got \"eval_often\""},
+        Wrong{"eval sometimes at 0 1", 1, "expected eval instant or eval range"},
+        Wrong{"eval range from 0 to 1m 1", 1, "expected \"step\" and a time"},
+        Wrong{"eval instant at 0 1\n  expect warn: x", 2, "expected ordered, fail, warn"},
+        Wrong{"eval instant at 0 1\n  expect warn x", 2, "expected msg: or regex:, got \"x\""},
+        Wrong{"eval instant at 0 1\n  expect warn regex: (", 2, ""},
+        Wrong{"eval instant at 0 1\n  expect warn\n  1", 1, "expected the warning any, got none"},
+        Wrong{"eval instant at 0 quantile(2, vector(1))\n  expect no_warn\n  {} +Inf", 1,
+              "expected no warning, got:"},
+        Wrong{"eval instant at 0 quantile(2, vector(1))\n  expect warn msg: x\n  {} +Inf", 1,
+              "expected the warning \"x\", got"},
+        Wrong{"eval instant at 0 topk(NaN, a)", 1,
+              "expected a result, got the error \"Parameter value is NaN\""},
+        Wrong{"load 100000d\n  a 1x999998", 1, "the samples reach beyond the calendar"},
         Wrong{"eval instant at 0 vector(1)\n  expect fail", 1, "expected a failure, got a result"},
         Wrong{"eval instant at 0 topk(NaN, a)\n  expect fail msg: other", 1,
               "expected the message \"other\", got \"Parameter"},
