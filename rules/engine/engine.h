@@ -42,7 +42,7 @@ struct AlertChange {
 struct RuleHealth {
   std::string group, file, name, expr;
   std::vector<std::pair<std::string, std::string>> labels;  ///< as written: templates
-  std::string last_error;  ///< "" when the last evaluation went well
+  std::string last_error;                                   ///< "" when the last evaluation went well
   Duration last_duration{};
   WallTime last_evaluation{};
 };
@@ -54,6 +54,7 @@ class Engine {
   struct Options {
     Duration interval = std::chrono::seconds(5);  ///< of groups that name none
     Labels external_labels;
+    std::string external_url;  ///< http://HOST:PORT of this agent, for templates
     Duration hold_limit = std::chrono::minutes(15);
     /// Whether the source of a series is failing now; alerts of rules over such series are held.
     std::function<bool(SeriesId)> source_failing;
