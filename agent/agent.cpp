@@ -80,11 +80,13 @@ Status AgentParts::make_sampler() {
 Status AgentParts::make_rules() {
   const Duration sampling = config.settings.duration("sampling.interval");
   const bool own = !config.settings.text("evaluation.interval").empty();
+  const std::string base_url = "http://" + std::string(target.get("instance"));
   rules = std::make_unique<rules::Engine>(
       store, catalogue, clock, log,
       rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
                              .external_labels = config.external_labels,
                              .limits = config.query_limits(),
+                             .external_url = base_url,
                              .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
   const auto saved = ledger->get(kAlertStateKey);
   if (!saved.ok()) {
@@ -100,7 +102,7 @@ Status AgentParts::make_rules() {
   due_alerts = std::make_unique<alerting::DueAlerts>(alerting::DueAlerts::Options{
       .interval = own ? config.settings.duration("evaluation.interval") : sampling,
       .external_labels = config.external_labels,
-      .base_url = "http://" + std::string(target.get("instance"))});
+      .base_url = base_url});
   rule_metrics = std::make_unique<RuleMetrics>(metrics, log);
   saver = std::make_unique<StateSaver>(
       [this](const std::string& text) { return ledger->put(kAlertStateKey, text); }, log);

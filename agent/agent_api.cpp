@@ -11,6 +11,7 @@ std::size_t AgentParts::max_queries() const { return config.settings.count("quer
 void AgentParts::make_api() {
   promapi::Api::Limits limits;
   limits.query = config.query_limits();
+  limits.features = config.features();
   limits.gate = {.most = max_queries(), .waiting = max_queries()};
   api = std::make_unique<promapi::Api>(promapi::Api::Sources{.clock = clock,
                                                              .store = store,

@@ -44,6 +44,7 @@ class Api {
  public:
   struct Limits {
     promql::Limits query;
+    promql::Features features;
     QueryGate::Options gate{.most = 20, .waiting = 20};
   };
   /// All of it outlives the object.

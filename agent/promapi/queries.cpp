@@ -13,8 +13,8 @@ using std::chrono::milliseconds;
 /// Of one series, in one answer (web/api/v1/api.go).
 constexpr double kMostPoints = 11'000;
 
-Result<promql::Parsed> parsed(std::string_view expr) {
-  promql::Parsed parsed = promql::parse(expr);
+Result<promql::Parsed> parsed(std::string_view expr, const promql::Features& features) {
+  promql::Parsed parsed = promql::parse(expr, features);
   if (!parsed.ok()) return invalid_parameter("query", parse_fault(expr));
   return parsed;
 }
@@ -78,7 +78,7 @@ Result<promql::Query> Api::prepare(Run& run) const {
     // As Prometheus: what is no length of time is the default.
     if (*lookback > Duration::zero()) limits.lookback = *lookback;
   }
-  auto expr = parsed(run.params.get("query"));
+  auto expr = parsed(run.params.get("query"), limits_.features);
   if (!expr.ok()) return std::move(expr).error();
   run.type = expr->type;
   limits.timeout = run.deadline - system_clock().boot();
@@ -167,21 +167,21 @@ Status Api::query_exemplars(const Params& params, std::string& data, Notes&) con
   if (!end.ok()) return end.error();
   if (*end < *start)
     return Error(ErrorCode::invalid_argument, "end timestamp must not be before start timestamp");
-  const auto expr = parsed(params.get("query"));
+  const auto expr = parsed(params.get("query"), limits_.features);
   if (!expr.ok()) return expr.error();
   data += "[]";
   return {};
 }
 
 Status Api::format_query(const Params& params, std::string& data, Notes&) const {
-  const auto expr = parsed(params.get("query"));
+  const auto expr = parsed(params.get("query"), limits_.features);
   if (!expr.ok()) return expr.error();
   promql::append_json_string(data, promql::pretty(*expr->expr));
   return {};
 }
 
 Status Api::parse_query(const Params& params, std::string& data, Notes&) const {
-  const auto expr = parsed(params.get("query"));
+  const auto expr = parsed(params.get("query"), limits_.features);
   if (!expr.ok()) return expr.error();
   promql::append_tree_json(data, *expr->expr);
   return {};

@@ -67,6 +67,7 @@ class Engine {
   struct Options {
     Duration interval = std::chrono::seconds(5);  ///< of groups that name none
     Labels external_labels;
+    std::string external_url;  ///< http://HOST:PORT of this agent, for templates
     Duration hold_limit = std::chrono::minutes(15);
     promql::Limits limits;  ///< of a rule's query; its timeout is shortened to fit the interval
     /// Whether the source of a series is failing now; alerts of rules over such series are held.
