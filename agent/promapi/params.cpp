@@ -37,7 +37,7 @@ Result<std::vector<Matcher>> read_selector(std::string_view text) {
     if (parsed.errors.front().message == kEmpty) {
       return Error(ErrorCode::invalid_argument, "match[] must contain at least one non-empty matcher");
     }
-    return Error(ErrorCode::invalid_argument, parse_fault(text));
+    return Error(ErrorCode::invalid_argument, parse_fault(text, parsed.errors.front()));
   }
   const auto* selector = std::get_if<promql::VectorSelector>(&parsed.expr->node);
   const bool plain = selector != nullptr && !selector->modifiers.has_offset &&
@@ -55,8 +55,7 @@ Error invalid_parameter(std::string_view name, std::string_view why) {
   return Error(ErrorCode::invalid_argument, fmt::format("invalid parameter \"{}\": {}", name, why));
 }
 
-std::string parse_fault(std::string_view expr) {
-  const promql::ParseError fault = promql::parse(expr).errors.front();
+std::string parse_fault(std::string_view expr, const promql::ParseError& fault) {
   const std::string_view before = expr.substr(0, std::min(fault.range.begin, expr.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
