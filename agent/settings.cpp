@@ -154,8 +154,6 @@ std::vector<Setting> make_settings() {
   return settings;
 }
 
-/// A thread each, at most.
-
 bool is_choice(std::string_view choices, std::string_view value) {
   std::string_view choice;
   while (next_field(choices, '|', choice)) {

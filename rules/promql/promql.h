@@ -142,9 +142,9 @@ std::vector<FunctionInfo> functions();
 
 /// A float as Prometheus prints it in results: shortest form, +Inf, -Inf, NaN.
 std::string format_value(double value);
-/// The shortest digits that give the value, never with an exponent: as count_values writes label values.
-std::string plain_decimal(double value);
 /// The same, appended.
 void append_value(std::string& out, double value);
+/// The shortest digits that give the value, never with an exponent: as count_values writes label values.
+std::string plain_decimal(double value);
 
 }  // namespace chiron::promql

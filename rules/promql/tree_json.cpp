@@ -5,7 +5,6 @@
 #include "rules/promql/nodes.h"
 #include "rules/promql/promql.h"
 
-#include <charconv>
 #include <cmath>
 #include <iterator>
 
@@ -55,13 +54,7 @@ class TreeWriter {
 
   void operator()(const NumberLiteral& n) {
     open("numberLiteral");
-    // Never with an exponent: the largest double has 309 digits.
-    std::array<char, 400> digits;
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), n.value, std::chars_format::fixed);
-    text("val", std::isnan(n.value)   ? "NaN"
-                : std::isinf(n.value) ? (n.value > 0 ? "+Inf" : "-Inf")
-                                      : std::string_view(digits.data(), end.ptr));
+    text("val", plain_decimal(n.value));
     close();
   }
   void operator()(const StringLiteral& s) {

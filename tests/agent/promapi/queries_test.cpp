@@ -89,7 +89,7 @@ TEST_F(QueriesTest, WhatIsOverTheLimitIsLeftOutWithAWarning) {
 }
 
 TEST_F(QueriesTest, WarningsAndInfosComeWithTheAnswer) {
-  const Json info = Json::parse(get("/api/v1/query", "query=rate(load1[1m])").body);
+  const Json info = Json::parse(get("/api/v1/query", "query=rate(keeps_on[20m])").body);
   ASSERT_TRUE(info.contains("infos")) << info;
   EXPECT_THAT(info["infos"][0].get<std::string>(),
               ::testing::StartsWith("PromQL info: metric might not be a counter"));
@@ -140,8 +140,14 @@ TEST_F(QueriesTest, StoppingEndsQueriesAndRefusesThem) {
   EXPECT_EQ(fault("query", "query=1"), "503 unavailable: the agent is stopping");
 }
 
-TEST_F(QueriesTest, TheSamplesOfAQueryAreLimited) {
-  EXPECT_EQ(fault("query", "query=sum_over_time(vector(1)[10d:100ms])&time=1000"),
+class FewSamplesTest : public ApiFixture {
+ protected:
+  FewSamplesTest() : ApiFixture({.query = {.max_samples = 1000}}) {}
+};
+
+TEST_F(FewSamplesTest, TheSamplesOfAQueryAreLimited) {
+  EXPECT_EQ(data("query", "query=sum_over_time(vector(1)[200s:1s])&time=1000")["result"].size(), 1u);
+  EXPECT_EQ(fault("query", "query=sum_over_time(vector(1)[5000s:1s])&time=1000"),
             "422 execution: query processing would load too many samples into memory in query execution");
 }
 
