@@ -259,6 +259,7 @@ void AlertingRule::forget_series() {
 }
 
 void AlertingRule::adopt(AlertingRule& old) {
+  now_ = old.now_;
   active_ = std::move(old.active_);
   by_sample_ = std::move(old.by_sample_);
   old.active_.clear();

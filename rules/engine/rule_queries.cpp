@@ -12,7 +12,7 @@ namespace {
 /// In any time that one rule may take, the part that the templates of all get.
 constexpr int kShare = 4;
 constexpr std::size_t kMostElements = 10'000;  ///< of one answer
-constexpr std::size_t kMostKept = 50'000;
+constexpr std::size_t kMostKept = 20'000;
 constexpr std::size_t kMostAnswers = 1'000;
 constexpr std::size_t kMostSamples = 1'000'000;
 

@@ -223,10 +223,7 @@ groups: [{name: g, rules: [{alert: A, expr: x > 0, annotations: {s: '{{ $value }
   EXPECT_FALSE(bench.engine->alerts()[0].labels.has("site"));
 }
 
-TEST(Engine, TemplatesAskTheStore) {
-  EngineBench bench("groups: []");
-  bench.options.external_url = "http://host:9101";
-  bench.restart_with(R"yaml(
+constexpr std::string_view kAsking = R"yaml(
 groups:
   - name: g
     query_offset: 10s
@@ -238,7 +235,12 @@ groups:
           all: '{{ range query "load" | sortByLabel "name" }}{{ .Labels.name }}={{ .Value }} {{ end }}'
           when: '{{ now }} {{ $externalURL }}'
           broken: '{{ query "load +" }}'
-)yaml");
+)yaml";
+
+TEST(Engine, TemplatesAskTheStore) {
+  EngineBench bench("groups: []");
+  bench.options.external_url = "http://host:9101";
+  bench.restart_with(kAsking);
   bench.set("x", {{"name", "n"}}, 1);
   bench.set("load", {{"name", "a"}}, 1);
   bench.set("load", {{"name", "b"}}, 2);
@@ -253,6 +255,8 @@ groups:
       annotations()[2].second,
       "<error expanding template: error executing template __alert_A: template: __alert_A:1:115: executing "
       "\"__alert_A\" at <query \"load +\">: error calling query: 1:7: parse error: unexpected end of input>");
+  bench.load(kAsking);
+  EXPECT_EQ(annotations()[0].second, "a=1 b=2 ") << "after a reload, before the next evaluation";
   bench.set("load", {{"name", "b"}}, 3);
   bench.tick(5s);
   EXPECT_EQ(annotations()[0].second, "a=1 b=3 ") << "though neither value nor labels changed";
