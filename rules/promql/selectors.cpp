@@ -171,6 +171,12 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   const TimestampMs until = moved(subquery_.modifiers, context, t);
   const Sequence::Move move = sequence_.next(context, until);
   if (move == Sequence::Move::same) return out_;
+  bool changed = move == Sequence::Move::first;
+  if (changed) {
+    points_.clear();
+    first_ = 0;
+    out_.series.clear();
+  }
   out_.until = until;
   out_.after = until - resolved_ms(subquery_.range_ms, subquery_.range_expr, context);
   const std::int64_t step = subquery_.step_ms
@@ -180,12 +186,7 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   // Steps lie on multiples of the step since the epoch, whatever the evaluation time; the division truncates.
   TimestampMs at = step * (out_.after / step);
   if (at <= out_.after) at += step;
-  bool changed = move == Sequence::Move::first;
-  if (changed) {
-    points_.clear();
-    first_ = 0;
-    out_.series.clear();
-  } else {
+  if (!changed) {
     changed = forget(out_.after) || next_ <= until;
     at = std::max(at, next_);
   }

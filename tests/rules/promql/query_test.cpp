@@ -163,13 +163,13 @@ class WatchedClock final : public Clock {
 TEST(Query, LooksAtItsDeadlineOften) {
   SeriesFixture host;
   std::vector<std::string> lines;
-  for (int i = 0; i < 10'000; ++i) lines.push_back(fmt::format(R"(a{{i="{}",x="y"}} {}+1x9)", i, i));
+  for (int i = 0; i < 6'000; ++i) lines.push_back(fmt::format(R"(a{{i="{}",x="y"}} {}+1x9)", i, i));
   lines.push_back("b 1x20000");
   host.load(0, 10'000, lines);
   for (const char* text : {
            "a",
            "sort(a)",
-           "topk(10000, a)",
+           "topk(6000, a)",
            "-a",
            "abs(a) > 1",
            "a + a",
