@@ -80,11 +80,13 @@ Status AgentParts::make_sampler() {
 Status AgentParts::make_rules() {
   const Duration sampling = config.settings.duration("sampling.interval");
   const bool own = !config.settings.text("evaluation.interval").empty();
+  const std::string base_url = "http://" + std::string(target.get("instance"));
   rules = std::make_unique<rules::Engine>(
       store, catalogue, clock, log,
       rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
                              .external_labels = config.external_labels,
                              .limits = config.query_limits(),
+                             .external_url = base_url,
                              .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
   const auto saved = ledger->get(kAlertStateKey);
   if (!saved.ok()) {
@@ -100,7 +102,7 @@ Status AgentParts::make_rules() {
   due_alerts = std::make_unique<alerting::DueAlerts>(alerting::DueAlerts::Options{
       .interval = own ? config.settings.duration("evaluation.interval") : sampling,
       .external_labels = config.external_labels,
-      .base_url = "http://" + std::string(target.get("instance"))});
+      .base_url = base_url});
   rule_metrics = std::make_unique<RuleMetrics>(metrics, log);
   saver = std::make_unique<StateSaver>(
       [this](const std::string& text) { return ledger->put(kAlertStateKey, text); }, log);
@@ -135,18 +137,18 @@ Status AgentParts::serve() {
   loop = std::make_unique<Loop>(
       *sampler, clock, interval, [this](PassTime pass) { after_pass(pass); },
       Loop::Pulse{.every = watchdog_interval() / 3, .beat = [] { notify_service_manager("WATCHDOG=1"); }});
-  views = std::make_unique<Views>(
-      Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger, interval,
-                     std::string(target.get("instance")), [this] { return last_reload_fault(); },
-                     config.query_limits(), config.settings.count("query.max-concurrency")});
+  views = std::make_unique<Views>(Views::Sources{clock, *loop, *sampler, store, *rules, *remediator, *ledger,
+                                                 interval, std::string(target.get("instance")),
+                                                 [this] { return last_reload_fault(); }});
   door->open(*views);
-  commands = std::make_unique<ControlCommands>(*views, *remediator, log, [this] { return reload(); });
+  make_api();
+  commands = std::make_unique<ControlCommands>(*views, *api, *remediator, log, [this] { return reload(); });
   scrapes = std::make_unique<Scrapes>(*loop, config.settings.count("web.max-requests"));
   http::Options options;
   options.listen = config.settings.list("web.listen-address");
-  options.workers = config.settings.count("web.max-requests") + kFurtherWorkers;
+  options.workers = config.settings.count("web.max-requests") + 2 * max_queries() + kFurtherWorkers;
   options.allowed_hosts = config.settings.list("web.allowed-host");
-  auto http_server = http::Server::start(std::move(options), make_routes(*views, *scrapes), log);
+  auto http_server = http::Server::start(std::move(options), make_routes(*views, *scrapes, *api), log);
   if (!http_server.ok()) return http_server.error();
   server = *std::move(http_server);
   if (Status started = start_control(); !started.ok()) {
@@ -233,6 +235,7 @@ std::vector<std::string> Agent::addresses() const { return parts_->server->addre
 void Agent::stop(Duration wait) {
   const BootTime deadline = parts_->clock.boot() + wait;
   parts_->retry.reset();
+  parts_->api->stop();
   // A plan that somebody asked for may take longer than there is time; what it looks at lives on.
   if (parts_->control) static_cast<void>(parts_->control->stop(wait / 4));
   parts_->server->stop();

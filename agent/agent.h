@@ -20,8 +20,8 @@ class Agent {
   static Result<std::unique_ptr<Agent>> start(Config config, const Clock& clock, EventLog& log);
   ~Agent();
 
-  /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and remediation take
-  /// effect, all or nothing; what needs a restart is said. An error leaves everything as it was.
+  /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and remediation
+  /// take effect, all or nothing; what needs a restart is said. An error leaves everything as it was.
   Status reload();
 
   /// Whether the first pass is done.

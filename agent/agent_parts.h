@@ -7,6 +7,7 @@
 #include "agent/deferred_ledger.h"
 #include "agent/host_door.h"
 #include "agent/loop.h"
+#include "agent/promapi/api.h"
 #include "agent/retry.h"
 #include "agent/rule_metrics.h"
 #include "agent/state_dir.h"
@@ -39,6 +40,7 @@ struct AgentParts {
         log(l),
         paths(config.paths()),
         target(config.target_labels()),
+        start_time(clock.wall()),
         catalogue(target),
         metrics(catalogue),
         store(catalogue, {.retention = config.settings.duration("history.retention"),
@@ -53,6 +55,7 @@ struct AgentParts {
   EventLog& log;
   const HostPaths paths;
   const Labels target;
+  const WallTime start_time;
   std::optional<StateDir> state;
   Catalogue catalogue;
   SelfMetrics metrics;
@@ -69,6 +72,7 @@ struct AgentParts {
   std::unique_ptr<StateSaver> saver;
   std::unique_ptr<Loop> loop;
   std::unique_ptr<Views> views;
+  std::unique_ptr<promapi::Api> api;
   std::unique_ptr<Scrapes> scrapes;
   std::unique_ptr<ControlCommands> commands;
   std::unique_ptr<http::Server> server;
@@ -77,7 +81,9 @@ struct AgentParts {
   Mutex reload_mutex;            // one reload at a time
   Mutex fault_mutex;
   std::string reload_fault CHIRON_GUARDED_BY(fault_mutex);  // of the last reload, "" when it went well
-  std::vector<rules::Alert> firing;                         // loop thread only
+  std::vector<std::string> alertmanager_urls CHIRON_GUARDED_BY(fault_mutex);  // of the last one that did
+  std::string config_yaml CHIRON_GUARDED_BY(fault_mutex);                     // the same
+  std::vector<rules::Alert> firing;                                           // loop thread only
   SelfMetrics::Gauge* reload_successful = nullptr;
   SelfMetrics::Gauge* reload_time = nullptr;
   SelfMetrics::Gauge* ledger_open = nullptr;
@@ -95,6 +101,10 @@ struct AgentParts {
   void after_pass(PassTime pass);
   Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
   std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
+  void make_api();
+  std::size_t max_queries() const;
+  promapi::ServerFacts server_facts() CHIRON_EXCLUDES(fault_mutex);
+  promapi::TargetFacts target_facts() const;
   std::string waiting_for_restart(const Config& fresh) const;
   remediation::Remediator::Limits limits_of(const Config& fresh) const;
 };

@@ -25,6 +25,14 @@ void AgentParts::apply(const Config& fresh, Policies policies) {
   rule_metrics->announce(policies.groups);
   rules->load(std::move(policies.groups));
   alertmanagers->configure(fresh.alertmanagers);
+  {
+    const MutexLock lock(fault_mutex);
+    alertmanager_urls.clear();
+    for (const alerting::AlertmanagerSpec& one : fresh.alertmanagers) alertmanager_urls.push_back(one.url);
+    config_yaml.clear();
+    for (const ShownSetting& one : shown_settings(fresh))
+      config_yaml += one.name + ": " + one.as_yaml() + '\n';
+  }
   tell_again = true;
   remediator->load(std::move(policies.remedies));
   reload_successful->set(1);

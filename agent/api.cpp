@@ -18,7 +18,8 @@ http::Response from(Result<std::string> body) {
   const int status = body.error().code() == ErrorCode::not_found          ? 404
                      : body.error().code() == ErrorCode::invalid_argument ? 400
                                                                           : 503;
-  return json(error_envelope(status == 503 ? "unavailable" : "bad_data", body.error().to_string()), status);
+  return json(promapi::error_envelope(status == 503 ? "unavailable" : "bad_data", body.error().to_string()),
+              status);
 }
 
 Result<std::string> runs(const Views& views, const http::Request& request) {
@@ -63,7 +64,7 @@ http::Response report(const Views& views, const http::Request& request) {
 
 }  // namespace
 
-std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
+std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes, promapi::Api& api) {
   using http::Request;
   using http::Response;
   std::vector<http::Route> routes{
@@ -91,16 +92,11 @@ std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes) {
        [&views](const Request&) { return json(views.remedies()); }},
       {"GET", "/api/v1/runs", "Runs from the ledger, newest first; remedy, target, state, limit.",
        [&views](const Request& request) { return from(runs(views, request)); }},
-      {"GET", "/api/v1/query", "Prometheus' instant query: query, time.",
-       [&views](const Request& request) {
-         int status = 200;
-         std::string body = views.query(request.param("query"), request.param("time"), status);
-         return json(std::move(body), status);
-       }},
   };
-  routes.push_back(
-      {"POST", "/api/v1/query", "The same with the parameters in a form body.", routes.back().handler});
-  std::vector<http::Route> listed(routes.begin(), routes.end() - 1);
+  for (http::Route& route : api.routes()) routes.push_back(std::move(route));
+  std::vector<http::Route> listed;
+  std::copy_if(routes.begin(), routes.end(), std::back_inserter(listed),
+               [](const http::Route& route) { return route.method == "GET"; });
   for (http::Route& route : listed) route.handler = nullptr;
   routes.push_back({"GET", "/", "The state of the host and the agent on one page.",
                     [&views, listed = std::move(listed)](const Request&) {

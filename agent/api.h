@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/promapi/api.h"
 #include "agent/scrape.h"
 #include "agent/views.h"
 #include "exporter/http/server.h"
@@ -8,8 +9,8 @@
 
 namespace chiron::agent {
 
-/// The routes of the agent (design.md, section 8). TCP changes nothing: all of them read. `views` and
-/// `scrapes` outlive the server.
-std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes);
+/// The routes of the agent (design.md, section 8). TCP changes nothing: all of them read. The arguments
+/// outlive the server.
+std::vector<http::Route> make_routes(const Views& views, Scrapes& scrapes, promapi::Api& api);
 
 }  // namespace chiron::agent

@@ -259,6 +259,7 @@ int run_command_line(int argc, char** argv) {
   cli.app.require_subcommand(1);
   add_run_command(cli);
   add_query_commands(cli);
+  add_expression_command(cli);
   add_report_command(cli);
   add_promql_commands(cli);
   add_remedy_commands(cli);

@@ -50,6 +50,8 @@ struct Cli {
 void add_run_command(Cli& cli);
 void add_check_commands(Cli& cli);
 void add_query_commands(Cli& cli);
+/// `query`: an expression, now or over time.
+void add_expression_command(Cli& cli);
 void add_promql_commands(Cli& cli);
 void add_report_command(Cli& cli);
 void add_remedy_commands(Cli& cli);

@@ -27,6 +27,8 @@ std::string printable(std::string_view text) {
 
 void print(std::string_view text) { write(stdout, printable(text)); }
 
+void print_drawing(std::string_view text) { write(stdout, text); }
+
 void print_json(const Json& json) {
   write(stdout, json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
 }

@@ -12,6 +12,8 @@ namespace chiron::agent {
 /// To standard output. Names, labels and paths come from strangers: what would steer the terminal is shown as
 /// '?'; UTF-8, newlines and tabs stay.
 void print(std::string_view text);
+/// What is printable already, and may hold escape sequences of ours.
+void print_drawing(std::string_view text);
 void print_json(const Json& json);
 /// `json` indented, or its text: the two forms every answer has.
 void print_answer(const Json& answer, bool as_json, std::string (*text)(const Json&));

@@ -1,6 +1,5 @@
 #include "agent/cli_client.h"
 #include "agent/cli_print.h"
-#include "agent/findings.h"
 #include "agent/status_text.h"
 #include "agent/table.h"
 #include "exporter/base/parse.h"
@@ -16,48 +15,6 @@ namespace {
 int show(const Result<Json>& answer, bool json, std::string (*text)(const Json&)) {
   if (!answer.ok()) return fail(answer.error().to_string());
   print_answer(*answer, json, text);
-  return kExitOk;
-}
-
-/// [time, "value"]
-std::string value_text(const Json& point) {
-  return point.is_array() && point.size() == 2 && point[1].is_string() ? point[1].get<std::string>() : "?";
-}
-
-std::string query_text(const Json& answer) {
-  const Json& data = field(answer, "data");
-  const std::string type = text_of(data, "resultType");
-  const Json& result = field(data, "result");
-  if (type == "scalar" || type == "string") return value_text(result) + '\n';
-  Table table({"SERIES", "VALUE"});
-  for (const Json& series : result) {
-    const std::string labels = labels_text(field(series, "metric"));
-    if (type == "vector") {
-      table.add({labels, value_text(field(series, "value"))});
-      continue;
-    }
-    std::string points;
-    for (const Json& point : field(series, "values")) {
-      const double t =
-          point.is_array() && !point.empty() && point[0].is_number() ? point[0].get<double>() : 0;
-      points += fmt::format("{}{} @{:.3f}", points.empty() ? "" : "  ", value_text(point), t);
-    }
-    table.add({labels, points});
-  }
-  return table.empty() ? "no series\n" : table.to_string();
-}
-
-int query(const SettingOptions& options, const std::string& expr, const std::string& time, bool json) {
-  DiagnosticSink sink;
-  check_expression(expr, promql::Features::all(), sink);
-  if (!sink.ok()) {
-    std::fputs(printable(errors_text(sink)).c_str(), stderr);
-    return kExitFailed;
-  }
-  const auto answer = ask_agent(options, {{"command", "query"}, {"query", expr}, {"time", time}});
-  if (!answer.ok()) return fail(answer.error().to_string());
-  if (text_of(*answer, "status") != "success") return fail(text_of(*answer, "error"));
-  print_answer(*answer, json, query_text);
   return kExitOk;
 }
 
@@ -172,20 +129,6 @@ void add_query_commands(Cli& cli) {
     *options = &cli.add_settings(*command, SettingOptions::Scope::locate);
     cli.add_json_flag(*command);
   }
-
-  auto expr = std::make_shared<std::string>();
-  auto time = std::make_shared<std::string>();
-  auto query_options = std::make_shared<SettingOptions*>(nullptr);
-  CLI::App* command = cli.add_command(
-      cli.app, "query", "Evaluate a PromQL expression over the agent's samples.",
-      [&cli, query_options, expr, time] { return query(**query_options, *expr, *time, cli.json); });
-  *query_options = &cli.add_settings(*command, SettingOptions::Scope::locate);
-  command->add_option("EXPR", *expr, "The expression.")->required();
-  command
-      ->add_option("--time", *time,
-                   "Evaluation time, Unix seconds or RFC 3339; the newest sample when absent.")
-      ->type_name("TIME");
-  cli.add_json_flag(*command);
 
   auto name = std::make_shared<std::string>();
   auto why_options = std::make_shared<SettingOptions*>(nullptr);

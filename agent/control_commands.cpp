@@ -79,8 +79,11 @@ Result<std::string> ControlCommands::read(const Call& call) {
   if (command == "why") return views_.why(call.text("name"));
   if (command == "run") return views_.run(call.text("id"));
   if (command == "query") {
-    int ignored = 0;
-    return views_.query(call.text("query"), call.text("time"), ignored);
+    promapi::Params::Pairs parameters;
+    for (const char* name : {"query", "time", "start", "end", "step", "timeout"}) {
+      if (std::string text = call.text(name); !text.empty()) parameters.emplace_back(name, std::move(text));
+    }
+    return api_.query(std::move(parameters));
   }
   if (command == "report") {
     const auto request = parse_report_request(call.text("format"), call.text("period"));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/control.h"
+#include "agent/promapi/api.h"
 #include "agent/views.h"
 #include "remediation/engine/remediator.h"
 
@@ -13,9 +14,9 @@ namespace chiron::agent {
 /// {"ok":false,"code":...,"error":...}. Those that change something are recorded with the peer's user name.
 class ControlCommands {
  public:
-  ControlCommands(const Views& views, remediation::Remediator& remediator, EventLog& log,
+  ControlCommands(const Views& views, promapi::Api& api, remediation::Remediator& remediator, EventLog& log,
                   std::function<Status()> reload)
-      : views_(views), remediator_(remediator), log_(log), reload_(std::move(reload)) {}
+      : views_(views), api_(api), remediator_(remediator), log_(log), reload_(std::move(reload)) {}
 
   /// Never throws.
   std::string handle(const std::string& request, const Peer& peer);
@@ -29,6 +30,7 @@ class ControlCommands {
   Result<std::string> pause_state(const std::string& remedy) const;
 
   const Views& views_;
+  promapi::Api& api_;
   remediation::Remediator& remediator_;
   EventLog& log_;
   const std::function<Status()> reload_;

@@ -1,5 +1,6 @@
 #include "agent/scrape.h"
 
+#include "agent/compress.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
 #include "exporter/http/accept.h"
@@ -13,8 +14,6 @@ constexpr Duration kMaxPageWait = std::chrono::seconds(10);
 /// What is left of the scraper's patience for the answer to reach it (blackbox_exporter's --timeout-offset),
 /// where it has more than twice as much.
 constexpr double kTimeoutOffset = 0.5;
-/// Smaller bodies fit into a packet or two as they are.
-constexpr std::size_t kLeastGzipped = 2048;
 
 using Parameters = std::array<std::pair<std::string_view, std::string_view>, 1>;
 constexpr Parameters kVersion004{{{"version", "0.0.4"}}};

@@ -28,13 +28,10 @@ std::vector<std::vector<Text>> lead_of(const Json& status) {
 }
 
 Section remedies_section(const Json& status) {
-  Section section{.title = "Remedies",
-                  .without = "None.",
-                  .columns = {{"Remedy", ColumnKind::name},
-                              {"Mode"},
-                              {"On", ColumnKind::code},
-                              {"Does"},
-                              {"At most"}}};
+  Section section{
+      .title = "Remedies",
+      .without = "None.",
+      .columns = {{"Remedy", ColumnKind::name}, {"Mode"}, {"On", ColumnKind::code}, {"Does"}, {"At most"}}};
   for (const Json& one : field(status, "remedies")) {
     section.add({{text_of(one, "name")},
                  mode_of_remedy(one),

@@ -1,9 +1,7 @@
 #include "agent/views.h"
 
 #include "agent/json_views.h"
-#include "agent/time_text.h"
 #include "exporter/base/parse.h"
-#include "rules/promql/json.h"
 
 namespace chiron::agent {
 namespace {
@@ -56,10 +54,6 @@ bool can_trigger(const remediation::RemedySpec& remedy, const rules::RuleHealth&
 }
 
 }  // namespace
-
-std::string error_envelope(std::string_view type, std::string_view message) {
-  return dump({{"status", "error"}, {"errorType", type}, {"error", message}});
-}
 
 bool Views::ready() const { return sources_.loop.passes() > 0; }
 bool Views::healthy() const {
@@ -244,44 +238,6 @@ Result<std::string> Views::why(std::string_view name) const {
                                            (near.empty() ? "" : "; did you mean " + near + "?"));
   }
   return dump(json);
-}
-
-std::string Views::query(std::string_view expr, std::string_view time, int& status) const {
-  status = 400;
-  if (expr.empty()) return error_envelope("bad_data", "invalid parameter \"query\": it is missing");
-  TimestampMs at = sources_.store.newest();
-  if (!time.empty()) {
-    const auto given = parse_time(time);
-    if (!given) {
-      return error_envelope("bad_data",
-                            "invalid parameter \"time\": neither Unix seconds nor RFC 3339 "
-                            "(1767225600, 2026-01-01T00:00:00Z)");
-    }
-    at = *given;
-  }
-  const promql::Parsed parsed = promql::parse(expr);
-  if (!parsed.ok()) {
-    const promql::ParseError& first = parsed.errors.front();
-    const std::string_view before = expr.substr(0, std::min(first.range.begin, expr.size()));
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
-    return error_envelope("bad_data", "invalid parameter \"query\": " + std::to_string(line) + ":" +
-                                          std::to_string(column) + ": parse error: " + first.message);
-  }
-  const auto turn = gate_.enter(sources_.query_limits.timeout);
-  if (!turn.ok()) {
-    status = 503;
-    return error_envelope("timeout", turn.error().to_string());
-  }
-  promql::Query query(parsed.expr, sources_.store, sources_.query_limits);
-  const auto value = query.instant(at);
-  if (!value.ok()) {
-    const bool timeout = value.error().code() == ErrorCode::timed_out;
-    status = timeout ? 503 : 422;
-    return error_envelope(timeout ? "timeout" : "execution", value.error().to_string());
-  }
-  status = 200;
-  return "{\"status\":\"success\",\"data\":" + promql::to_json(*value) + "}";
 }
 
 }  // namespace chiron::agent

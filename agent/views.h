@@ -8,7 +8,6 @@
 #include "remediation/engine/remediator.h"
 #include "remediation/ledger/ledger.h"
 #include "rules/engine/engine.h"
-#include "rules/promql/query_gate.h"
 
 #include <functional>
 #include <string>
@@ -32,10 +31,8 @@ class Views {
     Duration interval;
     std::string instance;
     std::function<std::string()> reload_fault;  ///< "" when the last reload went well
-    promql::Limits query_limits;
-    std::size_t queries;  ///< most that are evaluated at a time
   };
-  explicit Views(Sources sources) : sources_(std::move(sources)), gate_(sources_.queries) {}
+  explicit Views(Sources sources) : sources_(std::move(sources)) {}
 
   bool healthy() const;
   bool ready() const;
@@ -56,15 +53,8 @@ class Views {
   /// Why an alert or a remedy of this name did or did not act.
   Result<std::string> why(std::string_view name) const;
 
-  /// Prometheus' envelope for an instant query; `status` is the HTTP status that belongs to it.
-  std::string query(std::string_view expr, std::string_view time, int& status) const;
-
  private:
   Sources sources_;
-  mutable promql::QueryGate gate_;
 };
-
-/// {"status":"error","errorType":...,"error":...} as Prometheus' API has it.
-std::string error_envelope(std::string_view type, std::string_view message);
 
 }  // namespace chiron::agent

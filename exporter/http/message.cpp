@@ -7,15 +7,14 @@
 namespace chiron::http {
 namespace {
 
-void collect_params(std::string_view text, std::string_view name, std::vector<std::string>& out) {
+void collect_params(std::string_view text, std::vector<std::pair<std::string, std::string>>& out) {
   std::string_view pair;
   while (next_field(text, '&', pair)) {
     const std::size_t equals = pair.find('=');
-    const auto key = decode_percent(pair.substr(0, equals), Plus::is_blank);
-    if (!key || *key != name) continue;
-    const std::string_view raw =
-        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-    if (auto value = decode_percent(raw, Plus::is_blank)) out.push_back(*std::move(value));
+    auto key = decode_percent(pair.substr(0, equals), Plus::is_blank);
+    auto value = decode_percent(
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), Plus::is_blank);
+    if (key && value) out.emplace_back(*std::move(key), *std::move(value));
   }
 }
 
@@ -42,11 +41,17 @@ std::string Request::header_list(std::string_view lower_name) const {
   return list;
 }
 
+std::vector<std::pair<std::string, std::string>> Request::all_params() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  if (is_form(header("content-type"))) collect_params(trim(body), all);
+  collect_params(query, all);
+  return all;
+}
+
 std::vector<std::string> Request::params(std::string_view name) const {
   std::vector<std::string> values;
-  collect_params(query, name, values);
-  if (is_form(header("content-type"))) {
-    collect_params(trim(body), name, values);
+  for (auto& [key, value] : all_params()) {
+    if (key == name) values.push_back(std::move(value));
   }
   return values;
 }

@@ -275,7 +275,9 @@ Response Server::Impl::respond(mg_connection* connection, const mg_request_info&
     return *std::move(refusal);
   close = false;
 
-  connections.enter(*connection_of(connection)->peer, Connections::Phase::handling);
+  const Peer& peer = *connection_of(connection)->peer;
+  request.gone = HangUp(peer);
+  connections.enter(peer, Connections::Phase::handling);
   try {
     return match.route->handler(request);
   } catch (const std::exception& e) {

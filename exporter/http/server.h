@@ -19,11 +19,17 @@ struct Request {
   std::string body = {};   ///< at most Options::body_limit bytes
   std::string remote = {};
   std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
+  /// Whether the client has closed its end meanwhile, for handlers that take long. Only while the handler
+  /// runs; null where nobody can tell.
+  std::function<bool()> gone = nullptr;
 
   std::string header(std::string_view lower_name) const;
   /// All values of a header whose value is a list, as one list (RFC 9110, 5.3).
   std::string header_list(std::string_view lower_name) const;
-  /// All values of a parameter from the query string and, for form bodies, the body; decoded.
+  /// The parameters of the body, when it is a form, and those of the query string; decoded. What cannot be
+  /// decoded is left out.
+  std::vector<std::pair<std::string, std::string>> all_params() const;
+  /// All values of one of them.
   std::vector<std::string> params(std::string_view name) const;
   std::string param(std::string_view name) const;
 };

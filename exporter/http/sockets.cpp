@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace chiron::http {
@@ -66,6 +67,18 @@ void shut_down(int fd, const Peer& peer, int how) {
   // Looked at again through a duplicate, which stays the same socket whatever civetweb does.
   const FileDescriptor held(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
   if (held && peer_of(held.get()) == peer) ::shutdown(held.get(), how);
+}
+
+bool HangUp::operator()() {
+  if (fd_ < 0) {
+    for (const auto& [fd, peer] : connected_sockets({peer_.server_port})) {
+      if (peer == peer_) fd_ = fd;
+    }
+    // A connection that was reset has no peer any more.
+    if (fd_ < 0) return true;
+  }
+  pollfd socket{fd_, POLLRDHUP, 0};
+  return ::poll(&socket, 1, 0) > 0;
 }
 
 void defer_silent(const std::vector<std::uint16_t>& ports, Duration patience) {

@@ -28,6 +28,19 @@ Sockets connected_sockets(const std::vector<std::uint16_t>& ports);
 /// back open: a request that crosses is answered.
 void shut_down(int fd, const Peer& peer, int how);
 
+/// Whether the other end of one of our connections has closed it, or its sending half, which HTTP clients do
+/// only when they go. Found by its peer at the first look and kept; ask no longer than the connection is
+/// open.
+class HangUp {
+ public:
+  explicit HangUp(const Peer& peer) : peer_(peer) {}
+  bool operator()();
+
+ private:
+  Peer peer_;
+  int fd_ = -1;
+};
+
 /// From now on the kernel keeps connections at the sockets that listen at these ports to itself until their
 /// first bytes are there, `patience` at most (tcp(7), TCP_DEFER_ACCEPT); 0 lets them through at once.
 void defer_silent(const std::vector<std::uint16_t>& ports, Duration patience);

@@ -331,11 +331,15 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, Markers mar
   const Impl::Stream& stream = impl_->streams[one->stream];
   const auto add = [&](const Block& block, const auto& value_at) {
     const std::size_t end = block.slots_until(until);
-    for (std::size_t slot = block.slots_until(after); slot < end; ++slot) {
+    const std::size_t begin = block.slots_until(after);
+    std::size_t size = out.size();
+    out.resize(size + (end - begin));
+    for (std::size_t slot = begin; slot < end; ++slot) {
       const std::uint64_t bits = value_at(slot);
       if (bits == kAbsentBits || (bits == kStaleBits && markers == Markers::left_out)) continue;
-      out.push_back({block.times[slot], std::bit_cast<double>(bits)});
+      out[size++] = {block.times[slot], std::bit_cast<double>(bits)};
     }
+    out.resize(size);
   };
   Column column;
   for (const SealedColumn& sealed : one->sealed) {
@@ -345,8 +349,13 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, Markers mar
     sealed.values.decode(column);
     add(block, [&](std::size_t slot) { return column[slot]; });
   }
-  if (!one->open.empty())
-    add(stream.block(one->open.block), [&](std::size_t slot) { return one->open.at(slot); });
+  if (one->open.empty()) return;
+  const Block& block = stream.block(one->open.block);
+  if (one->open.values) {
+    add(block, [&values = *one->open.values](std::size_t slot) { return values[slot]; });
+  } else {
+    add(block, [&](std::size_t slot) { return one->open.at(slot); });
+  }
 }
 
 TimestampMs Store::newest() const {

@@ -7,7 +7,23 @@ std::optional<rules::Template> read_template(yaml::Reader& reader, std::string_v
   rules::TemplateFault fault;
   std::optional<rules::Template> out = rules::Template::compile(text, fault);
   if (!out) {
-    reader.fail(key, "template", fault.message, {}, fault.offset);
+    reader.fail(key, "template", fault.message, fault.hint, fault.offset);
+    return std::nullopt;
+  }
+  if (!out->warnings().empty()) {
+    const rules::TemplateFault& first = out->warnings().front();
+    reader.fail(key, "template", first.message, first.hint, first.offset);
+    return std::nullopt;
+  }
+  // A remedy acts on what labels say only where it can be seen which ones they are.
+  if (out->reads_all_labels()) {
+    reader.fail(key, "template", "a remedy must name each label that it reads",
+                "write {{ $labels.NAME }}, or index $labels \"NAME\"; not $labels or . alone");
+    return std::nullopt;
+  }
+  if (out->uses_time()) {
+    reader.fail(key, "template", "query and now are there in rules only",
+                "let the rule put what it finds into a label or an annotation");
     return std::nullopt;
   }
   if (out->uses_target() && !scope.target) {

@@ -1,5 +1,8 @@
 #include "rules/engine/alerting_rule.h"
 
+#include "exporter/base/utf8.h"
+#include "rules/engine/expansion_error.h"
+
 #include <fmt/format.h>
 
 namespace chiron::rules {
@@ -9,23 +12,30 @@ bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
+bool varies(const Template& text) { return text.uses_value() || text.uses_time(); }
+
 }  // namespace
 
-AlertingRule::AlertingRule(const RuleSpec& spec, const GroupSpec& group, const Labels& external)
+AlertingRule::AlertingRule(const RuleSpec& spec, const GroupSpec& group,
+                           const TemplateEnvironment& environment)
     : name_(spec.name),
       expr_text_(spec.expr_text),
       file_(group.file),
       group_(group.name),
       hold_(spec.hold),
       keep_firing_for_(spec.keep_firing_for),
-      external_(external),
+      offset_(std::chrono::duration_cast<std::chrono::milliseconds>(group.query_offset).count()),
+      environment_(environment),
       annotations_(compile(spec.annotations)) {
   std::vector<std::pair<std::string, std::string>> labels = group.labels;
   labels.insert(labels.end(), spec.labels.begin(), spec.labels.end());
   labels_ = compile(labels);
   const auto reads_value = [](const Text& one) { return one.text.uses_value(); };
-  labels_read_value_ = std::any_of(labels_.begin(), labels_.end(), reads_value);
+  const auto reads_time = [](const Text& one) { return one.text.uses_time(); };
+  labels_vary_ = std::any_of(labels_.begin(), labels_.end(), reads_value) ||
+                 std::any_of(labels_.begin(), labels_.end(), reads_time);
   annotations_read_value_ = std::any_of(annotations_.begin(), annotations_.end(), reads_value);
+  annotations_read_time_ = std::any_of(annotations_.begin(), annotations_.end(), reads_time);
 }
 
 std::vector<AlertingRule::Text> AlertingRule::compile(
@@ -39,36 +49,47 @@ std::vector<AlertingRule::Text> AlertingRule::compile(
 }
 
 std::string AlertingRule::expand(const Template& text, const Labels& sample, double value) const {
-  Result<std::string> out = text.expand({.labels = &sample, .value = value, .external_labels = &external_});
-  return out ? *std::move(out) : fmt::format("<error expanding template: {}>", out.error().to_string());
+  if (environment_.queries != nullptr) environment_.queries->at(now_);
+  TemplateFailure failure;
+  std::optional<std::string> out = text.expand({.labels = &sample,
+                                                .value = value,
+                                                .external_labels = &environment_.external_labels,
+                                                .external_url = environment_.external_url,
+                                                .now = now_,
+                                                .queries = environment_.queries},
+                                               failure);
+  std::string made = out ? *std::move(out) : expansion_error(name_, text.text(), failure);
+  // A template can cut a character in two, or write bytes; labels and JSON hold text.
+  return is_valid_utf8(made) ? made : replace_invalid_utf8(made);
 }
 
-Labels AlertingRule::alert_labels(const Labels& sample, double value) const {
+Labels AlertingRule::alert_labels(const Labels& sample, double value, Which which) const {
   Labels out = sample;
   out.erase(kMetricName);
-  for (const Text& label : labels_) out.set(label.name, expand(label.text, sample, value));
+  for (const Text& label : labels_)
+    if (which == Which::all || !varies(label.text)) out.set(label.name, expand(label.text, sample, value));
   out.set("alertname", name_);
   return out;
 }
 
 Labels AlertingRule::without_value_labels(Labels labels) const {
   for (const Text& label : labels_)
-    if (label.text.uses_value()) labels.erase(label.name);
+    if (varies(label.text)) labels.erase(label.name);
   return labels;
 }
 
 Labels AlertingRule::steady_labels(const Labels& sample, double value) const {
-  return without_value_labels(alert_labels(sample, value));
+  return without_value_labels(alert_labels(sample, value, Which::steady));
 }
 
 Result<ActiveAlert*> AlertingRule::find(const promql::VectorSample& element, std::uint64_t number) {
   ActiveAlert* alert = nullptr;
   if (const auto known = by_sample_.find(element.labels); known != by_sample_.end()) alert = known->second;
   if (alert == nullptr) {
-    Labels labels = alert_labels(element.labels, element.v);
+    Labels labels = alert_labels(element.labels, element.v, Which::all);
     alert = &active_.try_emplace(labels).first->second;
     if (alert->labels.empty()) alert->labels = std::move(labels);
-    if (!labels_read_value_) {
+    if (!labels_vary_) {
       if (const auto old = by_sample_.find(alert->sample); old != by_sample_.end() && old->second == alert)
         by_sample_.erase(old);
       by_sample_[element.labels] = alert;
@@ -88,6 +109,7 @@ Result<ActiveAlert*> AlertingRule::find(const promql::VectorSample& element, std
 Status AlertingRule::apply(std::span<const promql::VectorSample> result, const Evaluation& evaluation,
                            std::vector<AlertChange>& changes) {
   staged_.clear();
+  now_ = evaluation.t + offset_;
   for (const promql::VectorSample& element : result) {
     Result<ActiveAlert*> alert = find(element, evaluation.number);
     if (!alert) {
@@ -99,6 +121,7 @@ Status AlertingRule::apply(std::span<const promql::VectorSample> result, const E
   const std::size_t first_change = changes.size();
   for (const auto& [alert, value] : staged_) {
     if (!same_bits(alert->value, value) && annotations_read_value_) alert->annotations_current = false;
+    if (annotations_read_time_) alert->annotations_current = false;
     alert->value = value;
   }
   for (auto& [labels, alert] : active_) step(alert, evaluation, changes);
@@ -270,7 +293,7 @@ void AlertingRule::restore(const SavedAlert& saved, BootTime now, Duration since
   alert.active_since = now - (saved.active_for + since_saved);
   if (saved.kept_for) alert.keep_since = now - (*saved.kept_for + since_saved);
   alert.carried_over = true;
-  if (!labels_read_value_) by_sample_[alert.sample] = &alert;
+  if (!labels_vary_) by_sample_[alert.sample] = &alert;
 }
 
 void AlertingRule::save(BootTime now, std::vector<SavedAlert>& out) const {

@@ -2,6 +2,7 @@
 
 #include "exporter/series/frame.h"
 #include "rules/engine/engine.h"
+#include "rules/engine/rule_queries.h"
 #include "rules/engine/saved_state.h"
 #include "rules/engine/template.h"
 
@@ -45,10 +46,17 @@ struct Evaluation {
   bool history_missing = false;  ///< since a restart or a hole not all that the expression reads is there yet
 };
 
+/// What the templates of rules can speak of beside the alert. All of it must outlive the rules.
+struct TemplateEnvironment {
+  const Labels& external_labels;
+  const std::string& external_url;
+  RuleQueries* queries = nullptr;  ///< null: templates that read the time are not expanded
+};
+
 /// The state machine of one alerting rule. Not thread-safe; the engine's lock guards it.
 class AlertingRule {
  public:
-  AlertingRule(const RuleSpec& spec, const GroupSpec& group, const Labels& external);
+  AlertingRule(const RuleSpec& spec, const GroupSpec& group, const TemplateEnvironment& environment);
 
   /// Takes the result of the expression. On an error nothing changed, but for a limit, which clears all
   /// alerts.
@@ -73,7 +81,7 @@ class AlertingRule {
   /// Whether the alert with these labels is held now.
   bool holds(const Labels& alert) const;
   void alerts(std::vector<Alert>& out);
-  /// The alert's labels for an element, without the labels whose template reads the value.
+  /// The alert's labels for an element, without the labels whose template reads the value or the time.
   Labels steady_labels(const Labels& sample, double value) const;
   /// The same labels taken off a ready label set.
   Labels without_value_labels(Labels labels) const;
@@ -87,7 +95,8 @@ class AlertingRule {
 
   static std::vector<Text> compile(const std::vector<std::pair<std::string, std::string>>& texts);
   std::string expand(const Template& text, const Labels& sample, double value) const;
-  Labels alert_labels(const Labels& sample, double value) const;
+  enum class Which { all, steady };
+  Labels alert_labels(const Labels& sample, double value, Which which) const;
   Result<ActiveAlert*> find(const promql::VectorSample& element, std::uint64_t number);
   void step(ActiveAlert& alert, const Evaluation& evaluation, std::vector<AlertChange>& changes);
   bool update_hold(ActiveAlert& alert, const Evaluation& evaluation) const;
@@ -99,10 +108,13 @@ class AlertingRule {
 
   const std::string name_, expr_text_, file_, group_;
   const Duration hold_, keep_firing_for_;
-  const Labels& external_;
+  const TimestampMs offset_;  ///< that the group asks its queries earlier
+  const TemplateEnvironment environment_;
   std::vector<Text> labels_, annotations_;
-  bool labels_read_value_ = false;
+  bool labels_vary_ = false;
   bool annotations_read_value_ = false;
+  bool annotations_read_time_ = false;
+  TimestampMs now_ = 0;  ///< of the last evaluation, without the offset
 
   Active active_;
   /// From the labels of the result's elements, so that nothing is built for alerts known already.

@@ -48,6 +48,18 @@ struct RuleHealth {
   WallTime last_evaluation{};
 };
 
+/// A group with its rules and how they fare, at one moment.
+struct RuleOverview {
+  RuleSpec spec;
+  RuleHealth health;
+  std::vector<Alert> alerts;  ///< pending and firing
+};
+struct GroupOverview {
+  GroupSpec spec;  ///< without its rules
+  Duration interval{};
+  std::vector<RuleOverview> rules;
+};
+
 /// Runs the rule groups. evaluate() on the sampling thread; load() on any thread, it takes effect between
 /// evaluations; the snapshots on any thread.
 class Engine {
@@ -55,6 +67,7 @@ class Engine {
   struct Options {
     Duration interval = std::chrono::seconds(5);  ///< of groups that name none
     Labels external_labels;
+    std::string external_url;  ///< http://HOST:PORT of this agent, for templates
     Duration hold_limit = std::chrono::minutes(15);
     promql::Limits limits;  ///< of a rule's query; its timeout is shortened to fit the interval
     /// Whether the source of a series is failing now; alerts of rules over such series are held.
@@ -74,6 +87,7 @@ class Engine {
   std::vector<Alert> alerts() const;  ///< pending and firing
   std::vector<RuleHealth> health() const;
   std::vector<GroupSpec> groups() const;
+  std::vector<GroupOverview> overview() const;
 
   /// Whether the alert's own expression still yields its labels at the newest frame. Any thread. Errors:
   /// not_found, its rule is gone; unavailable, it is held and its data are missing, which is no sign that it

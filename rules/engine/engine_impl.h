@@ -19,7 +19,13 @@ Result<std::span<const promql::VectorSample>> as_vector(const promql::Value& val
 
 struct Engine::Impl {
   Impl(Store& s, Catalogue& c, const Clock& k, EventLog& l, Options o)
-      : store(s), catalogue(c), clock(k), log(l), options(std::move(o)), failing(s, options.source_failing) {}
+      : store(s),
+        catalogue(c),
+        clock(k),
+        log(l),
+        options(std::move(o)),
+        failing(s, options.source_failing),
+        template_queries(s, limits(), k) {}
 
   Store& store;
   Catalogue& catalogue;
@@ -43,6 +49,8 @@ struct Engine::Impl {
   /// No frame is older, or there is a hole right before it.
   TimestampMs history_from CHIRON_GUARDED_BY(evaluating) = 0;
   std::optional<TimestampMs> last_frame CHIRON_GUARDED_BY(evaluating);
+  /// Asked by templates of rules, which are expanded with `mutex` held.
+  RuleQueries template_queries CHIRON_GUARDED_BY(mutex);
   /// No rule is begun later in this pass; whether some were left out for it, now and in the pass before.
   BootTime pass_end CHIRON_GUARDED_BY(evaluating){};
   bool left_out CHIRON_GUARDED_BY(evaluating) = false;
@@ -53,6 +61,10 @@ struct Engine::Impl {
     return groups;
   }
   promql::Limits limits() const;
+  /// The rules keep it, and use the queries only with `mutex` held.
+  TemplateEnvironment template_environment() CHIRON_NO_THREAD_SAFETY_ANALYSIS {
+    return {options.external_labels, options.external_url, &template_queries};
+  }
   void note_frame(TimestampMs t) CHIRON_REQUIRES(evaluating, mutex);
   void evaluate_group(Group& group, TimestampMs t, BootTime now, std::vector<AlertChange>& changes)
       CHIRON_REQUIRES(evaluating) CHIRON_EXCLUDES(mutex);

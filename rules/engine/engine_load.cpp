@@ -13,7 +13,7 @@ void Engine::load(std::vector<GroupSpec> specs) {
     for (RuleSpec& rule : spec.rules) {
       promql::Query query(rule.expr, impl_->store, impl_->limits());
       group.rules.push_back(
-          std::make_unique<Rule>(std::move(rule), spec, impl_->options.external_labels, std::move(query)));
+          std::make_unique<Rule>(std::move(rule), spec, impl_->template_environment(), std::move(query)));
     }
     spec.rules.clear();
     group.spec = std::move(spec);

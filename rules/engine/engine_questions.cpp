@@ -33,6 +33,20 @@ std::vector<GroupSpec> Engine::groups() const {
   return out;
 }
 
+std::vector<GroupOverview> Engine::overview() const {
+  const MutexLock lock(impl_->mutex);
+  std::vector<GroupOverview> out;
+  for (const Group& group : impl_->groups) {
+    out.push_back({.spec = group.spec, .interval = group.interval, .rules = {}});
+    for (const auto& rule : group.rules) {
+      RuleOverview& one = out.back().rules.emplace_back(
+          RuleOverview{.spec = rule->spec, .health = rule->health, .alerts = {}});
+      if (rule->alerting) rule->alerting->alerts(one.alerts);
+    }
+  }
+  return out;
+}
+
 Result<bool> Engine::still_holds(const Alert& alert) const {
   promql::ExprPtr expr;
   GroupSpec group;
@@ -61,7 +75,9 @@ Result<bool> Engine::still_holds(const Alert& alert) const {
   promql::VectorSample scalar;
   Result<std::span<const promql::VectorSample>> vector = as_vector(*value, scalar);
   if (!vector) return std::move(vector).error();
-  const AlertingRule labeller(spec, group, impl_->options.external_labels);
+  const AlertingRule labeller(
+      spec, group,
+      {.external_labels = impl_->options.external_labels, .external_url = impl_->options.external_url});
   const Labels wanted = labeller.without_value_labels(alert.labels);
   const bool there = std::any_of(vector->begin(), vector->end(), [&](const promql::VectorSample& element) {
     return labeller.steady_labels(element.labels, element.v) == wanted;

@@ -13,18 +13,39 @@ namespace {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
+/// What Prometheus takes, and what leaves an error text in place of each annotation.
+void warn_of_failures(const yaml::Reader& labels, const yaml::Node::Entry& entry, const Template& text) {
+  for (const TemplateFault& warning : text.warnings()) {
+    std::vector<std::string> path = labels.path();
+    path.push_back(entry.key.text());
+    labels.sink().add({.severity = Severity::warning,
+                       .code = "template",
+                       .message = warning.message,
+                       .hint = warning.hint,
+                       .file = entry.value.file(),
+                       .path = std::move(path),
+                       .where = entry.value.where(warning.offset),
+                       .length = 1,
+                       .source_line = {}});
+  }
+}
+
 /// Prometheus' template data has no $target; that one is for remedies.
-void check_template(yaml::Reader& labels, const std::string& name, const std::string& text) {
+void check_template(yaml::Reader& labels, const yaml::Node::Entry& entry) {
+  const std::string& name = entry.key.text();
+  const std::string& text = entry.value.text();
   TemplateFault fault;
   const std::optional<Template> compiled = Template::compile(text, fault);
   if (!compiled) {
-    labels.fail(name, "template", fault.message, {}, fault.offset);
+    labels.fail(name, "template", fault.message, fault.hint, fault.offset, 1);
   } else if (compiled->uses_target()) {
     labels.fail(name, "template", "undefined variable \"$target\"", "$target is there in remedies only",
                 text.find("target"));
   } else if (compiled->uses_run()) {
     labels.fail(name, "template", "$remedy, $run, $state and $reason are there in remedies only",
                 "of an alert there are $labels, $value and $externalLabels", text.find('$'));
+  } else {
+    warn_of_failures(labels, entry, *compiled);
   }
 }
 
@@ -38,7 +59,7 @@ Pairs read_pairs(yaml::Reader& owner, std::string_view key, std::string_view wha
     if (!is_valid_label_name(name) || name == kMetricName)
       owner.fail_at(entry.key, "invalid-name", fmt::format("invalid {} name: {}", what, name),
                     "letters, digits and underscores, no digit first");
-    if (templates && entry.value.is_scalar()) check_template(reader, name, entry.value.text());
+    if (templates && entry.value.is_scalar()) check_template(reader, entry);
   }
   return out;
 }

@@ -6,10 +6,10 @@
 
 namespace chiron::rules {
 
-Rule::Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql::Query asked)
+Rule::Rule(RuleSpec rule, const GroupSpec& group, const TemplateEnvironment& environment, promql::Query asked)
     : spec(std::move(rule)), key(key_of(spec, group)), facts(facts_of(*spec.expr)), query(std::move(asked)) {
   if (spec.kind == RuleSpec::Kind::alerting)
-    alerting = std::make_unique<AlertingRule>(spec, group, external);
+    alerting = std::make_unique<AlertingRule>(spec, group, environment);
   else
     recording = std::make_unique<RecordingRule>(spec, group);
   health = {.group = group.name,

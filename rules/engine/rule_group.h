@@ -16,7 +16,7 @@ namespace chiron::rules {
 /// engine's lock.
 struct Rule {
   /// `asked`: the rule's expression, over the store.
-  Rule(RuleSpec rule, const GroupSpec& group, const Labels& external, promql::Query asked);
+  Rule(RuleSpec rule, const GroupSpec& group, const TemplateEnvironment& environment, promql::Query asked);
 
   RuleSpec spec;
   RuleKey key;

@@ -2,6 +2,8 @@
 
 #include "rules/promql/lexer_text.h"
 
+#include <array>
+#include <charconv>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -17,16 +19,25 @@ void append_point(std::string& out, TimestampMs t, std::string_view value) {
   out += ']';
 }
 
+/// Needs no escaping, and no string of its own: answers have millions.
+void append_point(std::string& out, TimestampMs t, double value) {
+  out += '[';
+  append_json_timestamp(out, t);
+  out += ",\"";
+  append_value(out, value);
+  out += "\"]";
+}
+
 struct Writer {
   std::string& out;
 
-  void operator()(const Scalar& scalar) const { single("scalar", scalar.t, format_value(scalar.v)); }
-  void operator()(const String& text) const { single("string", text.t, text.v); }
+  void operator()(const Scalar& scalar) const { single("scalar", scalar.t, scalar.v); }
+  void operator()(const String& text) const { single("string", text.t, std::string_view(text.v)); }
 
   void operator()(const Vector& vector) const {
     list("vector", vector, [this](const VectorSample& sample) {
       out += ",\"value\":";
-      append_point(out, sample.t, format_value(sample.v));
+      append_point(out, sample.t, sample.v);
     });
   }
 
@@ -35,13 +46,14 @@ struct Writer {
       out += ",\"values\":[";
       for (std::size_t i = 0; i < series.samples.size(); ++i) {
         if (i > 0) out += ',';
-        append_point(out, series.samples[i].t, format_value(series.samples[i].v));
+        append_point(out, series.samples[i].t, series.samples[i].v);
       }
       out += ']';
     });
   }
 
-  void single(std::string_view type, TimestampMs t, std::string_view value) const {
+  template <class Single>
+  void single(std::string_view type, TimestampMs t, Single value) const {
     fmt::format_to(std::back_inserter(out), R"({{"resultType":"{}","result":)", type);
     append_point(out, t, value);
     out += '}';
@@ -65,11 +77,7 @@ struct Writer {
 
 }  // namespace
 
-std::string to_json(const Value& value) {
-  std::string out;
-  std::visit(Writer{out}, value);
-  return out;
-}
+void append_json(std::string& out, const Value& value) { std::visit(Writer{out}, value); }
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
@@ -94,9 +102,14 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void append_json_timestamp(std::string& out, TimestampMs t) {
-  const auto size = static_cast<std::uint64_t>(t < 0 ? -t : t);
-  fmt::format_to(std::back_inserter(out), "{}{}", t < 0 ? "-" : "", size / 1000);
-  if (size % 1000 != 0) fmt::format_to(std::back_inserter(out), ".{:03}", size % 1000);
+  const std::uint64_t size = t < 0 ? ~static_cast<std::uint64_t>(t) + 1 : static_cast<std::uint64_t>(t);
+  const auto rest = static_cast<unsigned>(size % 1000);
+  std::array<char, 24> buffer;
+  if (t < 0) out += '-';
+  out.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), size / 1000).ptr);
+  if (rest == 0) return;
+  out += {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+          static_cast<char>('0' + rest % 10)};
 }
 
 void append_json_labels(std::string& out, const Labels& labels) {

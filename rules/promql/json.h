@@ -6,10 +6,9 @@
 
 namespace chiron::promql {
 
-/// The `data` of Prometheus' HTTP API for a result: {"resultType":"vector","result":[...]}. Values are
-/// strings
-/// ("NaN", "+Inf"), timestamps seconds with up to three decimals.
-std::string to_json(const Value& value);
+/// Appends the `data` of Prometheus' HTTP API for a result: {"resultType":"vector","result":[...]}. Values
+/// are strings ("NaN", "+Inf"), timestamps seconds with up to three decimals.
+void append_json(std::string& out, const Value& value);
 
 /// Appends `text` as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

@@ -2,6 +2,7 @@
 
 #include "exporter/base/parse.h"
 #include "exporter/base/utf8.h"
+#include "rules/promql/regex_expand.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -61,55 +62,7 @@ class LabelReplaceNode final : public RelabelNode {
                        static_cast<int>(groups.size()))) {
       return;
     }
-    labels.set(arguments_.destination, expand(groups));
-  }
-
-  // Go's regexp.Expand: $name or ${name}; a plain name is as long as letters, digits and underscores (of all
-  // scripts) go on; $$ is a dollar; an unknown group is empty; a dollar that starts none stands for itself.
-  std::string expand(const std::vector<re2::StringPiece>& groups) const {
-    const std::string_view text = arguments_.replacement;
-    std::string out;
-    for (std::size_t i = 0; i < text.size();) {
-      if (text[i] != '$' || i + 1 >= text.size()) {
-        out.push_back(text[i++]);
-        continue;
-      }
-      if (text[i + 1] == '$') {
-        out.push_back('$');
-        i += 2;
-        continue;
-      }
-      const bool braced = text[i + 1] == '{';
-      const std::size_t begin = i + (braced ? 2 : 1);
-      const std::size_t end = begin + name_size(text.substr(begin));
-      if (end == begin || (braced && (end >= text.size() || text[end] != '}'))) {
-        out.push_back(text[i++]);
-        continue;
-      }
-      out += group(groups, text.substr(begin, end - begin));
-      i = braced ? end + 1 : end;
-    }
-    return out;
-  }
-
-  static std::size_t name_size(std::string_view text) {
-    static const RE2 kName(R"([\pL\p{Nd}_]+)");
-    re2::StringPiece name;
-    const re2::StringPiece piece(text.data(), text.size());
-    return kName.Match(piece, 0, piece.size(), RE2::ANCHOR_START, &name, 1) ? name.size() : 0;
-  }
-
-  std::string_view group(const std::vector<re2::StringPiece>& groups, std::string_view name) const {
-    std::size_t index = groups.size();
-    const bool leading_zero = name.size() > 1 && name.front() == '0';  // no number in Go, but a name
-    if (name.find_first_not_of("0123456789") == std::string_view::npos && !leading_zero) {
-      index = parse_int<std::size_t>(name).value_or(index);
-    } else if (const auto named = regex_->NamedCapturingGroups().find(std::string(name));
-               named != regex_->NamedCapturingGroups().end()) {
-      index = static_cast<std::size_t>(named->second);
-    }
-    if (index >= groups.size() || groups[index].data() == nullptr) return {};
-    return {groups[index].data(), groups[index].size()};
+    labels.set(arguments_.destination, expand_groups(*regex_, groups, arguments_.replacement));
   }
 
   const LabelReplaceArguments arguments_;

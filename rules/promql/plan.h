@@ -137,14 +137,23 @@ class Context {
   std::vector<Said> said_;
 };
 
-/// Sorts stably, and looks at the deadline in between; left half sorted when that fails.
+/// Sorts stably, and looks at the deadline in between; left half sorted when that fails. A few are sorted
+/// without the memory that std::stable_sort() takes.
 template <class Items, class Less>
 void sort_in_pieces(Context& context, Items& items, Less less) {
   constexpr std::size_t kPiece = 1024;
+  constexpr std::size_t kFew = 16;
   const std::size_t size = items.size();
   const auto at = [&](std::size_t index) {
     return items.begin() + static_cast<std::ptrdiff_t>(std::min(index, size));
   };
+  if (size <= kFew) {
+    for (std::size_t i = 1; i < size; ++i) {
+      const auto place = std::upper_bound(at(0), at(i), *at(i), less);
+      std::rotate(place, at(i), at(i + 1));
+    }
+    return;
+  }
   for (std::size_t i = 0; i < size && context.tick(kPiece); i += kPiece) {
     std::stable_sort(at(i), at(i + kPiece), less);
   }

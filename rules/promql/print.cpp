@@ -120,40 +120,64 @@ struct Printer {
   }
 };
 
-}  // namespace
-
-std::string to_string(const Expr& expr) { return std::visit(Printer{}, expr.node); }
-
-std::string plain_decimal(double value) {
-  if (!std::isfinite(value)) return format_value(value);
+void append_plain_decimal(std::string& out, double value) {
+  if (!std::isfinite(value)) return append_value(out, value);
   constexpr double kExact = 9007199254740992.0;  // 2^53: beyond it to_chars() writes all digits there are
   std::array<char, 400> buffer;
   const bool large = std::fabs(value) >= kExact;
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                  large ? std::chars_format::scientific : std::chars_format::fixed);
-  std::string text(buffer.data(), end.ptr);
-  if (!large) return text;
+  if (!large) {
+    out.append(buffer.data(), end.ptr);
+    return;
+  }
   // 1.8446744073709552e+19: the digits there are, and zeros.
+  std::string text(buffer.data(), end.ptr);
   const std::size_t mark = text.find('e');
   const auto exponent = parse_int<std::size_t>(std::string_view(text).substr(mark + 2)).value_or(0);
   text.resize(mark);
   std::erase(text, '.');
   const std::size_t sign = text.front() == '-' ? 1 : 0;
   text.resize(std::max(text.size(), sign + exponent + 1), '0');
-  return text;
+  out += text;
+}
+
+}  // namespace
+
+std::string to_string(const Expr& expr) { return std::visit(Printer{}, expr.node); }
+
+std::string plain_decimal(double value) {
+  std::string out;
+  append_plain_decimal(out, value);
+  return out;
 }
 
 std::string format_value(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  std::string out;
+  append_value(out, value);
+  return out;
+}
+
+void append_value(std::string& out, double value) {
+  if (std::isnan(value)) {
+    out += "NaN";
+    return;
+  }
+  if (std::isinf(value)) {
+    out += value > 0 ? "+Inf" : "-Inf";
+    return;
+  }
   const double size = std::fabs(value);
   // The cuts between plain and exponent notation are those of Prometheus' JSON writer.
   const bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);
-  if (!exponent) return plain_decimal(value);
+  if (!exponent) {
+    append_plain_decimal(out, value);
+    return;
+  }
   std::array<char, 64> buffer;
   const auto end =
       std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific);
-  return {buffer.data(), end.ptr};
+  out.append(buffer.data(), end.ptr);
 }
 
 }  // namespace chiron::promql

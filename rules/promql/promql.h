@@ -144,5 +144,7 @@ std::vector<FunctionInfo> functions();
 std::string format_value(double value);
 /// The shortest digits that give the value, never with an exponent: as count_values writes label values.
 std::string plain_decimal(double value);
+/// The same, appended.
+void append_value(std::string& out, double value);
 
 }  // namespace chiron::promql

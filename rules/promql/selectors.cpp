@@ -171,7 +171,6 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   const TimestampMs until = moved(subquery_.modifiers, context, t);
   const Sequence::Move move = sequence_.next(context, until);
   if (move == Sequence::Move::same) return out_;
-  out_.series.clear();
   out_.until = until;
   out_.after = until - resolved_ms(subquery_.range_ms, subquery_.range_expr, context);
   const std::int64_t step = subquery_.step_ms
@@ -181,11 +180,13 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   // Steps lie on multiples of the step since the epoch, whatever the evaluation time; the division truncates.
   TimestampMs at = step * (out_.after / step);
   if (at <= out_.after) at += step;
-  if (move == Sequence::Move::first) {
+  bool changed = move == Sequence::Move::first;
+  if (changed) {
     points_.clear();
     first_ = 0;
+    out_.series.clear();
   } else {
-    forget(out_.after);
+    changed = forget(out_.after) || next_ <= until;
     at = std::max(at, next_);
   }
   for (; at <= until && context.tick(); at += step) {
@@ -199,20 +200,24 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
     if (!context.hold(charge_, points().size() * 2)) return out_;
   }
   next_ = at;
-  gather(context);
+  if (changed) gather(context);
   return out_;
 }
 
-// Points up to `until` are out of every later window.
-void SubqueryNode::forget(TimestampMs until) {
+// Points up to `until` are out of every later window. Whether there were any.
+bool SubqueryNode::forget(TimestampMs until) {
+  const std::size_t before = first_;
   while (first_ < points_.size() && points_[first_].sample.t <= until) ++first_;
-  if (first_ <= points_.size() / 2) return;
+  const bool any = first_ != before;
+  if (first_ <= points_.size() / 2) return any;
   points_.erase(points_.begin(), points_.begin() + static_cast<std::ptrdiff_t>(first_));
   first_ = 0;
+  return any;
 }
 
 // Sorts the points by series, which come in the order they appear in.
 void SubqueryNode::gather(Context& context) {
+  out_.series.clear();
   ends_.clear();
   slots_.start(context.sets);
   for (const Point& point : points()) {

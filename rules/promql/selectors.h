@@ -90,7 +90,7 @@ class SubqueryNode final : public MatrixNode {
     Sample sample;
   };
   std::span<const Point> points() const { return std::span(points_).subspan(first_); }
-  void forget(TimestampMs until);
+  bool forget(TimestampMs until);
   void gather(Context& context);
 
   const Subquery& subquery_;

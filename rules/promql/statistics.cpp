@@ -4,28 +4,23 @@
 
 namespace chiron::promql {
 
-void Mean::add(double x) {
-  ++count_;
-  if (!incremental_) {
-    CompensatedSum next = sum_;
-    next.add(x);
-    if (count_ == 1 || !std::isinf(next.sum)) {
-      sum_ = next;
-      return;
-    }
-    incremental_ = true;
-    sum_.sum /= count_ - 1;
-    sum_.error /= count_ - 1;
+Mean Mean::beyond(Mean mean, double x) {
+  CompensatedSum& sum = mean.sum_;
+  if (!mean.incremental_) {
+    mean.incremental_ = true;
+    sum.sum /= mean.count_ - 1;
+    sum.error /= mean.count_ - 1;
   }
-  if (std::isinf(sum_.sum)) {
+  if (std::isinf(sum.sum)) {
     // An infinite mean stays what it is, unless the opposite infinity or NaN comes.
-    if (std::isinf(x) && (sum_.sum > 0) == (x > 0)) return;
-    if (std::isfinite(x)) return;
+    if (std::isinf(x) && (sum.sum > 0) == (x > 0)) return mean;
+    if (std::isfinite(x)) return mean;
   }
-  const double weight = (count_ - 1) / count_;
-  sum_.sum *= weight;
-  sum_.error *= weight;
-  sum_.add(x / count_);
+  const double weight = (mean.count_ - 1) / mean.count_;
+  sum.sum *= weight;
+  sum.error *= weight;
+  sum.add(x / mean.count_);
+  return mean;
 }
 
 double Mean::value() const { return incremental_ ? sum_.value() : sum_.sum / count_ + sum_.error / count_; }

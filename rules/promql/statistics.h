@@ -8,20 +8,16 @@
 namespace chiron::promql {
 
 /// A sum with Neumaier's variant of Kahan's compensation, as Prometheus adds (util/kahansum): the error of
-/// each addition is kept apart, and dropped once the sum is infinite.
+/// each addition is kept apart, and dropped once the sum is infinite. The error is exact, and the same
+/// whether it is found by comparing (Neumaier) or without a branch (Knuth's two-sum).
 struct CompensatedSum {
   double sum = 0;
   double error = 0;
 
   void add(double x) {
     const double total = sum + x;
-    if (std::isinf(total)) {
-      error = 0;
-    } else if (std::fabs(sum) >= std::fabs(x)) {
-      error += (sum - total) + x;
-    } else {
-      error += (x - total) + sum;
-    }
+    const double added = total - sum;
+    error = std::isinf(total) ? 0 : error + ((sum - (total - added)) + (x - added));
     sum = total;
   }
   double value() const { return sum + error; }
@@ -30,10 +26,17 @@ struct CompensatedSum {
 /// The mean; turns to an incremental one only where the sum would overflow.
 class Mean {
  public:
-  void add(double x);
+  void add(double x) {
+    ++count_;
+    if (!incremental_ && (count_ == 1 || !std::isinf(sum_.sum + x))) return sum_.add(x);
+    *this = beyond(*this, x);
+  }
   double value() const;
 
  private:
+  /// By value: what never leaves add() can stay in registers.
+  static Mean beyond(Mean mean, double x);
+
   CompensatedSum sum_;  // of the values; once incremental, the mean
   double count_ = 0;
   bool incremental_ = false;

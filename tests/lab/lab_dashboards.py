@@ -16,7 +16,7 @@ import grafana
 import lablib
 import labprometheus
 import labredis
-from lablib import expect, wait_for, write
+from lablib import expect, expect_equal, wait_for, write
 
 lablib.enter_systemd_lab('prometheus', 'redis-server', 'docker', 'ip')
 CHIRON = sys.argv[1]
@@ -110,16 +110,22 @@ def every_query_answers():
     prometheus = labprometheus.Prometheus(DIRECTORY, INSTANCE, f'{DIRECTORY}/rules/*.yml',
                                           f'{lablib.SOURCES}/alerting/fleet.rules.yml')
     make_faults(agent, prometheus)
-    answers = grafana.Answers(prometheus.base, scrape_interval=labprometheus.SCRAPE_INTERVAL, start=began, end=time.time())
+    ended = time.time()
+    answers, own = (grafana.Answers(base, scrape_interval=labprometheus.SCRAPE_INTERVAL, start=began, end=ended)
+                    for base in (prometheus.base, agent.base))
     faults, labels, asked = [], {}, 0  # labels: (dashboard, panel) -> those that its answers have
     for uid, dashboard in grafana.load(f'{lablib.SOURCES}/dashboards').items():
         variables = answers.variables(dashboard, {'job': 'node', 'instance': INSTANCE})
+        expect_equal(own.variables(dashboard, {'job': 'node', 'instance': INSTANCE}), variables,
+                     f'{uid}: variables with Chiron as the data source')
         for query in grafana.queries(dashboard):
             asked += 1
             seen = labels.setdefault((uid, query.place), set())
             try:
                 found = answers.ask(query, variables)
                 expect(found or (uid, query.place) in EMPTY_WHEN_HEALTHY, 'nothing answers')
+                # With Chiron itself as the data source.
+                expect(own.ask(query, variables) or not found, 'Chiron itself does not answer')
                 for one in found:
                     expect(query.labels <= one.keys(), f'{one} without {query.labels - one.keys()}')
                     seen.update(one)

@@ -162,6 +162,15 @@ def http_get(url, timeout=10.0):
         return answer.read().decode()
 
 
+def http_post(url, form, timeout=10.0):
+    """The answer to a form, whatever its status."""
+    try:
+        with urllib.request.urlopen(url, data=urllib.parse.urlencode(form).encode(), timeout=timeout) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as fault:
+        return fault.read().decode()
+
+
 def query(base, expr):
     """The instant vector of a PromQL expression, asked of Chiron or of Prometheus: [(labels, value)]."""
     url = f'{base}/api/v1/query?' + urllib.parse.urlencode({'query': expr})

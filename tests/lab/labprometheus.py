@@ -9,9 +9,9 @@ SCRAPE_INTERVAL = 1
 
 
 class Prometheus:
-    """Scrapes `instance` as job "node", and loads the rule files that `rules` match."""
+    """Scrapes `instance` as job "node", and loads the rule files that `rules` match. `jobs`: further scrape_configs."""
 
-    def __init__(self, directory, instance, *rules, port=9190, features=()):
+    def __init__(self, directory, instance, *rules, port=9190, features=(), jobs=''):
         self.base = f'http://127.0.0.1:{port}'
         config = write(f'{directory}/prometheus.yml', f'''
 global: {{scrape_interval: {SCRAPE_INTERVAL}s, scrape_timeout: 1s, evaluation_interval: 1s}}
@@ -19,14 +19,14 @@ rule_files: {json.dumps(rules)}
 scrape_configs:
   - job_name: node
     static_configs: [{{targets: ['{instance}']}}]
-''')
+{jobs}''')
         with open(f'{directory}/prometheus.log', 'wb') as log:
             self.process = subprocess.Popen(
                 ['prometheus', f'--config.file={config}', f'--storage.tsdb.path={directory}/tsdb',
                  f'--web.listen-address=127.0.0.1:{port}',
                  *[f'--enable-feature={feature}' for feature in features]], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for('Prometheus to be ready', lambda: lablib.http_get(self.base + '/-/ready'))
-        wait_for('Prometheus to have scraped', lambda: lablib.value(self.base, 'up == 1'))
+        wait_for('Prometheus to have scraped', lambda: lablib.query(self.base, 'up{job="node"} == 1'))
 
     def stop(self):
         self.process.kill()

@@ -31,12 +31,29 @@ class ServerTest : public ::testing::Test {
     const auto echo = [](const Request& r) {
       return Response{.body = r.method + " " + r.path + " [" + r.body + "] a=" + r.param("a")};
     };
+    const auto show_parameters = [](const Request& r) {
+      Response response;
+      for (const auto& [name, value] : r.all_params()) response.body += name + "=" + value + ";";
+      return response;
+    };
     return {{"GET", "/echo", "", echo},
             {"POST", "/echo", "", echo},
             {"GET", "/label/*", "", [](const Request& r) { return Response{.body = "prefix " + r.path}; }},
             {"GET", "/label/x", "", [](const Request&) { return Response{.body = "exact"}; }},
             {"GET", "/throw", "", [](const Request&) -> Response { throw std::runtime_error("oops"); }},
             {"GET", "/big", "", [](const Request&) { return Response{.body = std::string(64 << 20, 'x')}; }},
+            {"GET", "/form", "", show_parameters},
+            {"POST", "/form", "", show_parameters},
+            {"GET", "/long", "",
+             [this](const Request& r) {
+               const bool before = r.gone();
+               entered_.set_value();
+               const auto deadline = std::chrono::steady_clock::now() + 30s;
+               bool gone = false;
+               while (!gone && std::chrono::steady_clock::now() < deadline) gone = r.gone();
+               left_.set_value(!before && gone);
+               return Response{};
+             }},
             {"GET", "/wait", "", [this](const Request&) {
                entered_.set_value();
                release_.get_future().wait();
@@ -55,6 +72,7 @@ class ServerTest : public ::testing::Test {
 
   testing::RecordingLog log_;
   std::promise<void> entered_, release_;
+  std::promise<bool> left_;
   std::unique_ptr<Server> server_;
   std::string address_;
 };
@@ -65,6 +83,36 @@ TEST_F(ServerTest, AnswersKnownPaths) {
   EXPECT_THAT(get("/label/job/values"), ::testing::HasSubstr("prefix /label/job/values"));
   EXPECT_THAT(get("/label/x"), ::testing::EndsWith("exact"));
   EXPECT_THAT(get("/label/a%2fb%20c"), ::testing::HasSubstr("prefix /label/a/b c"));
+}
+
+TEST_F(ServerTest, ParametersOfAFormComeBeforeThoseOfTheQuery) {
+  start();
+  EXPECT_THAT(get("/form?a=1%26&b&a=2&%zz=3&c=%zz"), ::testing::EndsWith("\r\n\r\na=1&;b=;a=2;"));
+  EXPECT_THAT(ask("POST /form?a=1&b=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n"
+                  "Content-Type: application/x-www-form-urlencoded\r\n\r\na=3&c=4"),
+              ::testing::EndsWith("a=3;c=4;a=1;b=2;"));
+}
+
+TEST_F(ServerTest, TellsAHandlerThatItsClientWentAway) {
+  start();
+  {
+    RawSocket socket = RawSocket::connect_to(address_);
+    socket.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    entered_.get_future().wait();
+  }
+  EXPECT_TRUE(left_.get_future().get());
+}
+
+TEST_F(ServerTest, TellsAHandlerThatItsClientResetTheConnection) {
+  start();
+  {
+    RawSocket socket = RawSocket::connect_to(address_);
+    socket.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    entered_.get_future().wait();
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  EXPECT_TRUE(left_.get_future().get());
 }
 
 TEST_F(ServerTest, HeadHasTheLengthAndNoBody) {

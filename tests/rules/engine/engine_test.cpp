@@ -26,6 +26,10 @@ groups:
         annotations: {summary: '{{ $labels.name }} is at {{ $value }}'}
 )";
 
+std::string expanded(std::string_view text, const TemplateData& data) {
+  return Template::compile(text)->expand(data).value_or("failed");
+}
+
 TEST(Engine, GoesFromPendingToFiringToResolved) {
   EngineBench bench(kDown);
   bench.set("up_now", {{"name", "a"}}, 1);
@@ -204,7 +208,11 @@ groups: [{name: g, rules: [{alert: A, expr: x > 0, annotations: {s: '{{ $value }
   bench.set("x", {}, 1);
   bench.tick(0s);
   const auto annotation = [&] { return bench.engine->alerts().at(0).annotations.at(0).second; };
-  EXPECT_EQ(annotation(), "<error expanding template: humanize: \"a\" is not a number>");
+  EXPECT_EQ(
+      annotation(),
+      "<error expanding template: error executing template __alert_A: template: __alert_A:1:161: executing "
+      "\"__alert_A\" at <humanize>: error calling humanize: strconv.ParseFloat: parsing \"a\": invalid "
+      "syntax>");
   bench.load(
       "groups: [{name: g, rules: [{alert: A, expr: x > 0, annotations: {s: '{{ $value }} "
       "{{ $externalLabels.site }}'}}]}]");
@@ -213,6 +221,46 @@ groups: [{name: g, rules: [{alert: A, expr: x > 0, annotations: {s: '{{ $value }
   bench.tick(5s);
   EXPECT_EQ(annotation(), "7 paris");
   EXPECT_FALSE(bench.engine->alerts()[0].labels.has("site"));
+}
+
+TEST(Engine, TemplatesAskTheStore) {
+  EngineBench bench("groups: []");
+  bench.options.external_url = "http://host:9101";
+  bench.restart_with(R"yaml(
+groups:
+  - name: g
+    query_offset: 10s
+    rules:
+      - alert: A
+        expr: x > 0
+        labels: {worst: '{{ with query "topk(1, load)" }}{{ . | first | label "name" }}{{ end }}'}
+        annotations:
+          all: '{{ range query "load" | sortByLabel "name" }}{{ .Labels.name }}={{ .Value }} {{ end }}'
+          when: '{{ now }} {{ $externalURL }}'
+          broken: '{{ query "load +" }}'
+)yaml");
+  bench.set("x", {{"name", "n"}}, 1);
+  bench.set("load", {{"name", "a"}}, 1);
+  bench.set("load", {{"name", "b"}}, 2);
+  bench.run(30s);
+  const auto annotations = [&] { return bench.engine->alerts().at(0).annotations; };
+  ASSERT_EQ(bench.engine->alerts().size(), 1U);
+  EXPECT_EQ(bench.engine->alerts()[0].labels.get("worst"), "b");
+  EXPECT_EQ(annotations()[0].second, "a=1 b=2 ") << "at the time of the evaluation, without the offset";
+  EXPECT_EQ(annotations()[1].second, expanded("{{ now }} http://host:9101", {.now = bench.now}))
+      << "now is not earlier, either";
+  EXPECT_EQ(
+      annotations()[2].second,
+      "<error expanding template: error executing template __alert_A: template: __alert_A:1:115: executing "
+      "\"__alert_A\" at <query \"load +\">: error calling query: 1:7: parse error: unexpected end of input>");
+  bench.set("load", {{"name", "b"}}, 3);
+  bench.tick(5s);
+  EXPECT_EQ(annotations()[0].second, "a=1 b=3 ") << "though neither value nor labels changed";
+  const Alert alert = bench.engine->alerts()[0];
+  EXPECT_TRUE(bench.engine->still_holds(alert).value_or(false));
+  bench.set("load", {{"name", "c"}}, 4);
+  EXPECT_THAT(bench.tick(5s), ElementsAre("A{n} firing>inactive", "A{n} inactive>firing"));
+  EXPECT_TRUE(bench.engine->still_holds(alert).value_or(false)) << "whatever the query gives now";
 }
 
 TEST(Engine, StillHoldsAsksTheNewestFrame) {

@@ -9,6 +9,12 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+std::string to_json(const Value& value) {
+  std::string out;
+  append_json(out, value);
+  return out;
+}
+
 TEST(ResultJson, IsThatOfPrometheus) {
   const Labels up{{"__name__", "up"}, {"job", "a"}};
   EXPECT_EQ(to_json(Scalar{1500, 0.1}), R"({"resultType":"scalar","result":[1.500,"0.1"]})");

@@ -1,0 +1,114 @@
+#pragma once
+
+#include "agent/promapi/answer.h"
+#include "agent/promapi/params.h"
+#include "agent/promapi/query_gate.h"
+#include "exporter/http/server.h"
+#include "exporter/series/store.h"
+#include "rules/engine/engine.h"
+#include "rules/promql/promql.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace chiron::agent::promapi {
+
+/// What the status endpoints tell of the agent at the moment.
+struct ServerFacts {
+  std::string config_yaml;
+  std::vector<std::pair<std::string, std::string>> flags;
+  std::string version;
+  std::string hostname;
+  WallTime started{};
+  std::string retention;
+  bool reload_successful = true;
+  WallTime last_config{};
+  std::vector<std::string> alertmanagers;  ///< URLs
+};
+
+/// The host as the one target there is.
+struct TargetFacts {
+  Labels labels;        ///< job, instance
+  std::string address;  ///< HOST:PORT of /metrics
+  Duration interval{};
+  WallTime last_scrape{};
+  Duration last_duration{};
+  bool healthy = false;
+};
+
+/// Prometheus' HTTP API over the agent's samples and rules (prometheus.io, "HTTP API"; web/api/v1/api.go of
+/// 3.14), so that Grafana, promtool and another Prometheus ask Chiron as they ask a Prometheus. Reads only;
+/// thread-safe.
+class Api {
+ public:
+  struct Limits {
+    promql::Limits query;
+    promql::Features features;
+    QueryGate::Options gate{.most = 20, .waiting = 20};
+  };
+  /// All of it outlives the object.
+  struct Sources {
+    const Clock& clock;
+    const Store& store;
+    const Catalogue& catalogue;
+    const rules::Engine& rules;
+    Labels external_labels;
+    std::function<ServerFacts()> server;
+    std::function<TargetFacts()> target;
+  };
+  Api(Sources sources, Limits limits) : sources_(std::move(sources)), limits_(limits), gate_(limits.gate) {}
+
+  /// Handlers keep a reference to this.
+  std::vector<http::Route> routes();
+  /// What `chiron query` asks, with the parameters of /api/v1/query, or of query_range when there is a step.
+  /// The same envelope.
+  std::string query(Params::Pairs pairs);
+  /// Cancels the queries that run; those that come are refused.
+  void stop() { gate_.stop(); }
+
+ private:
+  using Handler = Status (Api::*)(const Params&, std::string&, Notes&) const;
+  http::Handler plain(Handler handler);
+  http::Handler gated(bool range);
+  http::Response run_query(const http::Request& request, const Params& params, bool range);
+  TimestampMs now() const;
+
+  // queries.cpp
+  struct Run;
+  Status query_instant(Run& run, std::string& data, Notes& notes) const;
+  Status query_range(Run& run, std::string& data, Notes& notes) const;
+  Result<promql::Query> prepare(Run& run) const;
+  Status finish(Run& run, const promql::Query& query, Result<promql::Value> value, std::string& data,
+                Notes& notes) const;
+  Status query_exemplars(const Params& params, std::string& data, Notes& notes) const;
+  Status format_query(const Params& params, std::string& data, Notes& notes) const;
+  Status parse_query(const Params& params, std::string& data, Notes& notes) const;
+  // series.cpp
+  Status labels(const Params& params, std::string& data, Notes& notes) const;
+  Status series(const Params& params, std::string& data, Notes& notes) const;
+  http::Response label_values(const http::Request& request) const;
+  http::Response federate(const http::Request& request) const;
+  // metadata.cpp
+  Status metadata(const Params& params, std::string& data, Notes& notes) const;
+  Status targets(const Params& params, std::string& data, Notes& notes) const;
+  Status targets_metadata(const Params& params, std::string& data, Notes& notes) const;
+  Status scrape_pools(const Params& params, std::string& data, Notes& notes) const;
+  Status alertmanagers(const Params& params, std::string& data, Notes& notes) const;
+  // rules.cpp
+  Status rules(const Params& params, std::string& data, Notes& notes) const;
+  Status alerts(const Params& params, std::string& data, Notes& notes) const;
+  // status.cpp
+  Status config(const Params& params, std::string& data, Notes& notes) const;
+  Status flags(const Params& params, std::string& data, Notes& notes) const;
+  Status runtimeinfo(const Params& params, std::string& data, Notes& notes) const;
+  Status buildinfo(const Params& params, std::string& data, Notes& notes) const;
+  Status tsdb(const Params& params, std::string& data, Notes& notes) const;
+  Status walreplay(const Params& params, std::string& data, Notes& notes) const;
+
+  const Sources sources_;
+  const Limits limits_;
+  QueryGate gate_;
+};
+
+}  // namespace chiron::agent::promapi

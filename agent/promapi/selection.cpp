@@ -1,0 +1,68 @@
+#include "agent/promapi/selection.h"
+
+#include "exporter/base/parse.h"
+
+#include <algorithm>
+
+namespace chiron::agent::promapi {
+namespace {
+
+/// Appends a Unicode scalar value as UTF-8 (RFC 3629, section 3); false when it is none.
+bool append_utf8(std::string& out, std::uint32_t code) {
+  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return false;
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (code >> shift & 0x3F)); };
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += {static_cast<char>(0xC0 | code >> 6), tail(0)};
+  } else if (code < 0x10000) {
+    out += {static_cast<char>(0xE0 | code >> 12), tail(6), tail(0)};
+  } else {
+    out += {static_cast<char>(0xF0 | code >> 18), tail(12), tail(6), tail(0)};
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<SeriesId> Selection::series() const {
+  std::vector<SeriesId> ids;
+  if (selectors.empty()) reader.select({}, ids);
+  for (const std::vector<Matcher>& matchers : selectors) reader.select(matchers, ids);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::vector<Sample> samples;
+  std::erase_if(ids, [&](SeriesId id) {
+    if (reader.latest(id, start - 1, end)) return false;
+    // One that ended in between is there all the same.
+    samples.clear();
+    reader.range(id, start - 1, end, samples);
+    return samples.empty();
+  });
+  return ids;
+}
+
+std::string unescape_name(std::string_view text) {
+  constexpr std::string_view kPrefix = "U__";
+  constexpr std::size_t kMostDigits = 6;
+  if (!text.starts_with(kPrefix)) return std::string(text);
+  std::string name;
+  for (std::string_view rest = text.substr(kPrefix.size()); !rest.empty();) {
+    const bool escape = rest.front() == '_';
+    if (!escape) name += rest.front();
+    rest.remove_prefix(1);
+    if (!escape) continue;
+    const std::size_t end = rest.find('_');
+    if (end == std::string_view::npos || end > kMostDigits) return std::string(text);
+    if (end == 0) {
+      name += '_';
+    } else {
+      const auto code = parse_int<std::uint32_t>(rest.substr(0, end), 16);
+      if (!code || !append_utf8(name, *code)) return std::string(text);
+    }
+    rest.remove_prefix(end + 1);
+  }
+  return name;
+}
+
+}  // namespace chiron::agent::promapi

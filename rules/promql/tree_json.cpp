@@ -1,0 +1,247 @@
+#include "rules/promql/tree_json.h"
+
+#include "rules/promql/functions.h"
+#include "rules/promql/json.h"
+#include "rules/promql/nodes.h"
+#include "rules/promql/promql.h"
+
+#include <charconv>
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace chiron::promql {
+namespace {
+
+/// Prometheus' words in JSON, which are not those of its messages.
+std::string_view type_name(ValueType type) {
+  return type == ValueType::vector ? "vector" : type == ValueType::matrix ? "matrix" : to_string(type);
+}
+
+std::string_view card_name(Matching::Card card) {
+  switch (card) {
+    case Matching::Card::one_to_one:
+      return "one-to-one";
+    case Matching::Card::many_to_one:
+      return "many-to-one";
+    case Matching::Card::one_to_many:
+      return "one-to-many";
+    case Matching::Card::many_to_many:
+      return "many-to-many";
+  }
+  return {};
+}
+
+std::string_view op_name(MatchOp op) {
+  switch (op) {
+    case MatchOp::equal:
+      return "=";
+    case MatchOp::not_equal:
+      return "!=";
+    case MatchOp::regex:
+      return "=~";
+    case MatchOp::not_regex:
+      return "!~";
+  }
+  return {};
+}
+
+class TreeWriter {
+ public:
+  explicit TreeWriter(std::string& out) : out_(out) {}
+
+  void write(const Expr& expr) { std::visit(*this, expr.node); }
+
+  void operator()(const NumberLiteral& n) {
+    open("numberLiteral");
+    // Never with an exponent: the largest double has 309 digits.
+    std::array<char, 400> digits;
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), n.value, std::chars_format::fixed);
+    text("val", std::isnan(n.value)   ? "NaN"
+                : std::isinf(n.value) ? (n.value > 0 ? "+Inf" : "-Inf")
+                                      : std::string_view(digits.data(), end.ptr));
+    close();
+  }
+  void operator()(const StringLiteral& s) {
+    open("stringLiteral");
+    text("val", s.value);
+    close();
+  }
+  void operator()(const VectorSelector& s) {
+    open("vectorSelector");
+    selector(s);
+    close();
+  }
+  void operator()(const MatrixSelector& m) {
+    open("matrixSelector");
+    selector(m.selector);
+    number("range", m.range_ms);
+    close();
+  }
+  void operator()(const Subquery& s) {
+    open("subquery");
+    child("expr", s.inner);
+    number("range", s.range_ms);
+    number("step", s.step_ms.value_or(0));
+    modifiers(s.modifiers);
+    close();
+  }
+  void operator()(const Paren& p) {
+    open("parenExpr");
+    child("expr", p.inner);
+    close();
+  }
+  void operator()(const Unary& u) {
+    open("unaryExpr");
+    text("op", u.minus ? "-" : "+");
+    child("expr", u.operand);
+    close();
+  }
+  void operator()(const Binary& b) {
+    open("binaryExpr");
+    text("op", to_string(b.op));
+    child("lhs", b.lhs);
+    child("rhs", b.rhs);
+    key("matching");
+    if (b.lhs->type == ValueType::vector && b.rhs->type == ValueType::vector) {
+      out_ += '{';
+      text("card", card_name(b.matching.card));
+      list("labels", b.matching.labels);
+      flag("on", b.matching.on);
+      list("include", b.matching.include);
+      key("fillValues");
+      out_ += '{';
+      value_or_null("lhs", b.matching.fill_left);
+      value_or_null("rhs", b.matching.fill_right);
+      out_ += "}}";
+    } else {
+      out_ += "null";
+    }
+    flag("bool", b.return_bool);
+    close();
+  }
+  void operator()(const Aggregate& a) {
+    open("aggregation");
+    text("op", to_string(a.op));
+    child("expr", a.operand);
+    child("param", a.parameter);
+    list("grouping", a.grouping);
+    flag("without", a.without);
+    close();
+  }
+  void operator()(const Call& c) {
+    open("call");
+    key("func");
+    out_ += '{';
+    text("name", c.function->name);
+    key("argTypes");
+    out_ += '[';
+    for (std::size_t i = 0; i < c.function->declared(); ++i) {
+      if (i > 0) out_ += ',';
+      append_json_string(out_, type_name(c.function->argument(i)));
+    }
+    out_ += ']';
+    number("variadic", c.function->repeat);
+    text("returnType", type_name(c.function->result));
+    out_ += '}';
+    key("args");
+    out_ += '[';
+    for (const ExprPtr& argument : c.arguments) {
+      if (argument != c.arguments.front()) out_ += ',';
+      write(*argument);
+    }
+    out_ += ']';
+    close();
+  }
+
+ private:
+  void open(std::string_view type) {
+    out_ += '{';
+    text("type", type);
+  }
+  void close() { out_ += '}'; }
+  void key(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    append_json_string(out_, name);
+    out_ += ':';
+  }
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    append_json_string(out_, value);
+  }
+  void number(std::string_view name, std::int64_t value) {
+    key(name);
+    fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+  void flag(std::string_view name, bool value) {
+    key(name);
+    out_ += value ? "true" : "false";
+  }
+  void value_or_null(std::string_view name, std::optional<double> value) {
+    key(name);
+    // JSON has no numbers beyond the finite ones.
+    out_ += value && std::isfinite(*value) ? format_value(*value) : "null";
+  }
+  void list(std::string_view name, const std::vector<std::string>& values) {
+    key(name);
+    out_ += '[';
+    for (const std::string& value : values) {
+      if (&value != &values.front()) out_ += ',';
+      append_json_string(out_, value);
+    }
+    out_ += ']';
+  }
+  void child(std::string_view name, const ExprPtr& expr) {
+    key(name);
+    if (expr == nullptr) {
+      out_ += "null";
+    } else {
+      write(*expr);
+    }
+  }
+  void modifiers(const Modifiers& m) {
+    number("offset", m.offset_ms);
+    key("timestamp");
+    if (m.at == Modifiers::At::time) {
+      fmt::format_to(std::back_inserter(out_), "{}", m.at_ms);
+    } else {
+      out_ += "null";
+    }
+    key("startOrEnd");
+    out_ += m.at == Modifiers::At::start ? R"("start")" : m.at == Modifiers::At::end ? R"("end")" : "null";
+  }
+  void selector(const VectorSelector& s) {
+    text("name", s.name);
+    key("matchers");
+    out_ += '[';
+    bool first = true;
+    // The one that the name stands for comes last, as there.
+    for (const bool of_name : {false, true}) {
+      for (const Matcher& matcher : s.matchers) {
+        const bool is_name = !s.name.empty() && matcher.name() == kMetricName &&
+                             matcher.op() == MatchOp::equal && matcher.value() == s.name;
+        if (is_name != of_name) continue;
+        out_ += first ? "{" : ",{";
+        first = false;
+        text("name", matcher.name());
+        text("value", matcher.value());
+        text("type", op_name(matcher.op()));
+        out_ += '}';
+      }
+    }
+    out_ += ']';
+    modifiers(s.modifiers);
+    flag("anchored", s.extended == Extended::anchored);
+    flag("smoothed", s.extended == Extended::smoothed);
+  }
+
+  std::string& out_;
+};
+
+}  // namespace
+
+void append_tree_json(std::string& out, const Expr& expr) { TreeWriter(out).write(expr); }
+
+}  // namespace chiron::promql

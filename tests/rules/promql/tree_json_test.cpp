@@ -1,0 +1,57 @@
+#include "rules/promql/tree_json.h"
+
+#include "rules/promql/promql.h"
+
+#include <nlohmann/json.hpp>
+
+namespace chiron::promql {
+namespace {
+
+using Json = nlohmann::json;
+
+Json tree(std::string_view text) {
+  const Parsed parsed = parse(text);
+  if (!parsed.ok()) return "no expression";
+  std::string out;
+  append_tree_json(out, *parsed.expr);
+  return Json::parse(out);
+}
+
+TEST(TreeJson, IsThatOfPrometheus) {
+  EXPECT_EQ(tree("up{job!=\"a\"} offset 5m @ 1.5"), Json::parse(R"({"type":"vectorSelector","name":"up",
+    "matchers":[{"name":"job","value":"a","type":"!="},{"name":"__name__","value":"up","type":"="}],
+    "offset":300000,"timestamp":1500,"startOrEnd":null,"anchored":false,"smoothed":false})"));
+  EXPECT_EQ(tree("(-rate(x[1m] @ end()))"),
+            Json::parse(R"({"type":"parenExpr","expr":{"type":"unaryExpr","op":"-",
+    "expr":{"type":"call","func":{"name":"rate","argTypes":["matrix"],"variadic":0,"returnType":"vector"},
+    "args":[{"type":"matrixSelector","name":"x","range":60000,"offset":0,"timestamp":null,"startOrEnd":"end",
+    "matchers":[{"name":"__name__","value":"x","type":"="}],"anchored":false,"smoothed":false}]}}})"));
+  EXPECT_EQ(tree("topk by(a) (1e3, x)[5m:30s]"),
+            Json::parse(R"({"type":"subquery","range":300000,"step":30000,
+    "offset":0,"timestamp":null,"startOrEnd":null,"expr":{"type":"aggregation","op":"topk","grouping":["a"],
+    "without":false,"param":{"type":"numberLiteral","val":"1000"},"expr":{"type":"vectorSelector","name":"x",
+    "matchers":[{"name":"__name__","value":"x","type":"="}],"offset":0,"timestamp":null,"startOrEnd":null,
+    "anchored":false,"smoothed":false}}})"));
+}
+
+TEST(TreeJson, MatchingIsOfTwoVectorsOnly) {
+  EXPECT_EQ(tree("a / on(x) group_left(y) b")["matching"],
+            Json::parse(R"({"card":"many-to-one","labels":["x"],"on":true,"include":["y"],
+              "fillValues":{"lhs":null,"rhs":null}})"));
+  EXPECT_EQ(tree("a and b")["matching"]["card"], "many-to-many");
+  EXPECT_EQ(tree("a > bool 1")["matching"], nullptr);
+  EXPECT_EQ(tree("a > bool 1")["bool"], true);
+  EXPECT_EQ(tree("sum(a)")["param"], nullptr);
+}
+
+TEST(TreeJson, NumbersAndTextsAreTexts) {
+  EXPECT_EQ(tree("-Inf")["expr"]["val"], "+Inf");
+  EXPECT_EQ(tree("NaN")["val"], "NaN");
+  EXPECT_EQ(tree("1e-7")["val"], "0.0000001");
+  EXPECT_EQ(tree("1.7976931348623157e308")["val"].get<std::string>().size(), 309u);
+  EXPECT_EQ(tree("\"a\\n\\\"\"")["val"], "a\n\"");
+  EXPECT_EQ(tree("label_join(x, \"a\", \"b\")")["func"]["variadic"], -1);
+}
+
+}  // namespace
+}  // namespace chiron::promql
