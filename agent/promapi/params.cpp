@@ -55,8 +55,8 @@ Error invalid_parameter(std::string_view name, std::string_view why) {
   return Error(ErrorCode::invalid_argument, fmt::format("invalid parameter \"{}\": {}", name, why));
 }
 
-std::string parse_fault(std::string_view expr) {
-  const promql::ParseError fault = promql::parse(expr).errors.front();
+std::string parse_fault(std::string_view expr, const promql::Features& features) {
+  const promql::ParseError fault = promql::parse(expr, features).errors.front();
   const std::string_view before = expr.substr(0, std::min(fault.range.begin, expr.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;

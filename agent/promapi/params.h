@@ -3,6 +3,7 @@
 #include "exporter/base/clock.h"
 #include "exporter/base/result.h"
 #include "exporter/series/labels.h"
+#include "rules/promql/promql.h"
 
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ class Params {
 
 /// invalid parameter "name": why
 Error invalid_parameter(std::string_view name, std::string_view why);
-/// LINE:COLUMN: parse error: ... of the first mistake of an expression that does not parse.
-std::string parse_fault(std::string_view expr);
+/// LINE:COLUMN: parse error: ... of the first mistake of an expression that does not parse with `features`.
+std::string parse_fault(std::string_view expr, const promql::Features& features = {});
 
 }  // namespace chiron::agent::promapi

@@ -15,7 +15,7 @@ constexpr double kMostPoints = 11'000;
 
 Result<promql::Parsed> parsed(std::string_view expr, const promql::Features& features) {
   promql::Parsed parsed = promql::parse(expr, features);
-  if (!parsed.ok()) return invalid_parameter("query", parse_fault(expr));
+  if (!parsed.ok()) return invalid_parameter("query", parse_fault(expr, features));
   return parsed;
 }
 
