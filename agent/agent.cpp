@@ -85,8 +85,8 @@ Status AgentParts::make_rules() {
       store, catalogue, clock, log,
       rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
                              .external_labels = config.external_labels,
-                             .limits = config.query_limits(),
                              .external_url = base_url,
+                             .limits = config.query_limits(),
                              .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
   const auto saved = ledger->get(kAlertStateKey);
   if (!saved.ok()) {

@@ -265,7 +265,7 @@ std::optional<ParsedDuration> parse_range_duration(TokenStream& tokens) {
     const Result<std::int64_t> ms = depends_on_query(*node) ? 1 : evaluate_duration(*node, {}, false);
     return ParsedDuration{ms.ok() ? *ms : 1, std::move(node)};
   }
-  if (!(node->value > 0)) {
+  if (!(node->value > 0) || literal_ms(node->value) == 0) {
     tokens.report(node->range, "duration must be greater than 0");
     return ParsedDuration{1, nullptr};
   }

@@ -1,6 +1,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/utf8.h"
 #include "rules/promql/functions.h"
+#include "rules/promql/lexer.h"
 #include "rules/promql/nodes.h"
 #include "rules/promql/numbers.h"
 #include "rules/promql/promql.h"
@@ -44,11 +45,19 @@ std::string modifiers(const Modifiers& m, Extended extended = Extended::none) {
   return out;
 }
 
+// Whether a word alone reads as a selector.
+bool names_a_metric(std::string_view word) {
+  const std::vector<Token> tokens = lex(word);
+  if (tokens.front().kind == Tok::identifier || tokens.front().kind == Tok::metric_identifier) return true;
+  return parse(word).type == ValueType::vector;
+}
+
 std::string selector_core(const VectorSelector& selector) {
   const auto names = std::count_if(selector.matchers.begin(), selector.matchers.end(),
                                    [](const Matcher& m) { return m.name() == kMetricName; });
-  // Outside the braces it would stand against another matcher on the name.
-  const bool plain = is_valid_metric_name(selector.name) && names < 2;
+  // Outside the braces it could be a keyword, or would stand against another matcher on the name.
+  const bool plain = is_valid_metric_name(selector.name) && names < 2 &&
+                     (!selector.name_in_braces || names_a_metric(selector.name));
   std::string inside = selector.name.empty() || plain ? "" : quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
     if (!selector.name.empty() && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
@@ -80,7 +89,8 @@ struct Printer {
   // "+Inf" would read back as a sign and a number.
   std::string operator()(const NumberLiteral& n) const {
     if (n.duration) return duration_text(std::llround(n.value * 1000));
-    return std::isinf(n.value) ? "Inf" : format_value(n.value);
+    if (std::isinf(n.value)) return n.value > 0 ? "Inf" : "-Inf";
+    return format_value(n.value);
   }
   std::string operator()(const StringLiteral& s) const { return quoted(s.value); }
   std::string operator()(const VectorSelector& s) const {
