@@ -19,8 +19,7 @@ class SeriesReader {
 
   /// Moves whenever select() could answer differently.
   virtual std::uint64_t generation() const = 0;
-  /// Appends the ids of all series that satisfy all matchers, in the order that results come in where nothing
-  /// else orders them.
+  /// Appends the ids of all series that satisfy all matchers.
   virtual void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const = 0;
   /// Valid for as long as the id was obtained less than a minute ago or the series is still written.
   virtual const Labels& labels(SeriesId id) const = 0;
@@ -42,6 +41,9 @@ class SeriesReader {
   virtual TimestampMs newest() const = 0;
   /// Timestamp of the oldest sample kept.
   virtual TimestampMs oldest() const = 0;
+
+  /// Whether results come sorted by labels where nothing else orders them; otherwise as select() has them.
+  virtual bool sorts_by_labels() const = 0;
 };
 
 }  // namespace chiron

@@ -281,16 +281,6 @@ std::vector<SeriesId> Store::long_unwritten(TimestampMs now) {
   return long_since;
 }
 
-void Store::select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const {
-  std::vector<SeriesId> ids;
-  catalogue_.select(matchers, ids);
-  std::vector<std::pair<const Labels*, SeriesId>> found;
-  found.reserve(ids.size());
-  for (const SeriesId id : ids) found.emplace_back(&catalogue_.labels(id), id);
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
-  for (const auto& [labels, id] : found) out.push_back(id);
-}
-
 std::optional<StreamId> Store::stream_of(SeriesId id) const {
   const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);

@@ -46,8 +46,9 @@ class Store final : public SeriesReader {
   std::uint64_t evicted() const;
 
   std::uint64_t generation() const override { return catalogue_.generation(); }
-  /// Sorted by labels, as they come from a Prometheus server (its storage merges those that it reads from).
-  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override;
+  void select(std::span<const Matcher> matchers, std::vector<SeriesId>& out) const override {
+    catalogue_.select(matchers, out);
+  }
   const Labels& labels(SeriesId id) const override { return catalogue_.labels(id); }
   std::optional<Sample> latest(SeriesId id, TimestampMs after, TimestampMs until) const override;
   void latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
@@ -56,6 +57,8 @@ class Store final : public SeriesReader {
              std::vector<Sample>& out) const override;
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
+  /// As they come from a Prometheus server, whose storage merges those that it reads from.
+  bool sorts_by_labels() const override { return true; }
 
  private:
   struct Impl;

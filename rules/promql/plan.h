@@ -137,32 +137,15 @@ class Context {
   std::vector<Said> said_;
 };
 
-/// Sorts stably, and looks at the deadline in between; left half sorted when that fails. A few are sorted
-/// without the memory that std::stable_sort() takes.
+/// Sorts stably, and looks at the deadline at every comparison; left half sorted when that fails, as then
+/// nothing is less than anything. A few are sorted without the memory that std::stable_sort() takes.
 template <class Items, class Less>
 void sort_in_pieces(Context& context, Items& items, Less less) {
-  constexpr std::size_t kPiece = 1024;
-  constexpr std::size_t kFew = 16;
-  const std::size_t size = items.size();
-  const auto at = [&](std::size_t index) {
-    return items.begin() + static_cast<std::ptrdiff_t>(std::min(index, size));
-  };
-  if (size <= kFew) {
-    for (std::size_t i = 1; i < size; ++i) {
-      const auto place = std::upper_bound(at(0), at(i), *at(i), less);
-      std::rotate(place, at(i), at(i + 1));
-    }
-    return;
-  }
-  for (std::size_t i = 0; i < size && context.tick(kPiece); i += kPiece) {
-    std::stable_sort(at(i), at(i + kPiece), less);
-  }
-  for (std::size_t sorted = kPiece; sorted < size; sorted *= 2) {
-    for (std::size_t i = 0; i + sorted < size; i += 2 * sorted) {
-      if (!context.tick(std::min(2 * sorted, size - i))) return;
-      std::inplace_merge(at(i), at(i + sorted), at(i + 2 * sorted), less);
-    }
-  }
+  constexpr std::ptrdiff_t kFew = 16;
+  const auto checked = [&](const auto& a, const auto& b) { return context.tick() && less(a, b); };
+  if (items.end() - items.begin() > kFew) return std::stable_sort(items.begin(), items.end(), checked);
+  for (auto it = items.begin(); it != items.end(); ++it)
+    std::rotate(std::upper_bound(items.begin(), it, *it, checked), it, it + 1);
 }
 
 // An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is

@@ -27,14 +27,18 @@ const std::vector<ResolvedSelector::Series>& ResolvedSelector::series(Context& c
   series_.clear();
   context.reader.select(selector_.matchers, ids_);
   for (const SeriesId id : ids_) {
-    // What is not whole is resolved again the next time.
-    if (!context.tick()) {
-      generation_ = 0;
-      ids_.resize(series_.size());
-      break;
-    }
+    if (!context.tick()) break;
     series_.push_back({id, context.sets.intern(context.reader.labels(id))});
   }
+  if (context.reader.sorts_by_labels()) {
+    sort_in_pieces(context, series_, [&sets = context.sets](const Series& a, const Series& b) {
+      return sets[a.labels] < sets[b.labels];
+    });
+  }
+  ids_.clear();
+  for (const Series& one : series_) ids_.push_back(one.id);
+  // What is not whole is resolved again the next time.
+  if (context.failed()) generation_ = 0;
   return series_;
 }
 

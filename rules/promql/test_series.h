@@ -38,6 +38,8 @@ class TestSeries final : public SeriesReader {
              std::vector<Sample>& out) const override;
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
+  /// Prometheus' own tests have them in the order they were loaded in.
+  bool sorts_by_labels() const override { return false; }
 
  private:
   struct Series {

@@ -179,7 +179,7 @@ def otherwise_in_2(expression, ours, theirs, found):
     of 3.x; what no expression here can meet (ends of windows, names after atan2, ...) is there alone."""
     if ours.get('error', '').startswith('multiple matches for labels') and 'error' not in theirs:
         return 'what a comparison filters away is no second match'
-    if re.search(r'timestamp\((?:[^()]|start\(\)|end\(\))* (?:offset \S+ @|@ \S+ offset)', expression):
+    if re.search(r'timestamp\(.* (?:offset \S+ @|@ \S+ offset)', expression):
         return 'timestamp() of a selector with @ forgets its offset'
     if re.search(r'predict_linear\(.*@', expression) and 'data' in theirs and theirs['data']['resultType'] == 'matrix':
         return 'predict_linear() moves a range on that @ pins'
