@@ -36,7 +36,7 @@ std::vector<SeriesId> Selection::series() const {
     if (reader.latest(id, start - 1, end)) return false;
     // One that ended in between is there all the same.
     samples.clear();
-    reader.range(id, start - 1, end, samples);
+    reader.range(id, start - 1, end, SeriesReader::Markers::left_out, samples);
     return samples.empty();
   });
   return ids;

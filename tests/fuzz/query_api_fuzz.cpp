@@ -44,7 +44,7 @@ struct World {
            .external_labels = {{"site", "paris"}},
            .server = [] { return ServerFacts(); },
            .target = [] { return TargetFacts(); }},
-          {.query = {.max_samples = 100'000, .timeout = std::chrono::milliseconds(200)}}};
+          {.query = {.max_samples = 100'000, .timeout = std::chrono::milliseconds(200)}, .features = {}}};
   http::RouteTable table{api.routes()};
 };
 

@@ -39,7 +39,9 @@ int main(int count, char** arguments) {
     const Result<promql::Value> value = answer(samples.store(), line);
     std::string out;
     if (value.ok()) {
-      out = "{\"data\":" + promql::to_json(*value) + "}\n";
+      out = "{\"data\":";
+      promql::append_json(out, *value);
+      out += "}\n";
     } else {
       out = "{\"error\":";
       promql::append_json_string(out, value.error().message());

@@ -142,7 +142,7 @@ TEST_F(QueriesTest, StoppingEndsQueriesAndRefusesThem) {
 
 class FewSamplesTest : public ApiFixture {
  protected:
-  FewSamplesTest() : ApiFixture({.query = {.max_samples = 1000}}) {}
+  FewSamplesTest() : ApiFixture({.query = {.max_samples = 1000}, .features = {}}) {}
 };
 
 TEST_F(FewSamplesTest, TheSamplesOfAQueryAreLimited) {
