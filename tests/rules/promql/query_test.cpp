@@ -2,9 +2,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/series_fixture.h"
 
-#include <ctime>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 
