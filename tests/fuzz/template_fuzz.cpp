@@ -2,6 +2,7 @@
 #include "rules/engine/template.h"
 #include "tests/fuzz/expect.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
