@@ -64,6 +64,8 @@ bool is_valid_metric_name(std::string_view name);
 bool is_valid_label_name(std::string_view name);
 
 enum class MatchOp { equal, not_equal, regex, not_regex };
+/// As it is written: =, !=, =~, !~.
+std::string_view symbol(MatchOp op);
 
 /// One label matcher: name op "value". Regular expressions are RE2, anchored at both ends, dot matches
 /// newline.

@@ -15,20 +15,6 @@ std::unique_ptr<re2::RE2> compile(std::string_view expression, bool dot_matches_
 
 re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
 
-std::string_view symbol(MatchOp op) {
-  switch (op) {
-    case MatchOp::equal:
-      return "=";
-    case MatchOp::not_equal:
-      return "!=";
-    case MatchOp::regex:
-      return "=~";
-    case MatchOp::not_regex:
-      return "!~";
-  }
-  return "=";
-}
-
 Error bad_regex(std::string_view expression, const std::string& reason) {
   return {ErrorCode::invalid_argument,
           "invalid regular expression \"" + std::string(expression) + "\": " + reason};
@@ -89,6 +75,20 @@ bool Matcher::matches(std::string_view value) const {
       return !re2::RE2::FullMatch(piece(value), *regex_->re);
   }
   return false;
+}
+
+std::string_view symbol(MatchOp op) {
+  switch (op) {
+    case MatchOp::equal:
+      return "=";
+    case MatchOp::not_equal:
+      return "!=";
+    case MatchOp::regex:
+      return "=~";
+    case MatchOp::not_regex:
+      return "!~";
+  }
+  return "=";
 }
 
 std::string Matcher::to_string() const {

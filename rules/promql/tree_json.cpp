@@ -32,20 +32,6 @@ std::string_view card_name(Matching::Card card) {
   return {};
 }
 
-std::string_view op_name(MatchOp op) {
-  switch (op) {
-    case MatchOp::equal:
-      return "=";
-    case MatchOp::not_equal:
-      return "!=";
-    case MatchOp::regex:
-      return "=~";
-    case MatchOp::not_regex:
-      return "!~";
-  }
-  return {};
-}
-
 class TreeWriter {
  public:
   explicit TreeWriter(std::string& out) : out_(out) {}
@@ -220,7 +206,7 @@ class TreeWriter {
         first = false;
         text("name", matcher.name());
         text("value", matcher.value());
-        text("type", op_name(matcher.op()));
+        text("type", symbol(matcher.op()));
         out_ += '}';
       }
     }
