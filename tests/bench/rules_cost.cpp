@@ -68,7 +68,8 @@ void range_cost(RecordedSamples& samples, TimestampMs start, TimestampMs end, Ti
   promql::Query query(parsed.expr, samples.store());
   const Result<promql::Value> value = query.range(start, end, std::chrono::milliseconds(step));
   if (!value.ok()) RecordedSamples::refuse(expr, value.error().message());
-  const std::string json = promql::to_json(*value);
+  std::string json;
+  promql::append_json(json, *value);
   const double used = cpu_seconds() - began;
   std::size_t points = 0;
   const auto& matrix = std::get<promql::Matrix>(*value);
