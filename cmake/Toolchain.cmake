@@ -37,11 +37,19 @@ if(CHIRON_FUZZ)
   # Coverage for libFuzzer in the libraries too; only the fuzz programs link its main().
   target_compile_options(chiron_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+find_program(GOLD_PROGRAM ld.gold)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_definitions(chiron_options INTERFACE _FORTIFY_SOURCE=2)
   target_link_options(chiron_options INTERFACE -Wl,-z,relro,-z,now)
 endif()
-if(MOLD_PROGRAM)
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" AND GOLD_PROGRAM AND NOT CHIRON_SANITIZE)
+  # A fault maps the 16 pages around it (fault_around_bytes of the kernel): the functions of a pass, spread over the
+  # program, keep nearly all of it in memory. gold is the linker here that lays them side by side.
+  set(hot_functions ${PROJECT_SOURCE_DIR}/cmake/hot_functions.txt)
+  target_compile_options(chiron_options INTERFACE -ffunction-sections)
+  target_link_options(chiron_options INTERFACE -fuse-ld=gold -Wl,--section-ordering-file=${hot_functions})
+  set_target_properties(chiron_options PROPERTIES INTERFACE_LINK_DEPENDS ${hot_functions})
+elseif(MOLD_PROGRAM)
   target_link_options(chiron_options INTERFACE -fuse-ld=mold)
 endif()
 

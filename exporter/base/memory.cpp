@@ -4,6 +4,7 @@
 
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -43,6 +44,19 @@ int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*data*/) {
   return 0;
 }
 
+/// The lowest address of the calling thread's stack; 0 where it grows by itself (the first thread), or is not
+/// to be learned.
+std::uintptr_t stack_begin() {
+  if (::gettid() == ::getpid()) return 0;
+  pthread_attr_t attributes;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return 0;
+  void* begin = nullptr;
+  std::size_t size = 0;
+  if (::pthread_attr_getstack(&attributes, &begin, &size) != 0) begin = nullptr;
+  ::pthread_attr_destroy(&attributes);
+  return reinterpret_cast<std::uintptr_t>(begin);
+}
+
 }  // namespace
 
 void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
@@ -50,6 +64,19 @@ void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
 void release_unused_memory() {
   ::malloc_trim(0);
   ::dl_iterate_phdr(release_object, nullptr);
+}
+
+void release_unused_stack() {
+  static thread_local const std::uintptr_t begin = stack_begin();
+  if (begin == 0) return;
+  // For the frames of what is called from here. Signals come before or after the system call, not in it.
+  constexpr std::uintptr_t kCallee = 4096;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const std::uintptr_t end = (here - kCallee) & ~(page - 1);
+  if (end <= begin) return;
+  static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin,
+                              MADV_DONTNEED));  // NOLINT(performance-no-int-to-ptr)
 }
 
 }  // namespace chiron

@@ -12,4 +12,9 @@ void share_one_heap();
 /// cache, at under 1 us a fault. Any thread, any time.
 void release_unused_memory();
 
+/// Gives back what the calling thread's stack has below the caller: pages that some deep call touched once
+/// stay resident for as long as the thread waits. One system call, and a fault for each page that is used
+/// again. Of threads that pthread_create(3) made; the first thread's stack is left as it is.
+void release_unused_stack();
+
 }  // namespace chiron

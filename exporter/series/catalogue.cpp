@@ -34,7 +34,7 @@ std::string make_header(std::string_view name, std::string_view help, MetricType
 
 std::size_t bytes_of(const Labels& labels, std::string_view prefix) {
   std::size_t bytes = 160 + prefix.size();
-  for (const Label& label : labels) bytes += 2 * (sizeof(Label) + label.name.size() + label.value.size());
+  for (const Label& label : labels) bytes += sizeof(Label) + label.name.size() + label.value.size();
   return bytes;
 }
 
@@ -172,22 +172,22 @@ void Catalogue::enliven(SeriesId id) {
 SeriesId Catalogue::intern(Labels labels, FamilyId family, std::string prefix) {
   const WriterLock lock(mutex_);
   if (const auto it = by_labels_.find(labels); it != by_labels_.end()) {
-    Entry& entry = entries_[index_of(it->second)];
+    Entry& entry = entries_[index_of(*it)];
     if (entry.family == kUnpublished && family != kUnpublished) {
       entry.family = family;
       bytes_ += prefix.size();
       entry.prefix = std::move(prefix);
       family_generation_.fetch_add(1, std::memory_order_release);
     }
-    enliven(it->second);
-    return it->second;
+    enliven(*it);
+    return *it;
   }
   const SeriesId id{static_cast<std::uint32_t>(entries_.size())};
   bytes_ += bytes_of(labels, prefix);
   // A copy has no room to grow, unlike what was put together label by label.
-  by_labels_.emplace(labels, id);
   prefix.shrink_to_fit();
   entries_.push_back({labels, std::move(prefix), family, false});
+  by_labels_.insert(id);
   enliven(id);
   return id;
 }
@@ -221,7 +221,7 @@ void Catalogue::release_tombstones(BootTime now) {
     // One that came back to life and was forgotten again has a later tombstone too.
     if (entry.alive || entry.labels.empty() || entry.forgotten != oldest.at) continue;
     bytes_ -= bytes_of(entry.labels, entry.prefix);
-    by_labels_.erase(entry.labels);
+    by_labels_.erase(oldest.id);
     entry = Entry{};
   }
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace chiron {
@@ -96,6 +97,15 @@ class Catalogue {
     SeriesId id;
     BootTime at;
   };
+  /// Finds a series by its labels, which are kept in its entry only.
+  struct ByLabels {
+    using is_transparent = void;
+    const std::deque<Entry>* entries;
+    const Labels& of(SeriesId id) const { return (*entries)[static_cast<std::uint32_t>(id)].labels; }
+    const Labels& of(const Labels& labels) const { return labels; }
+    std::size_t operator()(const auto& key) const { return of(key).hash(); }
+    bool operator()(const auto& a, const auto& b) const { return of(a) == of(b); }
+  };
   /// What is known of a metric name: one family for each type it ever had, so that none is made twice.
   struct Named {
     FamilyId current = kUnpublished;
@@ -116,7 +126,8 @@ class Catalogue {
   std::deque<Family> families_ CHIRON_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Named> families_by_name_ CHIRON_GUARDED_BY(mutex_);
   std::deque<Entry> entries_ CHIRON_GUARDED_BY(mutex_);
-  std::unordered_map<Labels, SeriesId, LabelsHash> by_labels_ CHIRON_GUARDED_BY(mutex_);
+  std::unordered_set<SeriesId, ByLabels, ByLabels> by_labels_ CHIRON_GUARDED_BY(mutex_){
+      0, ByLabels{&entries_}, ByLabels{&entries_}};
   std::unordered_map<std::string, std::vector<SeriesId>> by_name_ CHIRON_GUARDED_BY(mutex_);
   std::deque<Tombstone> tombstones_ CHIRON_GUARDED_BY(mutex_);
   std::size_t alive_ CHIRON_GUARDED_BY(mutex_) = 0;

@@ -6,8 +6,10 @@
 #include <array>
 #include <memory>
 #include <numeric>
+#include <ranges>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 namespace chiron {
 namespace {
@@ -55,6 +57,48 @@ TEST(Memory, TouchedCodeAndConstantsAreGivenBackAndReadTheSame) {
   const std::unique_ptr<Virtual> object = std::make_unique<Answer>();
   release_unused_memory();
   EXPECT_EQ(object->answer(), 42);
+}
+
+constexpr std::size_t kDeep = 96 << 10;
+
+/// Where the touched bytes were.
+[[gnu::noinline]] std::uintptr_t touch_stack() {
+  std::array<volatile char, kDeep> bytes;
+  for (std::size_t i = 0; i < kDeep; i += 512) bytes[i] = 'x';
+  return reinterpret_cast<std::uintptr_t>(&bytes[0]);
+}
+
+std::size_t resident_pages(std::uintptr_t begin) {
+  constexpr std::size_t kPage = 4096;
+  std::array<unsigned char, kDeep / kPage> pages{};
+  const std::uintptr_t first = (begin + kPage - 1) & ~(kPage - 1);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  EXPECT_EQ(::mincore(reinterpret_cast<void*>(first), kDeep - kPage, pages.data()), 0);
+  return static_cast<std::size_t>(std::ranges::count_if(pages, [](unsigned char p) { return (p & 1) != 0; }));
+}
+
+TEST(Memory, TheStackBelowIsGivenBackAndWhatIsAboveStays) {
+  std::thread([] {
+    const std::vector<int> kept = {1, 2, 3};
+    const int above = 42;
+    const volatile int* seen = &above;
+    const std::uintptr_t begin = touch_stack();
+    const std::size_t before = resident_pages(begin);
+    release_unused_stack();
+    EXPECT_GT(before, kDeep / 4096 / 2);
+    // Some of it may be in use by now.
+    EXPECT_LT(resident_pages(begin), 8U);
+    EXPECT_EQ(*seen, 42);
+    EXPECT_EQ(kept, (std::vector<int>{1, 2, 3}));
+    EXPECT_NE(touch_stack(), 0U);
+  }).join();
+}
+
+TEST(Memory, TheFirstThreadKeepsItsStack) {
+  const std::uintptr_t begin = touch_stack();
+  const std::size_t before = resident_pages(begin);
+  release_unused_stack();
+  EXPECT_EQ(resident_pages(begin), before);
 }
 
 }  // namespace
