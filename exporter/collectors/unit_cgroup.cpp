@@ -8,8 +8,6 @@
 namespace chiron {
 namespace {
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 std::optional<double> number(std::string_view text) {
   const auto value = parse_int<std::uint64_t>(trim(text));
   return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
