@@ -67,7 +67,7 @@ class OsCollector final : public Collector {
       looked_in_ = changes_.generation();
     }
     for (const FrameEntry& entry : entries_) frame.add(entry.id, entry.value);
-    return problems_.status();
+    return problems_.report(frame);
   }
 
  private:
