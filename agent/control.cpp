@@ -71,7 +71,7 @@ bool may_ask(const Peer& peer, gid_t primary) {
   return group && in_group(peer, primary, *group);
 }
 
-Status write_all(int fd, std::string_view text, int timeout_ms) {
+Status send_all(int fd, std::string_view text, int timeout_ms) {
   while (!text.empty()) {
     const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
@@ -153,7 +153,7 @@ struct ControlServer::Impl {
     return waiting[0].revents == 0;
   }
   static void turn_away(const FileDescriptor& connection) {
-    const Status ignored = write_all(
+    const Status ignored = send_all(
         connection.get(),
         "{\"ok\":false,\"error\":\"too many connections to the control socket; try again\"}\n", kRetryMs);
     static_cast<void>(ignored);
@@ -202,7 +202,7 @@ struct ControlServer::Impl {
       const ReadOutcome outcome =
           read_line(connection.get(), stop_event.get(), pending, line, kMaxRequest, kIdleMs);
       if (outcome != ReadOutcome::line && outcome != ReadOutcome::too_long) return;
-      if (!write_all(connection.get(), answer(outcome, line, peer, gid) + '\n', 5000).ok()) return;
+      if (!send_all(connection.get(), answer(outcome, line, peer, gid) + '\n', 5000).ok()) return;
       if (outcome == ReadOutcome::too_long) return;
     }
   }
@@ -271,7 +271,7 @@ Result<std::string> control_request(const std::string& path, const std::string& 
   const int timeout_ms =
       static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
   // An agent that turns a connection away says why and closes, without reading.
-  const Status sent = write_all(fd.get(), request + '\n', timeout_ms);
+  const Status sent = send_all(fd.get(), request + '\n', timeout_ms);
   if (!sent.ok() && sent.error().code() == ErrorCode::timed_out) return sent.error();
   std::string pending;
   std::string line;

@@ -83,16 +83,6 @@ Result<FileDescriptor> open_regular(const std::string& path, struct stat& facts)
   return fd;
 }
 
-Status write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t count = ::write(fd, content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error::from_errno(errno, path);
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
-}
-
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -175,6 +165,18 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
   if (errno != 0) return Error::from_errno(errno, path);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Status write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t count = ::write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno(errno, path);
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
 }
 
 Status write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {

@@ -67,6 +67,10 @@ class KernelFile {
 Result<std::string> read_file(const std::string& path, std::size_t limit = 16 << 20);
 /// Names in a directory, without . and .., sorted.
 Result<std::vector<std::string>> list_directory(const std::string& path);
+/// Whether there is something of that name, a link that leads somewhere included (access(2), F_OK).
+bool exists(const std::string& path);
+/// Writes all of it, with as many write(2) as it takes; `path` is for the message.
+Status write_all(int fd, std::string_view content, const std::string& path);
 /// Writes to a temporary name beside it, fsync, rename(2), fsync of the directory.
 Status write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0644);
 

@@ -14,8 +14,6 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // from_chars says only "out of range"; strtod tells what is too large from what rounds to zero, as Go's
 // ParseFloat.
 std::optional<double> parse_out_of_range(std::string_view text) {

@@ -29,6 +29,9 @@ std::optional<double> parse_double(std::string_view text);
 
 std::string_view trim(std::string_view text);
 
+/// ASCII only, whatever the locale.
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// ASCII only, whatever the locale: what protocols and languages mean by "regardless of case".
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 std::string to_lower(std::string_view text);

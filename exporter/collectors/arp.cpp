@@ -22,7 +22,7 @@ class ArpCollector final : public Collector {
 
   Status collect(Frame& frame) override {
     for (Device& device : devices_) device.entries = 0;
-    const Status status = read();
+    const Status status = read(frame);
     std::erase_if(devices_, [](const Device& device) { return device.entries == 0; });
     for (const Device& device : devices_) {
       if (device.series) frame.add(*device.series, device.entries);
@@ -37,7 +37,7 @@ class ArpCollector final : public Collector {
     double entries = 0;
   };
 
-  Status read() {
+  Status read(Frame& frame) {
     const Result<std::string_view> text = file_.read();
     if (!text) return unless_absent(text.error(), file_.path());
     Problems problems;
@@ -49,7 +49,7 @@ class ArpCollector final : public Collector {
       lines.bad("expected a line of headings", line);
     }
     while (lines.next(line)) count(line, lines);
-    return problems.status();
+    return problems.report(frame);
   }
 
   /// "192.0.2.1  0x1  0x2  02:fc:00:00:00:05  *  eth0"

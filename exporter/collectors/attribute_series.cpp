@@ -15,8 +15,6 @@ constexpr std::size_t kMostBytes = 64 << 10;
 /// What node_exporter reads of a text.
 constexpr std::size_t kLongestLabel = 128;
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 double in_unit(double value, double unit) { return unit < 0 ? value / -unit : value * unit; }
 
 /// The driver has no value, now or ever, or this user may not have it.

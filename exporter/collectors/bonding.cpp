@@ -41,7 +41,7 @@ class BondingCollector final : public Collector {
       }
     }
     bonds_.end_pass();
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

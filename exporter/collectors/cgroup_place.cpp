@@ -1,5 +1,6 @@
 #include "exporter/collectors/cgroup_place.h"
 
+#include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 
 #include <sys/stat.h>
@@ -10,11 +11,6 @@ namespace {
 bool is_directory(const std::string& path) {
   struct stat facts {};
   return ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
-}
-
-bool exists(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0;
 }
 
 /// The path up to and with the first component that holds `id`; "" when none does or when it climbs: a

@@ -1,6 +1,7 @@
 #include "exporter/collectors/cgroup_usage.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/collectors/cgroup_text.h"
 
 #include <algorithm>
 #include <array>
@@ -12,17 +13,10 @@ using Value = std::optional<double>;
 using Field = Value CgroupUsage::*;
 using Records = KernelFile::Records;
 
-Value number(std::string_view text) {
-  const auto value = parse_int<std::uint64_t>(text);
-  return value ? Value(static_cast<double>(*value)) : std::nullopt;
-}
-
-Value scaled(Value value, double by) { return value ? Value(*value * by) : std::nullopt; }
-
 /// A file of one number; "max" and nonsense are none.
 template <Field field>
 void one_number(std::string_view text, CgroupUsage& usage) {
-  usage.*field = number(trim(text));
+  usage.*field = cgroup_number(text);
 }
 
 struct Key {
@@ -35,31 +29,24 @@ struct Key {
 template <const auto& keys>
 void keyed_numbers(std::string_view text, CgroupUsage& usage) {
   for (const Key& key : keys) usage.*key.field = std::nullopt;
-  std::string_view line;
-  while (next_line(text, line)) {
-    std::string_view word;
-    if (!next_word(line, word)) continue;
+  each_cgroup_key(text, [&usage](std::string_view name, std::string_view number) {
     for (const Key& key : keys) {
-      if (key.name == word) usage.*key.field = scaled(number(trim(line)), key.unit);
+      if (key.name == name) usage.*key.field = cgroup_number(number, key.unit);
     }
-  }
+  });
 }
 
-constexpr double kMicrosecond = 1e-6;
-constexpr double kNanosecond = 1e-9;
-constexpr double kTick = 0.01;  // USER_HZ is 100 on all architectures that are left
-
-constexpr Key kCpuacctStat[] = {{"user", &CgroupUsage::cpu_user_seconds, kTick},
-                                {"system", &CgroupUsage::cpu_system_seconds, kTick}};
+constexpr Key kCpuacctStat[] = {{"user", &CgroupUsage::cpu_user_seconds, kCgroupTick},
+                                {"system", &CgroupUsage::cpu_system_seconds, kCgroupTick}};
 constexpr Key kCpuStatV1[] = {{"nr_periods", &CgroupUsage::periods},
                               {"nr_throttled", &CgroupUsage::throttled_periods},
-                              {"throttled_time", &CgroupUsage::throttled_seconds, kNanosecond}};
-constexpr Key kCpuStatV2[] = {{"usage_usec", &CgroupUsage::cpu_seconds, kMicrosecond},
-                              {"user_usec", &CgroupUsage::cpu_user_seconds, kMicrosecond},
-                              {"system_usec", &CgroupUsage::cpu_system_seconds, kMicrosecond},
+                              {"throttled_time", &CgroupUsage::throttled_seconds, kCgroupNanosecond}};
+constexpr Key kCpuStatV2[] = {{"usage_usec", &CgroupUsage::cpu_seconds, kCgroupMicrosecond},
+                              {"user_usec", &CgroupUsage::cpu_user_seconds, kCgroupMicrosecond},
+                              {"system_usec", &CgroupUsage::cpu_system_seconds, kCgroupMicrosecond},
                               {"nr_periods", &CgroupUsage::periods},
                               {"nr_throttled", &CgroupUsage::throttled_periods},
-                              {"throttled_usec", &CgroupUsage::throttled_seconds, kMicrosecond}};
+                              {"throttled_usec", &CgroupUsage::throttled_seconds, kCgroupMicrosecond}};
 constexpr Key kMemoryStatV1[] = {{"total_cache", &CgroupUsage::cache_bytes},
                                  {"total_rss", &CgroupUsage::anonymous_bytes},
                                  {"total_swap", &CgroupUsage::swap_bytes},
@@ -72,11 +59,11 @@ constexpr Key kMemoryEvents[] = {{"max", &CgroupUsage::memory_limit_hits},
                                  {"oom_kill", &CgroupUsage::oom_kills}};
 
 void cpuacct_usage(std::string_view text, CgroupUsage& usage) {
-  usage.cpu_seconds = scaled(number(trim(text)), kNanosecond);
+  usage.cpu_seconds = cgroup_number(text, kCgroupNanosecond);
 }
 
 void memory_limit(std::string_view text, CgroupUsage& usage) {
-  usage.memory_limit_bytes = number(trim(text));
+  usage.memory_limit_bytes = cgroup_number(text);
   // v1 says "no limit" with a number: LONG_MAX rounded down to a page. cAdvisor draws the line at 2^62.
   constexpr double kNoLimit = 4611686018427387904.0;
   if (usage.memory_limit_bytes && *usage.memory_limit_bytes >= kNoLimit) usage.memory_limit_bytes.reset();
@@ -86,13 +73,13 @@ void cpu_max(std::string_view text, CgroupUsage& usage) {
   std::string_view quota;
   text = trim(text);
   next_word(text, quota);
-  usage.cpu_quota = number(quota);
-  usage.cpu_period = number(trim(text));
+  usage.cpu_quota = cgroup_number(quota);
+  usage.cpu_period = cgroup_number(text);
 }
 
 /// The engines turn shares into weights with the inverse of this (systemd: CPUWeight=).
 void cpu_weight(std::string_view text, CgroupUsage& usage) {
-  const Value weight = number(trim(text));
+  const Value weight = cgroup_number(text);
   usage.cpu_shares.reset();
   if (weight && *weight >= 1)
     usage.cpu_shares = 2 + static_cast<double>(static_cast<std::int64_t>((*weight - 1) * 262142 / 9999));
@@ -110,44 +97,31 @@ BlockUsage& block_device(CgroupUsage& usage, std::string_view device) {
   return usage.devices.emplace_back(BlockUsage{.device = std::string(device)});
 }
 
-bool is_device(std::string_view text) {
-  std::string_view major;
-  return next_field(text, ':', major) && parse_int<std::uint32_t>(major) && parse_int<std::uint32_t>(text);
-}
-
-/// Lines "MAJOR:MINOR Read NUMBER", and of other words; at the end "Total NUMBER".
 template <double BlockUsage::*read, double BlockUsage::*written>
 void blkio(std::string_view text, CgroupUsage& usage) {
-  std::string_view line;
-  while (next_line(text, line)) {
-    std::string_view device, what;
-    if (!next_word(line, device) || !next_word(line, what) || !is_device(device)) continue;
-    const Value value = number(trim(line));
-    if (!value) continue;
-    if (what == "Read") block_device(usage, device).*read = *value;
-    if (what == "Write") block_device(usage, device).*written = *value;
-  }
+  each_blkio(text, [&usage](std::string_view device, bool is_write, double value) {
+    block_device(usage, device).*(is_write ? written : read) = value;
+  });
 }
 
-/// Lines "MAJOR:MINOR rbytes=N wbytes=N rios=N wios=N dbytes=N dios=N".
 void io_stat(std::string_view text, CgroupUsage& usage) {
-  constexpr std::pair<std::string_view, double BlockUsage::*> kKeys[] = {
-      {"rbytes", &BlockUsage::read_bytes},
-      {"wbytes", &BlockUsage::written_bytes},
-      {"rios", &BlockUsage::reads},
-      {"wios", &BlockUsage::writes}};
-  std::string_view line;
-  while (next_line(text, line)) {
-    std::string_view device, word;
-    if (!next_word(line, device) || !is_device(device)) continue;
-    while (next_word(line, word)) {
-      std::string_view name;
-      next_field(word, '=', name);
-      for (const auto& [key, field] : kKeys) {
-        if (key == name) block_device(usage, device).*field = number(word).value_or(0);
-      }
+  each_io_stat(text, [&usage](std::string_view device, BlockCount count, double value) {
+    BlockUsage& block = block_device(usage, device);
+    switch (count) {
+      case BlockCount::read_bytes:
+        block.read_bytes = value;
+        break;
+      case BlockCount::written_bytes:
+        block.written_bytes = value;
+        break;
+      case BlockCount::reads:
+        block.reads = value;
+        break;
+      case BlockCount::writes:
+        block.writes = value;
+        break;
     }
-  }
+  });
 }
 
 }  // namespace
@@ -158,6 +132,7 @@ struct CgroupReader::Source {
   void (*parse)(std::string_view text, CgroupUsage& usage);
   Scope scope = Scope::usage;
   Records records = Records::one;
+  std::string_view older = {};  ///< instead of `file`, where that is absent
 };
 
 const CgroupReader::Source CgroupReader::kCpuV1[] = {
@@ -179,8 +154,10 @@ const CgroupReader::Source CgroupReader::kMemoryV1[] = {
     {"memory.limit_in_bytes", memory_limit, Scope::limits},
 };
 const CgroupReader::Source CgroupReader::kBlkioV1[] = {
-    {"blkio.throttle.io_service_bytes_recursive", blkio<&BlockUsage::read_bytes, &BlockUsage::written_bytes>},
-    {"blkio.throttle.io_serviced_recursive", blkio<&BlockUsage::reads, &BlockUsage::writes>},
+    {kBlkioBytes.recursive, blkio<&BlockUsage::read_bytes, &BlockUsage::written_bytes>, Scope::usage,
+     Records::one, kBlkioBytes.own},
+    {kBlkioOperations.recursive, blkio<&BlockUsage::reads, &BlockUsage::writes>, Scope::usage, Records::one,
+     kBlkioOperations.own},
 };
 const CgroupReader::Source CgroupReader::kPidsV1[] = {
     {"pids.current", one_number<&CgroupUsage::threads>},
@@ -216,8 +193,9 @@ template <std::size_t N>
 void CgroupReader::add(const std::string& directory, const Source (&sources)[N]) {
   if (directory.empty()) return;
   for (const Source& source : sources) {
-    entries_.push_back(
-        {&source, KernelFile(directory + "/" + std::string(source.file), source.records), false});
+    std::string path = directory + "/" + std::string(source.file);
+    if (!source.older.empty() && !exists(path)) path = directory + "/" + std::string(source.older);
+    entries_.push_back({&source, KernelFile(std::move(path), source.records), false});
   }
 }
 

@@ -58,9 +58,9 @@ struct CollectorContext {
 /// It appends the values of this instant to `frame`. A handle that is not written for as long as the history
 /// reaches back may be forgotten by the catalogue: after a pass without its series (the file was unreadable,
 /// the device failed) resolve it again. An error with ErrorCode::no_data means that there is normally nothing
-/// to report here; any other error is a failure: logged on change, node_scrape_collector_success 0. What was
-/// appended before an error is used. The framework measures the duration, bounds the frame and catches
-/// exceptions.
+/// to report here; any other error is a failure: node_scrape_collector_success 0, and each fault of the
+/// frame, or the error where the frame has none, logged once and counted. What was appended before an error
+/// is used. The framework measures the duration, bounds the frame and catches exceptions.
 class Collector {
  public:
   virtual ~Collector() = default;

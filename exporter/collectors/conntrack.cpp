@@ -53,7 +53,7 @@ class ConntrackCollector final : public Collector {
     Problems problems;
     const std::size_t there = numbers_.collect(frame, problems) + (collect_stat(frame, problems) ? 1 : 0);
     if (there == 0) return absent(stat_.path());
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:
@@ -104,7 +104,7 @@ class ConntrackCollector final : public Collector {
     if (found.empty() && !usable)
       found.corrupt(stat_.path(), 0, "expected headings and a line for each CPU", text);
     if (found.empty()) return true;
-    problems.add(found.status().error());
+    problems.add(found);
     return false;
   }
 

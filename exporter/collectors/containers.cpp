@@ -123,7 +123,7 @@ class ContainersCollector final : public Collector {
     for (const auto& engine : engines_) count += engine->containers.size();
     keep_open_ = count * CgroupReader::kMostDescriptors <= descriptors_;
     for (const auto& engine : engines_) collect_engine(*engine, deadline, frame, problems);
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

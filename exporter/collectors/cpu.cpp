@@ -41,16 +41,17 @@ class CpuCollector final : public Collector {
     // Everything else changes when CPUs come and go.
     if (cpus_.size() != known_cpus_) {
       known_cpus_ = cpus_.size();
-      static_status_ = static_.refresh();
+      static_problems_ = {};
+      static_.refresh(static_problems_);
       throttles_.refresh();
     }
     for (const FrameEntry& entry : static_.entries()) frame.add(entry.id, entry.value);
-    if (!static_status_) problems.add(static_status_.error());
-    if (Status throttled = throttles_.collect(frame); !throttled) {
-      problems.add(std::move(throttled).error());
-      known_cpus_ = kUnknown;
-    }
-    return problems.status();
+    problems.add(static_problems_);
+    Problems throttles;
+    throttles_.collect(frame, throttles);
+    if (!throttles.empty()) known_cpus_ = kUnknown;
+    problems.add(throttles);
+    return problems.report(frame);
   }
 
  private:
@@ -115,7 +116,7 @@ class CpuCollector final : public Collector {
   PassFiles::File& file_;
   SeriesMap<Cpu> cpus_;
   std::size_t known_cpus_ = kUnknown;  // how many there were when the rest was read
-  Status static_status_;
+  Problems static_problems_;
 };
 
 Result<std::optional<Pattern>> optional_pattern(const CollectorOptions& options, std::string_view name) {

@@ -33,9 +33,8 @@ CpuStatic::CpuStatic(const HostPaths& paths, Catalogue& catalogue, Options optio
   if (options_.bugs) bug_ = gauge(catalogue, "node_cpu_bug_info", "A known bug of the first CPU; always 1.");
 }
 
-Status CpuStatic::refresh() {
+void CpuStatic::refresh(Problems& problems) {
   entries_.clear();
-  Problems problems;
   const std::string isolated = paths_.sys(std::string(kCpus) + "/isolated");
   if (const Result<std::string> text = read_file(isolated, 64 << 10); text) {
     std::vector<unsigned> cpus;
@@ -59,7 +58,6 @@ Status CpuStatic::refresh() {
       problems.add(text.error());
     }
   }
-  return problems.status();
 }
 
 void CpuStatic::add_info(const CpuInfo& cpu) {
@@ -117,8 +115,7 @@ void CpuThrottles::refresh() {
 }
 
 // These are not kept open: a machine of 256 cores would hold a descriptor for each.
-Status CpuThrottles::collect(Frame& frame) {
-  Problems problems;
+void CpuThrottles::collect(Frame& frame, Problems& problems) {
   for (const Counter& counter : counters_) {
     const Result<std::string> text = read_file(counter.path, 64);
     const std::optional<std::uint64_t> value = text ? parse_int<std::uint64_t>(trim(*text)) : std::nullopt;
@@ -130,7 +127,6 @@ Status CpuThrottles::collect(Frame& frame) {
       problems.add(text.error());
     }
   }
-  return problems.status();
 }
 
 }  // namespace chiron

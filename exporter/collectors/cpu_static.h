@@ -23,7 +23,7 @@ class CpuStatic {
   };
   CpuStatic(const HostPaths& paths, Catalogue& catalogue, Options options);
   /// Reads everything again; entries() holds the result.
-  Status refresh();
+  void refresh(Problems& problems);
   std::span<const FrameEntry> entries() const { return entries_; }
 
  private:
@@ -46,7 +46,7 @@ class CpuThrottles {
   CpuThrottles(const HostPaths& paths, Catalogue& catalogue);
   /// Finds the cores anew.
   void refresh();
-  Status collect(Frame& frame);
+  void collect(Frame& frame, Problems& problems);
 
  private:
   struct Counter {

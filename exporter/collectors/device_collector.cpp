@@ -127,6 +127,12 @@ void DeviceCollector::look() {
 }
 
 Status DeviceCollector::collect(Frame& frame) {
+  Problems problems;
+  if (Status status = collect(frame, problems); !status) return status;
+  return problems.report(frame);
+}
+
+Status DeviceCollector::collect(Frame& frame, Problems& problems) {
   look();
   looked_ = false;
   if (names_.error() != nullptr) {
@@ -139,11 +145,11 @@ Status DeviceCollector::collect(Frame& frame) {
     found_ = {};
     find(names_.path(), names_.names(), series_, found_);
   }
-  Problems problems = found_;
+  problems.add(found_);
   series_.collect(frame, problems);
   lost_ = !collect_more(frame, problems);
   if (series_.size() == 0 && problems.empty()) return no_device_;
-  return problems.status();
+  return {};
 }
 
 std::unique_ptr<Collector> make_device_collector(const CollectorContext& context, std::string_view directory,

@@ -59,6 +59,8 @@ class DeviceCollector : public Collector {
   /// Not while it has no device: looking for one asks no driver.
   bool can_hang_now() final;
   Status collect(Frame& frame) final;
+  /// As a part of another collector: an error when no device could be looked at, no_data when there is none.
+  Status collect(Frame& frame, Problems& problems);
 
  protected:
   /// `directory` below sysfs.

@@ -79,7 +79,7 @@ class DiskstatsCollector final : public Collector {
     }
     devices_.end_pass();
     ++pass_;
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -59,12 +59,12 @@ class FilesystemCollector final : public Collector {
         prober_(std::move(prober)) {}
 
   Status collect(Frame& frame) override {
-    Status table = read_mounts();
+    const Status table = read_mounts();
     if (!table && rows_.empty()) return table;
     prober_->probe();
     const std::span<const MountAnswer> answers = prober_->answers();
     for (std::size_t i = 0; i < rows_.size(); ++i) report(rows_[i], answers[i], frame);
-    return table;
+    return table ? table_.report(frame) : table;
   }
 
  private:
@@ -85,7 +85,7 @@ class FilesystemCollector final : public Collector {
   /// Brings rows_ up to the mount table, which changes rarely. What the kernel does not tell about, a file
   /// system that turned read-only because of an error, statvfs says.
   Status read_mounts() {
-    if (known_ && !source_->may_have_changed()) return table_.status();
+    if (known_ && !source_->may_have_changed()) return {};
     source_ = &first_process_;
     Result<std::string_view> text = source_->read();
     if (!text) {
@@ -98,7 +98,7 @@ class FilesystemCollector final : public Collector {
       known_.reset();
       return Error(ErrorCode::unavailable, path + ": the mount table is empty");
     }
-    if (known_ && *known_ == *text) return table_.status();
+    if (known_ && *known_ == *text) return {};
     known_ = std::string(*text);
     table_ = {};
     std::vector<Row> rows;
@@ -114,7 +114,7 @@ class FilesystemCollector final : public Collector {
     }
     rows_ = std::move(rows);
     prober_->set_mounts(std::move(asked));
-    return table_.status();
+    return {};
   }
 
   Labels labels_of(const Mount& mount, std::string_view reason = {}) const {

@@ -17,8 +17,6 @@ constexpr std::array<std::string_view, 14> kKinds = {
 constexpr double kMilli = 0.001;
 constexpr double kMicro = -1e6;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 std::string_view kind_of(std::string_view sensor) {
   return sensor.substr(
       0, static_cast<std::size_t>(std::find_if(sensor.begin(), sensor.end(), is_digit) - sensor.begin()));

@@ -30,7 +30,7 @@ class LoadavgCollector final : public Collector {
     std::string_view line;
     if (!lines.next(line)) {
       problems.corrupt(file_.path(), 1, "expected three load averages", *text);
-      return problems.status();
+      return problems.report(frame);
     }
     for (const SeriesId series : *series_) {
       std::string_view word;
@@ -41,7 +41,7 @@ class LoadavgCollector final : public Collector {
       }
       frame.add(series, *value);
     }
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

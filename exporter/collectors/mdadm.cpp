@@ -62,9 +62,9 @@ class MdadmCollector final : public Collector {
       report(array, series_.at(array.name, [&] { return make(array.name); }), frame);
     series_.end_pass();
     if (!text) return unless_absent(text.error(), file_.path());
-    const Status devices = devices_.collect(frame);
+    const Status devices = devices_.collect(frame, problems);
     if (!devices && devices.error().code() != ErrorCode::no_data) problems.add(devices.error());
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -4,6 +4,7 @@
 #include "exporter/collectors/kernel_text.h"
 
 #include <optional>
+#include <utility>
 
 namespace chiron {
 namespace {
@@ -28,57 +29,71 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> ratio(std::string_view te
   return std::nullopt;
 }
 
-bool has(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
-
-/// "md0 : active raid1 sdb1[1] sda1[0](F)"
-bool parse_head(std::string_view line, MdArray& array) {
-  array.failed = count(line, "(F)");
-  array.spare = count(line, "(S)");
+/// "md0 : active (auto-read-only) raid1 sdb1[1] sda1[0](F)". `level` stays empty for an array that does not
+/// run.
+bool parse_head(std::string_view line, MdArray& array, std::string_view& level, std::string_view& disks) {
   std::string_view colon, state;
   if (!next_word(line, array.name) || !next_word(line, colon) || colon != ":" || !next_word(line, state))
     return false;
   if (state == "active") array.state = MdArray::State::active;
   if (state == "inactive") array.state = MdArray::State::inactive;
+  if (array.state != MdArray::State::inactive) {
+    while (next_word(line, level) && level.starts_with('(')) {
+    }
+  }
+  disks = line;
+  array.failed = count(disks, "(F)");
+  array.spare = count(disks, "(S)");
   return true;
 }
 
 /// "      248896 blocks super 1.2 [2/2] [UU]"
-bool parse_status(std::string_view head, std::string_view line, MdArray& array) {
+bool parse_status(std::string_view line, std::string_view level, std::string_view disks, MdArray& array) {
   std::string_view rest = line;
   const std::optional<std::uint64_t> blocks = next_number(rest);
   if (!blocks) return false;
   array.blocks = array.synced = *blocks;
-  if (has(head, "raid0") || has(head, "linear")) {
-    array.required = array.active = count(head, "[");
+  // Their status functions count no disks: raid0.c, md-linear.c, md-faulty.c.
+  if (level == "raid0" || level == "linear" || level == "faulty") {
+    array.required = array.active = count(disks, "[");
     return true;
   }
   if (array.state == MdArray::State::inactive) return true;
-  const auto disks = ratio(line, '[', ']');
-  if (!disks) return false;
-  array.required = disks->first;
-  array.active = disks->second;
+  const auto counted = ratio(line, '[', ']');
+  if (!counted) return false;
+  array.required = counted->first;
+  array.active = counted->second;
   return true;
 }
 
-/// "      [=>...]  recovery =  8.5% (16775552/195310144) finish=17.0min speed=259783K/sec", "resync=DELAYED"
-bool parse_sync(std::string_view line, MdArray& array) {
+std::optional<MdArray::State> state_of(std::string_view synchronisation) {
   using State = MdArray::State;
-  if (has(line, "recovery")) {
-    array.state = State::recovering;
-  } else if (has(line, "reshape")) {
-    array.state = State::other;
-  } else if (has(line, "resync")) {
-    array.state = State::resync;
-  } else if (has(line, "check")) {
-    array.state = State::check;
-  } else {
-    return true;
+  constexpr std::pair<std::string_view, State> kNames[] = {{"recovery", State::recovering},
+                                                           {"recover", State::recovering},
+                                                           {"reshape", State::other},
+                                                           {"resync", State::resync},
+                                                           {"check", State::check}};
+  for (const auto& [name, state] : kNames) {
+    if (name == synchronisation) return state;
   }
-  if (has(line, "PENDING") || has(line, "DELAYED")) {
+  return std::nullopt;
+}
+
+/// "      [=>...]  recovery =  8.5% (16775552/195310144) finish=17.0min speed=259783K/sec"; or
+/// "resync=DELAYED", "resync=PENDING", and of another node of a cluster "recover=REMOTE": how far that is, is
+/// not known here. Other lines, of the bitmap above all, whose file may have any name, are good too.
+bool parse_sync(std::string_view line, MdArray& array) {
+  std::string_view rest = line, word, name;
+  if (!next_word(rest, word) || (word.starts_with('[') && !next_word(rest, word))) return true;
+  next_field(word, '=', name);
+  const std::optional<MdArray::State> state = state_of(name);
+  if (!state) return true;
+  array.state = *state;
+  if (!word.empty()) {
     array.synced = 0;
     return true;
   }
-  const auto done = ratio(line, '(', ')');
+  const auto done = ratio(rest, '(', ')');
   if (done) array.synced = done->first;
   return done.has_value();
 }
@@ -98,10 +113,11 @@ void parse_mdstat(std::string_view text, std::string_view file, std::vector<MdAr
         head.starts_with("unused"))
       continue;
     MdArray array;
-    bool good = parse_head(head, array);
+    std::string_view level, disks;
+    bool good = parse_head(head, array, level, disks);
     bool has_status = false;
     for (; more && line.starts_with(' ') && !trim(line).empty(); more = lines.next(line)) {
-      good = good && (has_status ? parse_sync(line, array) : parse_status(head, line, array));
+      good = good && (has_status ? parse_sync(line, array) : parse_status(line, level, disks, array));
       has_status = true;
     }
     if (good && has_status) {

@@ -39,7 +39,7 @@ class MeminfoCollector final : public Collector {
       problems.add(text.error());
     }
     series_.end_pass();
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -70,11 +70,11 @@ class NetclassLinks final : public Collector {
       Device& device = devices_.at(link.name, [&] { return Device(link.name); });
       if (is_due_) read_files(link, device);
       report(link, device, frame);
-      if (device.error) problems.add(*device.error);
+      problems.add(device.problems);
     }
     devices_.end_pass();
     if (wanted == 0) return Error(ErrorCode::no_data, directory_ + ": no such device is there");
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:
@@ -99,7 +99,7 @@ class NetclassLinks final : public Collector {
     const Labels labels;
     std::array<std::optional<double>, kRows> read{};  // what rtnetlink does not tell
     std::string duplex;
-    std::optional<Error> error;  // of the last reading
+    Problems problems;  // of the last reading
     std::array<std::optional<SeriesId>, kRows> series{};
     std::optional<SeriesId> up, info;
   };
@@ -135,18 +135,17 @@ class NetclassLinks final : public Collector {
   }
 
   void read_files(const Link& link, Device& device) const {
-    Problems problems;
+    device.problems = {};
     const std::string path = directory_ + link.name + '/';
     for (std::size_t row = 0; row < kRows; ++row) {
       const NetclassRow& one = kNetclassRows[row];
       if (one.told != nullptr) continue;
-      device.read[row] = read_number_attribute(path + std::string(one.number.file), problems);
+      device.read[row] = read_number_attribute(path + std::string(one.number.file), device.problems);
       if (device.read[row]) *device.read[row] *= one.number.unit;
     }
     std::optional<double>& speed = device.read[kNetclassSpeed];
     if (known_speed_only_ && speed && *speed < 0) speed.reset();
     device.duplex = read_attribute(path + "duplex");
-    device.error = problems.empty() ? std::nullopt : std::optional(problems.status().error());
     name_info(link, device);
   }
 

@@ -82,7 +82,7 @@ class NetdevCollector final : public Collector {
       problems.add(text.error());
     }
     devices_.end_pass();
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -36,7 +36,7 @@ class NetstatCollector final : public Collector {
     there += read(list_, &NetstatCollector::read_list, frame, problems);
     fields_.end_pass(problems.empty());
     if (there == 0) return absent(pairs_.front().path());
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

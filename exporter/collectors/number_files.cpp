@@ -14,7 +14,7 @@ class NumberFilesCollector final : public Collector {
   Status collect(Frame& frame) override {
     Problems problems;
     if (files_.collect(frame, problems) == 0) return absent(first_);
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -9,8 +9,6 @@
 namespace chiron {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_name(std::string_view text) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
@@ -69,7 +67,7 @@ class OsCollector final : public Collector {
       looked_in_ = changes_.generation();
     }
     for (const FrameEntry& entry : entries_) frame.add(entry.id, entry.value);
-    return problems_.status();
+    return problems_.report(frame);
   }
 
  private:

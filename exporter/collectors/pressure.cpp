@@ -78,7 +78,7 @@ class PressureCollector final : public Collector {
     }
     if (read == 0 && problems.empty())
       return Error(ErrorCode::no_data, "this kernel keeps no pressure information");
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

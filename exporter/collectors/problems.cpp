@@ -5,18 +5,19 @@
 namespace chiron {
 
 void Problems::add(Error error) {
-  if (first_) {
-    ++more_;
-  } else {
-    first_ = std::move(error);
-  }
+  if (named_.size() < kMostNamed) named_.push_back(std::move(error));
+  ++count_;
+}
+
+void Problems::add(const Problems& others) {
+  for (const Error& error : others.named_) add(error);
+  count_ += others.count_ - others.named_.size();
 }
 
 void Problems::corrupt(std::string_view file, std::size_t line, std::string_view what,
                        std::string_view text) {
-  // Only the first is told in full; do not format what nobody reads.
-  if (first_) {
-    ++more_;
+  if (named_.size() >= kMostNamed) {
+    ++count_;
     return;
   }
   const std::string place = line == 0 ? std::string(file) : fmt::format("{}:{}", file, line);
@@ -24,10 +25,16 @@ void Problems::corrupt(std::string_view file, std::size_t line, std::string_view
 }
 
 Status Problems::status() const {
-  if (!first_) return {};
-  if (more_ == 0) return *first_;
-  Error error = *first_;
-  return std::move(error).wrap(fmt::format("{} problems, the first", more_ + 1));
+  if (empty()) return {};
+  Error error = named_.front();
+  if (count_ == 1) return error;
+  return std::move(error).wrap(fmt::format("{} problems, the first", count_));
+}
+
+Status Problems::report(Frame& frame) const {
+  for (const Error& error : named_) frame.add_fault(error.to_string());
+  frame.add_unnamed_faults(count_ - named_.size());
+  return status();
 }
 
 std::string printable(std::string_view text) {

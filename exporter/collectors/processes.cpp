@@ -72,14 +72,14 @@ class ProcessesCollector final : public Collector {
     if (totals.processes == 0) {
       series_.reset();
       if (problems.empty()) return absent(root_ + "/PID/stat");
-      return problems.status();
+      return problems.report(frame);
     }
     if (!series_) series_ = {catalogue_.series(pids_, {}), catalogue_.series(threads_, {})};
     frame.add(series_->front(), static_cast<double>(totals.processes));
     frame.add(series_->back(), static_cast<double>(totals.threads));
     states_.end_pass(frame);
     if (with_threads_) thread_states_.end_pass(frame);
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -55,7 +55,7 @@ class SchedstatCollector final : public Collector {
     }
     if (cpus == 0 && problems.empty())
       problems.corrupt(file_.path(), 0, "expected lines 'cpuN NUMBERS'", *text);
-    return problems.status();
+    return problems.report(frame);
   }
 
   void report(std::string_view line, KernelLines& lines, Frame& frame) {

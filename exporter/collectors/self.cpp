@@ -95,7 +95,7 @@ class SelfCollector final : public Collector {
     } else {
       problems.add(text.error());
     }
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -68,7 +68,7 @@ class SelinuxCollector final : public Collector {
     } else {
       problems.add(text.error());
     }
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -41,7 +41,7 @@ class SockstatCollector final : public Collector {
     }
     fields_.end_pass(problems.empty());
     if (there == 0) return absent(files_.front().path());
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -61,7 +61,7 @@ class SoftnetCollector final : public Collector {
     while (lines.next(line)) report(line, row++, lines, frame);
     if (row == 0 && problems.empty())
       problems.corrupt(file_.path(), 0, "expected a line of numbers for each CPU", *text);
-    return problems.status();
+    return problems.report(frame);
   }
 
   void report(std::string_view line, std::uint64_t row, KernelLines& lines, Frame& frame) {

@@ -67,7 +67,7 @@ class StatCollector final : public Collector {
                        *text);
     }
     if (found < known_.size()) forget();
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

@@ -32,7 +32,7 @@ class TcpstatCollector final : public Collector {
     Status status;
     if (!ask_ || !diag_.add_sockets(totals)) {
       totals = {};
-      status = read(totals);
+      status = read(totals, frame);
     }
     if (!status) {
       series_.fill({});
@@ -52,12 +52,12 @@ class TcpstatCollector final : public Collector {
 
  private:
   /// Counts with a row missing tell nothing: a bad file fails the pass.
-  Status read(SocketTotals& totals) {
+  Status read(SocketTotals& totals, Frame& frame) {
     Problems problems;
     bool any = false;
     for (KernelFile& file : files_) any = add_sockets(file, totals, problems) || any;
     if (!any) return absent(files_.front().path());
-    return problems.status();
+    return problems.report(frame);
   }
 
   void add(std::size_t state, std::uint64_t value, Frame& frame) {

@@ -41,7 +41,7 @@ class TimeCollector final : public Collector {
       add_names(source.current, current_, "current ", source.device, frame, problems);
     }
     series_.end_pass();
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:

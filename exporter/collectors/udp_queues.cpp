@@ -24,7 +24,7 @@ class UdpQueuesCollector final : public Collector {
     bool any = false;
     for (Table& table : tables_) any = report(table, frame, problems) || any;
     if (!any) return absent(tables_.front().file.path());
-    return problems.status();
+    return problems.report(frame);
   }
 
  private:
@@ -45,7 +45,7 @@ class UdpQueuesCollector final : public Collector {
     const bool there = add_sockets(table.file, totals, found);
     if (!there || !found.empty()) {
       table.series.reset();
-      if (!found.empty()) problems.add(found.status().error());
+      problems.add(found);
       return there;
     }
     if (!table.series) table.series = Queues{queue(table, "tx"), queue(table, "rx")};

@@ -1,57 +1,46 @@
 #include "exporter/collectors/unit_cgroup.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/collectors/cgroup_text.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 namespace chiron {
 namespace {
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
-std::optional<double> number(std::string_view text) {
-  const auto value = parse_int<std::uint64_t>(trim(text));
-  return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
-}
-
-/// user and system of cpu.stat (microseconds) or cpuacct.stat (ticks).
+/// user and system of cpu.stat or cpuacct.stat.
 void read_cpu(std::string_view text, bool unified, GroupUsage& usage) {
-  static const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::string_view line, key;
-  while (next_line(text, line)) {
-    if (!next_word(line, key)) continue;
-    if (key == (unified ? "user_usec" : "user")) usage.user_seconds = number(line);
-    if (key == (unified ? "system_usec" : "system")) usage.system_seconds = number(line);
-  }
-  const double scale = unified ? 1e6 : ticks;
-  if (usage.user_seconds) *usage.user_seconds /= scale;
-  if (usage.system_seconds) *usage.system_seconds /= scale;
+  const std::string_view user = unified ? "user_usec" : "user", system = unified ? "system_usec" : "system";
+  const double unit = unified ? kCgroupMicrosecond : kCgroupTick;
+  each_cgroup_key(text, [&](std::string_view key, std::string_view number) {
+    if (key == user) usage.user_seconds = cgroup_number(number, unit);
+    if (key == system) usage.system_seconds = cgroup_number(number, unit);
+  });
 }
 
-/// "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0", a line a device.
 void read_unified_io(std::string_view text, GroupUsage::Io& io) {
-  std::string_view line, word, key;
-  while (next_line(text, line)) {
-    while (next_word(line, word)) {
-      if (!next_field(word, '=', key)) continue;
-      const double value = number(word).value_or(0);
-      if (key == "rbytes") io.read_bytes += value;
-      if (key == "wbytes") io.written_bytes += value;
-      if (key == "rios") io.reads += value;
-      if (key == "wios") io.writes += value;
+  each_io_stat(text, [&io](std::string_view /*device*/, BlockCount count, double value) {
+    switch (count) {
+      case BlockCount::read_bytes:
+        io.read_bytes += value;
+        break;
+      case BlockCount::written_bytes:
+        io.written_bytes += value;
+        break;
+      case BlockCount::reads:
+        io.reads += value;
+        break;
+      case BlockCount::writes:
+        io.writes += value;
+        break;
     }
-  }
+  });
 }
 
-/// "8:0 Read 1", a line a device and operation, and at the end a total.
 void read_v1_io(std::string_view text, double& reads, double& writes) {
-  std::string_view line, device, operation;
-  while (next_line(text, line)) {
-    if (!next_word(line, device) || !next_word(line, operation)) continue;
-    if (operation == "Read") reads += number(line).value_or(0);
-    if (operation == "Write") writes += number(line).value_or(0);
-  }
+  each_blkio(text, [&](std::string_view /*device*/, bool is_write, double value) {
+    (is_write ? writes : reads) += value;
+  });
 }
 
 }  // namespace
@@ -138,9 +127,13 @@ UnitCgroup::UnitCgroup(const CgroupMounts& mounts, std::string group, Descriptor
   }
   memory_ = open(mounts.memory, group_, "memory.usage_in_bytes", budget);
   if (!memory_) memory_ = open(mounts.unified, group_, "memory.current", budget);
-  io_ = open(mounts.blkio, group_, "blkio.throttle.io_service_bytes", budget);
+  const auto open_blkio = [&](const BlkioFile& file) {
+    SourcePtr source = open(mounts.blkio, group_, file.recursive, budget);
+    return source ? std::move(source) : open(mounts.blkio, group_, file.own, budget);
+  };
+  io_ = open_blkio(kBlkioBytes);
   if (io_) {
-    io_operations_ = open(mounts.blkio, group_, "blkio.throttle.io_serviced", budget);
+    io_operations_ = open_blkio(kBlkioOperations);
   } else {
     io_ = open(mounts.unified, group_, "io.stat", budget);
     io_unified_ = true;
@@ -152,8 +145,8 @@ UnitCgroup::UnitCgroup(const CgroupMounts& mounts, std::string group, Descriptor
 GroupUsage UnitCgroup::read() {
   GroupUsage usage;
   if (cpu_) read_cpu(cpu_->read(), cpu_unified_, usage);
-  if (memory_) usage.memory_bytes = number(memory_->read());
-  if (tasks_) usage.tasks = number(tasks_->read());
+  if (memory_) usage.memory_bytes = cgroup_number(memory_->read());
+  if (tasks_) usage.tasks = cgroup_number(tasks_->read());
   // A group that did no I/O has an empty file, so the group's being there shows elsewhere.
   if (io_ && usage.user_seconds) {
     GroupUsage::Io io;

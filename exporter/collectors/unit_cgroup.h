@@ -44,8 +44,8 @@ class DescriptorBudget {
 
 /// The accounting files of one control group, through kept descriptors: v2 cpu.stat, memory.current, io.stat,
 /// pids.current (kernel document cgroup-v2.rst); v1 cpuacct.stat, memory.usage_in_bytes,
-/// blkio.throttle.{io_service_bytes,io_serviced}, pids.current (kernel documents cgroup-v1/). Where v1 has
-/// the controller, v1's count is the one that counts. `budget` outlives the object.
+/// blkio.throttle.{io_service_bytes,io_serviced}_recursive, pids.current (kernel documents cgroup-v1/). Where
+/// v1 has the controller, v1's count is the one that counts. `budget` outlives the object.
 class UnitCgroup {
  public:
   /// `group` as systemd names it: /system.slice/nginx.service.

@@ -33,7 +33,7 @@ class VmstatCollector final : public Collector {
     while (lines.next(line)) report(line, lines, frame);
     if (fields_.seen() == 0 && problems.empty())
       problems.corrupt(file_.path(), 0, "expected lines 'NAME NUMBER'", *text);
-    return problems.status();
+    return problems.report(frame);
   }
 
   void report(std::string_view line, KernelLines& lines, Frame& frame) {

@@ -1,6 +1,7 @@
 #include "exporter/sampling/sampler.h"
 
 #include "exporter/sampling/collector_task.h"
+#include "exporter/sampling/fault_log.h"
 
 namespace chiron {
 namespace {
@@ -25,12 +26,12 @@ bool same(const Status& one, const Status& other) {
 }  // namespace
 
 struct Sampler::Entry {
-  Entry(std::string n, std::unique_ptr<Collector> collector, const Options& options, Store& store,
-        const Clock& clock)
+  Entry(std::string n, std::unique_ptr<Collector> collector, const Sampler& sampler)
       : name(std::move(n)),
-        stream(store.add_stream()),
+        stream(sampler.store_.add_stream()),
         slow_allowed(collector->can_hang()),
-        task(std::move(collector), slow_allowed, options.series_limit, clock) {}
+        task(std::move(collector), slow_allowed, sampler.options_.series_limit, sampler.clock_),
+        faults(name, sampler.log_, sampler.clock_, sampler.metrics_) {}
 
   const std::string name;
   const StreamId stream;
@@ -48,8 +49,7 @@ struct Sampler::Entry {
   bool ever_answered = false;
   CollectorStatus status;
   std::optional<Status> noted;  // what `status` is made of
-  std::string logged;           // the error that the log has
-  bool is_failing = false;      // as the log has it
+  FaultLog faults;
 };
 
 Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const Clock& clock, EventLog& log,
@@ -86,7 +86,7 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
 Sampler::~Sampler() = default;
 
 void Sampler::add(std::string name, std::unique_ptr<Collector> collector) {
-  auto entry = std::make_unique<Entry>(std::move(name), std::move(collector), options_, store_, clock_);
+  auto entry = std::make_unique<Entry>(std::move(name), std::move(collector), *this);
   const Labels labels{{"collector", entry->name}};
   entry->duration_id = catalogue_.series(duration_family_, labels);
   entry->success_id = catalogue_.series(success_family_, labels);
@@ -152,9 +152,7 @@ void Sampler::take(Entry& entry, PassTime pass) {
     entry.status.success = false;
     entry.status.error = kHangs;
     entry.noted.reset();
-    log_.warning("collector hangs", {{"collector", entry.name}, {"error", kHangs}});
-    entry.logged = kHangs;
-    entry.is_failing = true;
+    entry.faults.hangs(kHangs);
   }
   entry.status.series = entry.published.entries().size();
   entry.status.age = entry.is_published ? clock_.boot() - entry.good_at : Duration::zero();
@@ -164,20 +162,21 @@ void Sampler::note(Entry& entry) {
   CollectorStatus& status = entry.status;
   const Status& result = entry.incoming.status;
   status.duration = entry.incoming.duration;
-  if (entry.noted && same(*entry.noted, result)) return;
-  entry.noted = result;
-  status.no_data = !result.ok() && result.error().code() == ErrorCode::no_data;
-  status.success = result.ok() || status.no_data;
-  status.error = result.ok() ? std::string() : result.error().to_string();
-  if (status.error == entry.logged) return;
-  if (status.success && entry.is_failing) log_.info("collector recovered", {{"collector", entry.name}});
-  entry.is_failing = !status.success;
-  if (status.no_data) {
-    log_.debug("collector has nothing to report", {{"collector", entry.name}, {"reason", status.error}});
-  } else if (!status.success) {
-    log_.warning("collector failed", {{"collector", entry.name}, {"error", status.error}});
+  if (!entry.noted || !same(*entry.noted, result)) {
+    entry.noted = result;
+    status.no_data = !result.ok() && result.error().code() == ErrorCode::no_data;
+    status.error = result.ok() ? std::string() : result.error().to_string();
+    status.success = result.ok() || status.no_data;
   }
-  entry.logged = status.error;
+  if (status.no_data) {
+    entry.faults.has_nothing(status.error);
+  } else if (status.success) {
+    entry.faults.went_well();
+  } else if (const Frame& frame = entry.incoming.frame; frame.fault_count() > 0) {
+    entry.faults.failed(frame.faults(), frame.fault_count());
+  } else {
+    entry.faults.failed({&status.error, 1}, 1);
+  }
 }
 
 void Sampler::publish(PassTime pass, Duration took) {

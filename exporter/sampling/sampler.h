@@ -72,7 +72,7 @@ class Sampler {
  private:
   struct Entry;
   void take(Entry& entry, PassTime pass);
-  void note(Entry& entry);
+  static void note(Entry& entry);
   void publish(PassTime pass, Duration took);
 
   Catalogue& catalogue_;

@@ -1,5 +1,6 @@
 #include "exporter/series/labels.h"
 
+#include "exporter/base/parse.h"
 #include "exporter/base/utf8.h"
 
 namespace chiron {
@@ -11,7 +12,6 @@ auto lower_bound_of(auto& labels, std::string_view name) {
 }
 
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_name(std::string_view name, bool colons) {
   if (name.empty() || is_digit(name.front())) return false;

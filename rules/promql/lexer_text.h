@@ -1,5 +1,7 @@
 #pragma once
 
+#include "exporter/base/parse.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -7,7 +9,6 @@
 namespace chiron::promql {
 
 // ASCII only and independent of the locale, as PromQL is.
-inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 inline bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }

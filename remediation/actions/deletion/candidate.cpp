@@ -197,15 +197,8 @@ class Walk {
       std::ranges::pop_heap(files, older);
       files.pop_back();
     }
-    files.push_back({.directory = static_cast<std::uint32_t>(found_.directories.size() - 1),
-                     .name = name,
-                     .device = info.st_dev,
-                     .inode = info.st_ino,
-                     .size = info.st_size,
-                     .bytes = static_cast<std::uint64_t>(info.st_blocks) * 512,
-                     .modified = info.st_mtim,
-                     .changed = info.st_ctim,
-                     .stamp = stamp});
+    const auto directory = static_cast<std::uint32_t>(found_.directories.size() - 1);
+    files.push_back(candidate_of(info, directory, name, selection_.age));
     std::ranges::push_heap(files, older);
   }
 
@@ -238,6 +231,19 @@ Duration to_duration(const timespec& time) {
 }
 
 }  // namespace
+
+Candidate candidate_of(const struct stat& info, std::uint32_t directory, std::string name,
+                       const AgeRule& rule) {
+  return {.directory = directory,
+          .name = std::move(name),
+          .device = info.st_dev,
+          .inode = info.st_ino,
+          .size = info.st_size,
+          .bytes = static_cast<std::uint64_t>(info.st_blocks) * 512,
+          .modified = info.st_mtim,
+          .changed = info.st_ctim,
+          .stamp = age_stamp(info, rule)};
+}
 
 Duration age_stamp(const struct stat& info, const AgeRule& rule) {
   Duration stamp = to_duration(info.st_mtim);

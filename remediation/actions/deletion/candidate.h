@@ -68,6 +68,9 @@ struct WalkBudget {
 Result<FoundFiles> find_files(const SafeTree& tree, std::string_view start, const Selection& selection,
                               const Guard& guard, const Clock& clock, WalkBudget& budget);
 
+/// The file that is so named in this directory of FoundFiles, and is what `info` says.
+Candidate candidate_of(const struct stat& info, std::uint32_t directory, std::string name,
+                       const AgeRule& rule);
 Duration age_stamp(const struct stat& info, const AgeRule& rule);
 /// Whether it is at least as old as the rule says. A stamp in the future is young.
 bool old_enough(Duration stamp, const AgeRule& rule, const Clock& clock);

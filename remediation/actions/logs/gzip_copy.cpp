@@ -23,18 +23,11 @@ constexpr int kGzip = 15 + 16;                 // the largest window, and gzip's
 
 Error no_space() { return {ErrorCode::exhausted, "too little space is free to write the copy; left alone"}; }
 
-Status write_all(int fd, const unsigned char* data, std::size_t size) {
+Status write_piece(int fd, const unsigned char* data, std::size_t size) {
   struct statvfs space {};
   if (::fstatvfs(fd, &space) == 0 && space.f_bavail * space.f_frsize < kSpaceLeft + size) return no_space();
-  while (size > 0) {
-    const ssize_t count = ::write(fd, data, size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == ENOSPC || errno == EDQUOT)) return no_space();
-    if (count <= 0) return Error::from_errno(errno, "the copy");
-    data += count;
-    size -= static_cast<std::size_t>(count);
-  }
-  return {};
+  Status status = write_all(fd, {reinterpret_cast<const char*>(data), size}, "the copy");
+  return !status && status.error().code() == ErrorCode::exhausted ? no_space() : std::move(status);
 }
 
 Status copy_attribute(int from, int to, const char* name) {
@@ -137,7 +130,7 @@ Status append_gzip(int in, off_t from, off_t to, int out, const std::function<bo
     if (state != Z_OK && state != Z_STREAM_END) return Error(ErrorCode::internal, "deflate failed");
     const std::size_t made = output.size() - stream.avail_out;
     if (made == 0) continue;
-    if (Status status = write_all(out, output.data(), made); !status) return status;
+    if (Status status = write_piece(out, output.data(), made); !status) return status;
   }
   return {};
 }

@@ -4,26 +4,20 @@
 #include "remediation/actions/deletion/lease.h"
 #include "remediation/actions/deletion/remove.h"
 #include "remediation/actions/logs/gzip_copy.h"
+#include "remediation/actions/logs/log_writer.h"
 #include "remediation/actions/logs/rotated_name.h"
-#include "remediation/actions/unit_work.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace chiron::remediation {
 namespace {
 
-constexpr Duration kBusPatience = std::chrono::seconds(5);
-constexpr Duration kLetGoPatience = std::chrono::seconds(10);
-constexpr Duration kLookAtUse = std::chrono::milliseconds(20);
 constexpr int kCatchUps = 16;  // with a writer that is faster than the copy, before giving up
 
 /// journald and auditd look after their own; lastlog and its like are indexed by user, not appended to.
@@ -68,26 +62,29 @@ Status LogsWork::perform(const LogsRequest& request) {
   request_ = request;
   budget_.should_stop = [this] { return context_.should_stop(); };
   if (Status status = gather(); !status) return status;
-  std::vector<Part> plain;
+  std::vector<Part*> plain;
   for (auto& [path, log] : logs_) {
     if (Status status = stopped(); !status) return status;
     if (Status status = remove_old(log); !status) return status;
     if (Status status = finish_interrupted(path, log); !status) note_failure(path, std::move(status).error());
-    for (const Part& part : log.parts) {
+    for (Part& part : log.parts) {
       const AgeRule rule{.minimum = request_.compress_after, .changed = false};
-      if (!part.compressed && old_enough(part.file->stamp, rule, context_.clock)) plain.push_back(part);
+      if (!part.compressed && old_enough(part.file->stamp, rule, context_.clock)) plain.push_back(&part);
     }
   }
-  std::ranges::stable_sort(plain, {}, [](const Part& part) { return part.file->size; });
-  for (const Part& part : plain) {
+  std::ranges::stable_sort(plain, {}, [](const Part* part) { return part->file->size; });
+  for (Part* part : plain) {
     if (Status status = stopped(); !status) return status;
-    if (Status status = compress(part); !status)
-      note_failure(part.hunt->path(*part.file), std::move(status).error());
+    if (Status status = compress(*part); !status)
+      note_failure(part->hunt->path(*part->file), std::move(status).error());
   }
-  for (const auto& [path, log] : logs_) {
+  for (auto& [path, log] : logs_) {
     if (Status status = stopped(); !status) return status;
     if (!log.live || static_cast<std::uint64_t>(log.live->file->size) <= request_.max_size) continue;
-    if (Status status = rotate(path, log); !status) note_failure(path, std::move(status).error());
+    const Result<bool> rotated = rotate(path, log);
+    if (!rotated) note_failure(path, rotated.error());
+    if (!rotated || !*rotated) continue;
+    if (Status status = remove_surplus(log); !status) return status;
   }
   return stopped();
 }
@@ -150,21 +147,50 @@ Status LogsWork::remove_old(Log& log) {
       continue;
     }
     if (Status status = stopped(); !status) return status;
-    const AgeRule any{.minimum = {}, .changed = false};
-    const Removal removal = remove_file(part.hunt->tree, part.hunt->found, *part.file, any, context_.clock,
-                                        mode_ == Mode::only_look, kept_);
-    if (!removal.error.empty()) {
-      note_failure(part.hunt->path(*part.file), Error(ErrorCode::permission_denied, removal.error));
-    }
-    if (removal.outcome == Removal::Outcome::removed) {
-      on_deed_(Deed::removed, part.hunt->path(*part.file), removal.bytes);
-    }
+    remove(part);
   }
   log.parts = std::move(staying);
   return {};
 }
 
-Status LogsWork::compress(const Part& part) {
+Status LogsWork::remove_surplus(const Log& log) {
+  // Where nothing changes, the part that the rotation would make is not among them.
+  const std::size_t most =
+      request_.keep - (mode_ == Mode::only_look && request_.keep > 0 ? std::size_t{1} : std::size_t{0});
+  for (std::size_t i = most; i < log.parts.size(); ++i) {
+    if (Status status = stopped(); !status) return status;
+    remove(log.parts[i]);
+  }
+  return {};
+}
+
+void LogsWork::remove(const Part& part) {
+  const AgeRule any{.minimum = {}, .changed = false};
+  const Removal removal = remove_file(part.hunt->tree, part.hunt->found, *part.file, any, context_.clock,
+                                      mode_ == Mode::only_look, kept_);
+  const std::string path = part.hunt->path(*part.file);
+  if (!removal.error.empty()) note_failure(path, Error(ErrorCode::permission_denied, removal.error));
+  if (removal.outcome == Removal::Outcome::removed) on_deed_(Deed::removed, path, removal.bytes);
+}
+
+Result<LogsWork::Part> LogsWork::part_of(const Part& like, std::string name, int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return Error::from_errno(errno, name);
+  made_.push_back(
+      candidate_of(info, like.file->directory, std::move(name), {.minimum = {}, .changed = false}));
+  const Candidate& made = made_.back();
+  return Part{like.hunt, &made, made.name.ends_with(".gz")};
+}
+
+Status LogsWork::note_part(const Part& live, std::string name, int fd, Log& log) {
+  Result<Part> part = part_of(live, std::move(name), fd);
+  if (!part) return std::move(part).error();
+  std::erase_if(log.parts, [&](const Part& known) { return known.file->name == part->file->name; });
+  log.parts.insert(log.parts.begin(), *part);
+  return {};
+}
+
+Status LogsWork::compress(Part& part) {
   Result<FileDescriptor> directory = part.hunt->directory(*part.file);
   if (!directory) return std::move(directory).error();
   struct stat before {};
@@ -209,6 +235,10 @@ Status LogsWork::compress(const Part& part) {
   if (::unlinkat(directory->get(), part.file->name.c_str(), 0) != 0) return Error::from_errno(errno, path);
   const std::uint64_t now = packed ? allocated(packed->get()) : 0;
   on_deed_(Deed::compressed, path, bytes - std::min(bytes, now));
+  if (!packed) return {};
+  Result<Part> made = part_of(part, packed_name, packed->get());
+  if (!made) return std::move(made).error();
+  part = *made;
   return {};
 }
 
@@ -233,14 +263,15 @@ Status LogsWork::finish_interrupted(const std::string& path, const Log& log) {
       Status made = fresh->publish(nullptr);
       if (!made && made.error().code() != ErrorCode::failed_precondition) return made;
     }
-    if (Status status = let_go(name, opened->get()); !status) return status;
+    const LogWriter writer(context_, make_manager_, request_);
+    if (Status status = writer.let_go(name, opened->get()); !status) return status;
   }
   on_deed_(Deed::finished, path, 0);
   return {};
 }
 
-Status LogsWork::rotate(const std::string& path, const Log& log) {
-  const Part& live = *log.live;
+Result<bool> LogsWork::rotate(const std::string& path, Log& log) {
+  const Part live = *log.live;
   Result<FileDescriptor> directory = live.hunt->directory(*live.file);
   if (!directory) return std::move(directory).error();
   struct stat info {};
@@ -251,21 +282,21 @@ Status LogsWork::rotate(const std::string& path, const Log& log) {
   if (written && request_.writer == LogsRequest::Writer::leave) {
     if (first_written_.empty()) first_written_ = path;
     ++left_.written;
-    return {};
+    return false;
   }
   const auto bytes = static_cast<std::uint64_t>(info.st_size);
   if (mode_ == Mode::change) {
     const bool copy = written && request_.writer == LogsRequest::Writer::copytruncate;
     Status status = copy ? copy_and_cut(directory->get(), log, opened->get())
-                         : rename_away(directory->get(), live, opened->get(), path, written);
-    if (!status) return status;
+                         : rename_away(directory->get(), log, opened->get(), path, written);
+    if (!status) return std::move(status).error();
   }
   on_deed_(Deed::rotated, path, bytes);
-  return {};
+  return true;
 }
 
-Status LogsWork::rename_away(int directory, const Part& live, int opened, const std::string& path,
-                             bool written) {
+Status LogsWork::rename_away(int directory, Log& log, int opened, const std::string& path, bool written) {
+  const Part& live = *log.live;
   const std::string& name = live.file->name;
   const std::string away = rotated_as(name, context_.clock.wall());
   // The new log first, while nothing has changed yet: it may find no inode or no space.
@@ -277,55 +308,14 @@ Status LogsWork::rename_away(int directory, const Part& live, int opened, const 
   // The writer may have made a log of its own in this moment: then that one counts.
   Status made = fresh->publish(nullptr);
   if (!made && made.error().code() != ErrorCode::failed_precondition) return made;
-  return written ? let_go(name, opened) : Status();
+  if (written) {
+    const LogWriter writer(context_, make_manager_, request_);
+    if (Status status = writer.let_go(name, opened); !status) return status;
+  }
+  return note_part(live, away, opened, log);
 }
 
-Status LogsWork::let_go(const std::string& name, int old_part) {
-  if (Status status = tell_writer(); !status)
-    return std::move(status).error().wrap(fmt::format("{} is rotated, its writer not told", name));
-  const BootTime limit = std::min(context_.clock.boot() + kLetGoPatience, context_.deadline);
-  while (context_.clock.boot() < limit && !context_.cancel.cancelled()) {
-    const FileUse use = file_use(old_part);
-    if (use == FileUse::nobody || use == FileUse::reading) return {};
-    std::this_thread::sleep_for(kLookAtUse);
-  }
-  return Error(ErrorCode::timed_out, fmt::format("{} was told, and the old {} is still open for writing; "
-                                                 "nothing is lost, the next run tells it again",
-                                                 request_.unit, name));
-}
-
-Status LogsWork::tell_writer() {
-  const std::unique_ptr<SystemdManager> manager = make_manager_(context_.bus);
-  if (request_.writer == LogsRequest::Writer::reload) {
-    const UnitWork work(context_, *manager);
-    const Result<UnitState> unit = work.find(request_.unit);
-    if (!unit) return unit.error();
-    Report of_reload;
-    return work.perform(UnitVerb::reload, *unit, of_reload);
-  }
-  const Duration patience = std::min(kBusPatience, context_.remaining());
-  Result<UnitState> state = manager->unit(request_.unit, patience);
-  if (!state) return std::move(state).error();
-  if (Status allowed = check_not_denied(*state); !allowed) return allowed;
-  if (state->main_pid == 0) {
-    return Error(ErrorCode::failed_precondition, fmt::format("{} has no main process", request_.unit));
-  }
-  const FileDescriptor process(
-      static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(state->main_pid), 0)));
-  if (!process) return Error::from_errno(errno, request_.unit);
-  // The number belongs to nobody else from here on, if it still is the unit's.
-  Result<UnitState> again = manager->unit(request_.unit, patience);
-  if (!again) return std::move(again).error();
-  if (again->main_pid != state->main_pid) {
-    return Error(ErrorCode::unavailable, fmt::format("{} is just being restarted", request_.unit));
-  }
-  if (::syscall(SYS_pidfd_send_signal, process.get(), request_.signal, nullptr, 0) != 0) {
-    return Error::from_errno(errno, fmt::format("signal {} to {}", request_.signal, request_.unit));
-  }
-  return {};
-}
-
-Status LogsWork::copy_and_cut(int directory, const Log& log, int opened) {
+Status LogsWork::copy_and_cut(int directory, Log& log, int opened) {
   const Candidate& file = *log.live->file;
   const auto stop = [this] { return context_.should_stop(); };
   FileDescriptor cut(::openat(directory, file.name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -336,6 +326,7 @@ Status LogsWork::copy_and_cut(int directory, const Log& log, int opened) {
   }
   // A run that ended after its copy was whole and before the log was cut left a copy of the log's beginning.
   FileDescriptor copy;
+  std::string name = rotated_as(file.name, context_.clock.wall()) + ".gz";
   off_t copied = 0;
   if (!log.parts.empty() && log.parts.front().compressed) {
     const std::string& newest = log.parts.front().file->name;
@@ -346,11 +337,11 @@ Status LogsWork::copy_and_cut(int directory, const Log& log, int opened) {
     if (same && *same > 0) {
       copied = static_cast<off_t>(*same);
       copy = std::move(earlier);
+      name = newest;
     }
   }
   std::optional<NewFile> fresh;
   if (!copy) {
-    const std::string name = rotated_as(file.name, context_.clock.wall()) + ".gz";
     Result<NewFile> made = NewFile::make(directory, name, opened);
     if (!made) return std::move(made).error();
     fresh.emplace(*std::move(made));
@@ -363,7 +354,7 @@ Status LogsWork::copy_and_cut(int directory, const Log& log, int opened) {
     if (::fstat(cut.get(), &info) != 0) return Error::from_errno(errno, file.name);
     if (info.st_size == copied) {
       if (::ftruncate(cut.get(), 0) != 0) return Error::from_errno(errno, file.name);
-      return {};
+      return note_part(*log.live, std::move(name), out, log);
     }
     if (Status status = append_gzip(opened, copied, info.st_size, out, stop); !status) return status;
     copied = info.st_size;

@@ -5,6 +5,7 @@
 #include "remediation/actions/logs/logrotate_config.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,9 +34,9 @@ struct LogsRequest {
 };
 
 /// The work of one logs.rotate: old parts go first, then what is left of them is compressed, the smallest
-/// first, then large logs are rotated: on a nearly full disk each makes room for the next. Every step is one
-/// rename or unlink, so that a crash leaves each byte under some name, and the next run goes on from there.
-/// Used once, on one thread.
+/// first, then large logs are rotated, upon which the oldest part of each makes room for the new one: on a
+/// nearly full disk each makes room for the next. Every step is one rename or unlink, so that a crash leaves
+/// each byte under some name, and the next run goes on from there. Used once, on one thread.
 class LogsWork {
  public:
   enum class Mode { change, only_look };
@@ -74,13 +75,19 @@ class LogsWork {
   void sort_in(const Hunt& hunt, const LogrotatePatterns& owned);
   bool is_log(std::string_view path) const;
   Status remove_old(Log& log);
-  Status compress(const Part& part);
+  /// What is beyond `keep` now that the log was rotated.
+  Status remove_surplus(const Log& log);
+  void remove(const Part& part);
+  /// The open file, made in this run beside `like`.
+  Result<Part> part_of(const Part& like, std::string name, int fd);
+  Status note_part(const Part& live, std::string name, int fd, Log& log);
+  /// It is the compressed one afterwards.
+  Status compress(Part& part);
   Status finish_interrupted(const std::string& path, const Log& log);
-  Status rotate(const std::string& path, const Log& log);
-  Status rename_away(int directory, const Part& live, int opened, const std::string& path, bool written);
-  Status copy_and_cut(int directory, const Log& log, int opened);
-  Status let_go(const std::string& name, int old_part);
-  Status tell_writer();
+  /// Whether it was, or would be; a log that is written to may have to stay.
+  Result<bool> rotate(const std::string& path, Log& log);
+  Status rename_away(int directory, Log& log, int opened, const std::string& path, bool written);
+  Status copy_and_cut(int directory, Log& log, int opened);
   void note_failure(const std::string& path, Error error);
   Status stopped() const;
 
@@ -92,6 +99,7 @@ class LogsWork {
   std::vector<PathGlob> globs_;
   WalkBudget budget_;
   std::vector<Hunt> hunts_;
+  std::deque<Candidate> made_;  // parts of this run
   std::map<std::string, Log> logs_;
   Kept kept_;
   Left left_;

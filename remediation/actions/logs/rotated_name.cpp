@@ -1,5 +1,7 @@
 #include "remediation/actions/logs/rotated_name.h"
 
+#include "exporter/base/parse.h"
+
 #include <algorithm>
 #include <ctime>
 
@@ -7,8 +9,6 @@
 
 namespace chiron::remediation {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// The length of a date at the front: 20260131 or 2026-01-31; 0 when there is none.
 std::size_t date_length(std::string_view text) {

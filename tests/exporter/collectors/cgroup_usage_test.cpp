@@ -206,6 +206,21 @@ TEST_F(CgroupUsageTest, EverythingOfVersion1) {
   EXPECT_EQ(used->processes, 1);
 }
 
+TEST_F(CgroupUsageTest, OlderKernelsCountTheInputAndOutputOfTheGroupAlone) {
+  const std::string group = std::string("/docker/") + kId;
+  const std::string blkio = "sys/fs/cgroup/blkio" + group;
+  root_.write(blkio + "/blkio.throttle.io_service_bytes",
+              "8:0 Read 10\n8:0 Write 20\n8:0 Sync x\nTotal 30\n");
+  root_.write(blkio + "/blkio.throttle.io_serviced", "8:0 Read 1\n8:0 Write nonsense\nTotal 3\n");
+  const auto used = usage("3:blkio:" + group + "\n");
+  ASSERT_TRUE(used.ok()) << used.error().to_string();
+  ASSERT_EQ(used->devices.size(), 1);
+  EXPECT_EQ(used->devices[0].read_bytes, 10);
+  EXPECT_EQ(used->devices[0].written_bytes, 20);
+  EXPECT_EQ(used->devices[0].reads, 1);
+  EXPECT_EQ(used->devices[0].writes, 0);
+}
+
 TEST_F(CgroupUsageTest, LimitsAreReadWhenAskedAndCountersEachTime) {
   const std::string group = std::string("/docker/") + kId;
   const std::string at = "sys/fs/cgroup" + group;

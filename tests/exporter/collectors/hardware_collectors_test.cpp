@@ -195,6 +195,39 @@ TEST_F(HardwareCollectors, MdadmStatesAndDamage) {
   EXPECT_EQ(lines(), (Lines{R"(node_md_degraded{device="md1"} 0)", R"(node_md_raid_disks{device="md1"} 5)"}));
 }
 
+TEST_F(HardwareCollectors, MdadmOfAClusterAndNamesThatMislead) {
+  proc("mdstat",
+       "Personalities : [raid1] [raid0]\n"
+       "md0 : active raid1 sdb1[1] sda1[0]\n      8 blocks super 1.2 [2/2] [UU]\n      \tresync=REMOTE\n"
+       "      bitmap: 1/1 pages [4KB], 65536KB chunk\n\n"
+       "md1 : active raid1 sdb2[1] sda2[0]\n      8 blocks super 1.2 [2/1] [U_]\n      \trecover=REMOTE\n\n"
+       "md2 : active raid5 sdb3[1] sda3[0]\n      8 blocks super 1.2 [2/2] [UU]\n      \treshape=REMOTE\n\n"
+       "md3 : active (auto-read-only) raid1 sdb4[1] sda4[0]\n      8 blocks super 1.2 [2/2] [UU]\n"
+       "      bitmap: 1/1 pages [4KB], 65536KB chunk, file: /root/check.bitmap\n\n"
+       "md_raid0 : active raid1 sdb5[1](F) sda5[0]\n      8 blocks super 1.2 [2/1] [U_]\n\n"
+       "md_(F) : active (read-only) raid0 sdb6[1] sda6[0]\n      16 blocks super 1.2 512k chunks\n\n"
+       "md6 : active raid1 sdb7[1] sda7[0]\n      8 blocks super 1.2 [2/2] [UU]\n"
+       "      [==>..................]  check = 12.5% (1/8) finish=0.1min speed=1K/sec\n"
+       "      bitmap: 1/1 pages [4KB], 65536KB chunk, file: /resync (2/8)\n\n"
+       "unused devices: <none>\n");
+  make("mdadm");
+  ASSERT_TRUE(collect().ok());
+  EXPECT_EQ(frame_.entries().size(), 7u * 11);
+  for (const char* line :
+       {R"(node_md_state{device="md0",state="resync"} 1)", R"(node_md_blocks_synced{device="md0"} 0)",
+        R"(node_md_disks{device="md0",state="active"} 2)",
+        R"(node_md_state{device="md1",state="recovering"} 1)", R"(node_md_blocks_synced{device="md1"} 0)",
+        R"(node_md_state{device="md2",state="active"} 0)", R"(node_md_blocks_synced{device="md2"} 0)",
+        R"(node_md_state{device="md3",state="active"} 1)", R"(node_md_blocks_synced{device="md3"} 8)",
+        R"(node_md_disks_required{device="md_raid0"} 2)",
+        R"(node_md_disks{device="md_raid0",state="active"} 1)",
+        R"(node_md_disks{device="md_raid0",state="failed"} 1)",
+        R"x(node_md_disks_required{device="md_(F)"} 2)x",
+        R"x(node_md_disks{device="md_(F)",state="failed"} 0)x",
+        R"(node_md_state{device="md6",state="check"} 1)", R"(node_md_blocks_synced{device="md6"} 1)"})
+    EXPECT_TRUE(has(line)) << line;
+}
+
 TEST_F(HardwareCollectors, Selinux) {
   make("selinux");
   ASSERT_TRUE(collect().ok());

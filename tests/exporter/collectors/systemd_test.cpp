@@ -249,6 +249,28 @@ TEST_F(SystemdCollectorTest, ReadsGroupsOfSeparateHierarchies) {
   EXPECT_FALSE(mentions("tasks_current")) << "what is no number is no sample";
 }
 
+TEST_F(SystemdCollectorTest, CountsTheInputAndOutputOfGroupsBelow) {
+  sys("fs/cgroup/cpuacct/a/cpuacct.stat", "user 1\nsystem 1\n");
+  for (const auto& [file, read, written] : {std::tuple{"io_service_bytes", 10, 20},
+                                            {"io_serviced", 1, 2},
+                                            {"io_service_bytes_recursive", 1000, 2000},
+                                            {"io_serviced_recursive", 100, 200}}) {
+    sys(std::string("fs/cgroup/blkio/a/blkio.throttle.") + file,
+        "8:0 Read " + std::to_string(read) + "\n8:0 Write " + std::to_string(written) + "\nTotal 1\n");
+  }
+  const CgroupMounts mounts = find_cgroup_mounts(paths_);
+  DescriptorBudget budget(100);
+  const auto io = [&] { return UnitCgroup(mounts, "/a", budget).read().io.value(); };
+  EXPECT_EQ(io().read_bytes, 1000);
+  EXPECT_EQ(io().written_bytes, 2000);
+  EXPECT_EQ(io().reads, 100);
+  EXPECT_EQ(io().writes, 200);
+  remove("sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive");
+  remove("sys/fs/cgroup/blkio/a/blkio.throttle.io_serviced_recursive");
+  EXPECT_EQ(io().read_bytes, 10) << "a kernel that counts the group alone";
+  EXPECT_EQ(io().writes, 2);
+}
+
 TEST_F(SystemdCollectorTest, GroupsPastTheDescriptorsAreReadAllTheSame) {
   sys("fs/cgroup/cgroup.controllers", "cpu\n");
   sys("fs/cgroup/a/cpu.stat", "user_usec 1000000\nsystem_usec 0\n");

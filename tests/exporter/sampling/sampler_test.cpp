@@ -1,5 +1,7 @@
 #include "exporter/sampling/sampler.h"
 
+#include "exporter/collectors/problems.h"
+#include "exporter/sampling/fault_log.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/recording_log.h"
 
@@ -73,6 +75,57 @@ TEST_F(SamplerTest, LogsAFaultOnceAndItsEndOnce) {
   for (int i = 0; i < 3; ++i) pass_after(5s);
   EXPECT_EQ(log_.count("collector failed"), 1u);
   EXPECT_EQ(log_.count("collector recovered"), 1u);
+}
+
+TEST_F(SamplerTest, LogsEachFaultOfACollectorOnceAndCountsAll) {
+  std::vector<std::size_t> bad{1, 2};
+  add("c", [&](Frame& frame) {
+    Problems problems;
+    for (const std::size_t line : bad) problems.corrupt("f", line, "expected a number", "x");
+    return problems.report(frame);
+  });
+  pass_after(5s);
+  EXPECT_EQ(sampler_.status()[0].error, "2 problems, the first: f:1: expected a number, found 'x'");
+  bad = {1, 2, 3};
+  pass_after(5s);
+  bad = {2};
+  pass_after(5s);
+  EXPECT_EQ(log_.count("warning collector failed"), 3u);
+  for (const char* fault : {"f:1: expected", "f:2: expected", "f:3: expected"})
+    EXPECT_EQ(log_.count(std::string("collector failed collector=c error=") + fault), 1u) << fault;
+  EXPECT_TRUE(shows("chiron_collector_faults_total{collector=\"c\"} 6\n"));
+  bad = {};
+  for (int i = 0; i < 2; ++i) pass_after(5s);
+  EXPECT_EQ(log_.count("collector recovered"), 1u);
+  EXPECT_TRUE(shows("chiron_collector_faults_total{collector=\"c\"} 6\n"));
+  bad = {2};
+  pass_after(5s);
+  EXPECT_EQ(log_.count("f:2: expected"), 2u) << "it is a new one after it was gone";
+}
+
+TEST_F(SamplerTest, FaultsWithoutEndFillNeitherTheLogNorMemory) {
+  std::size_t next = 0, in_a_pass = 1000;
+  add("c", [&](Frame& frame) {
+    Problems problems;
+    for (std::size_t i = 0; i < in_a_pass; ++i) problems.corrupt("f", ++next, "expected a number", "x");
+    return problems.report(frame);
+  });
+  for (int i = 0; i < 10; ++i) pass_after(5s);
+  EXPECT_EQ(log_.count("warning collector failed"), FaultLog::kMostLogged);
+  EXPECT_EQ(log_.count("warning collector has more faults collector=c error=64 are logged"), 1u);
+  EXPECT_TRUE(shows("chiron_collector_faults_total{collector=\"c\"} 10000\n"));
+  // A flapping one is told of as rarely.
+  for (std::size_t i = 0; i < 20; ++i) {
+    in_a_pass = i % 2;
+    pass_after(5s);
+  }
+  EXPECT_EQ(log_.count("warning "), FaultLog::kMostLogged + 1);
+  EXPECT_EQ(log_.count("collector recovered"), 1u);
+  in_a_pass = 0;
+  pass_after(1h);
+  in_a_pass = 1;
+  pass_after(5s);
+  EXPECT_EQ(log_.count("warning collector failed"), FaultLog::kMostLogged + 1);
 }
 
 TEST_F(SamplerTest, WhatHadNothingToReportHasNotRecovered) {

@@ -175,6 +175,45 @@ TEST_F(LogsRotateTest, RemovesByAgeAndByNumber) {
   EXPECT_EQ(report.removed_objects, 2U);
 }
 
+TEST_F(LogsRotateTest, KeepsSoManyPartsAlsoAfterARotation) {
+  const auto fill = [this] {
+    fs::remove_all(host / "var");
+    host.write("var/log/a.log", std::string(2000, 'x'));
+    for (int i = 1; i <= 3; ++i) {
+      host.write("var/log/a.log." + std::to_string(i), "old");
+      age("var/log/a.log." + std::to_string(i), i * 10);
+    }
+  };
+  // The oldest goes under the name that the compression of the same run gave it.
+  for (const char* compress_after : {"1d", "100d"}) {
+    fill();
+    const ArgumentBuilder arguments = logs().text("keep", "3").text("compress_after", compress_after);
+    LogsRotate action;
+    ASSERT_TRUE(arguments.fill(action).ok());
+    ActionContext context = fixture.context();
+    const Result<Plan> plan = action.plan(context);
+    ASSERT_TRUE(plan.ok());
+    EXPECT_THAT(plan->summary, ::testing::StartsWith("remove 1, "));
+    const Status status = run(arguments);
+    ASSERT_TRUE(status.ok()) << status.error().to_string();
+    EXPECT_EQ(report.removed_objects, 1U);
+    const std::string packed = compress_after == std::string_view("1d") ? ".gz" : "";
+    EXPECT_THAT(names(), ElementsAre("a.log", HasSubstr("a.log-2"), "a.log.1" + packed, "a.log.2" + packed));
+  }
+  fill();
+  ASSERT_TRUE(run(logs().text("keep", "0")).ok());
+  EXPECT_THAT(names(), ElementsAre("a.log")) << "as logrotate's `rotate 0` has it";
+  EXPECT_EQ(report.removed_objects, 4U);
+
+  fill();
+  const int writer = ::open((host / "var/log/a.log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_TRUE(run(logs().text("keep", "3").text("compress_after", "100d")).ok());
+  EXPECT_EQ(names().size(), 4U) << "what is not rotated needs no room";
+  ASSERT_TRUE(run(logs().text("keep", "1").text("writer", "copytruncate")).ok());
+  ::close(writer);
+  EXPECT_THAT(names(), ElementsAre("a.log", HasSubstr("Z.gz")));
+}
+
 TEST_F(LogsRotateTest, LeavesAloneWhatOthersLookAfter) {
   host.write("etc/logrotate.d/app", "/var/log/app/*.log {\n weekly\n}\n");
   host.write("etc/logrotate.d/damaged", "/var/log/damaged.log {\n");
