@@ -281,7 +281,7 @@ class CountValuesNode final : public VectorNode {
         if (!context.tick()) return out_;
         Labels labels = context.sets[group.labels];
         if (!dropped_) labels.set(label_, plain_decimal(e.v));
-        const SetId id = context.sets.intern(labels);
+        const SetId id = context.intern(labels);
         std::uint32_t& slot = slots_[id];
         if (slot == Slots::kEmpty) {
           slot = static_cast<std::uint32_t>(out_.size());
@@ -314,8 +314,8 @@ void Grouping::sort(Context& context, const Elements& in) {
     if (!context.tick()) return groups_.clear();
     const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
       const Labels& all = context.sets[id];
-      return context.sets.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)
-                                                    : keep_labels(all, aggregate_.grouping));
+      return context.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)
+                                               : keep_labels(all, aggregate_.grouping));
     });
     std::uint32_t& slot = slots_[labels];
     if (slot == Slots::kEmpty) {

@@ -107,7 +107,8 @@ class Builder {
       if (selector->extended == Extended::smoothed) {
         return std::make_unique<SmoothedNode>(plan_.selectors.emplace_back(*selector));
       }
-      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), false);
+      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector),
+                                            SelectorNode::Show::values);
     }
     if (const auto* unary = std::get_if<Unary>(&expr.node))
       return make_unary(unary->minus, vector(*unary->operand));
@@ -161,7 +162,7 @@ class Builder {
       return make_aggregate(aggregate, std::move(operand), std::move(parameter), {});
     }
     const std::string& label = text_of(*aggregate.parameter);
-    if (!is_utf8_label_name(label)) {
+    if (!is_utf8_name(label)) {
       fail(aggregate.parameter->range, fmt::format("invalid label name \"{}\"", label));
     }
     return make_aggregate(aggregate, std::move(operand), nullptr, label);
@@ -182,7 +183,7 @@ class Builder {
     if (name == "vector") return std::make_unique<OfScalarNode>(scalar(*arguments[0]));
     if (name.starts_with("sort")) return sort_call(expr, call);
     if (name == "timestamp") return timestamp(*arguments[0]);
-    if (name == "start_timestamp") return std::make_unique<EmptyNode>();
+    if (name == "start_timestamp") return start_timestamp(*arguments[0]);
     if (name == "histogram_fraction") {
       ScalarPtr lower = scalar(*arguments[0]);
       ScalarPtr upper = scalar(*arguments[1]);
@@ -283,9 +284,16 @@ class Builder {
 
   VectorPtr timestamp(const Expr& argument) {
     if (const auto* selector = std::get_if<VectorSelector>(&without_parens(argument).node)) {
-      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector), true);
+      return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector),
+                                            SelectorNode::Show::timestamps);
     }
     return std::make_unique<TimestampNode>(vector(argument));
+  }
+  VectorPtr start_timestamp(const Expr& argument) {
+    const auto* selector = std::get_if<VectorSelector>(&without_parens(argument).node);
+    if (selector == nullptr) return std::make_unique<EmptyNode>();
+    return std::make_unique<SelectorNode>(plan_.selectors.emplace_back(*selector),
+                                          SelectorNode::Show::starts);
   }
 
   // label_replace() and label_join(): the last of the signature table.

@@ -26,6 +26,8 @@ class LabelSets {
   SetId without_name(SetId id);
 
   std::size_t size() const { return sets_.size(); }
+  /// What they take in memory, roughly.
+  std::size_t bytes() const { return bytes_; }
   /// Forgets all of them; numbers given out before mean nothing any more.
   void clear();
   /// Moves with clear(): what is remembered per number must be dropped then.
@@ -35,6 +37,7 @@ class LabelSets {
   std::unordered_map<Labels, SetId, LabelsHash> ids_;
   std::vector<const Labels*> sets_;  // the keys of ids_, which do not move
   std::vector<SetId> nameless_;
+  std::size_t bytes_ = 0;
   std::uint64_t epoch_ = 1;
 };
 
@@ -89,6 +92,8 @@ class Slots {
   std::uint32_t pass_ = 0;
 };
 
+/// What a copy of the labels takes in memory, roughly.
+std::size_t bytes_of(const Labels& labels);
 /// As Prometheus' errors have label sets: the name among the labels.
 std::string in_braces(const Labels& labels);
 /// Only the named labels.

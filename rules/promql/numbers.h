@@ -11,6 +11,8 @@ double go_max(double a, double b);
 
 /// Go's %g, for messages: shortest form, an exponent below 1e-4 and from 1e6 on.
 std::string format_g(double value);
+/// Go's %f, for messages: six digits after the point.
+std::string format_f(double value);
 /// Go's %.2g
 std::string format_g2(double value);
 /// A label value of OpenMetrics: 0.5, 1.0, 1e+06, +Inf.

@@ -89,6 +89,12 @@ struct Evaluation {
   Expected expected;
 };
 
+// One series of a load: its values, and start timestamps for all of them or none.
+struct Loaded {
+  std::vector<std::optional<double>> values;
+  std::vector<std::optional<TimestampMs>> starts;
+};
+
 // start(), end(), step() and range() mean something else when an instant is made a step of a range.
 bool asks_about_the_query(const std::string& expression) {
   static const Result<Pattern> kFunctions = Pattern::make(R"(\b(start|end|range|step)\s*\(\s*\))");
@@ -129,30 +135,68 @@ class Script {
   void load(std::string_view gap_text, const Block& block) {
     const std::optional<TimestampMs> gap = parse_time(gap_text);
     if (!gap) return fail(fmt::format("\"{}\" is not a duration", gap_text));
-    std::map<Labels, std::vector<std::optional<double>>> loaded;
-    for (const auto& [line, text] : block.body) {
-      line_ = line;
-      Result<SeriesLine> parsed = parse_series_line(text);
-      if (parsed) {
-        loaded[parsed->labels] =
-            std::move(parsed->values);  // of lines for the same series the last one counts
-      } else {
-        fail(parsed.error().message());
-      }
-    }
-    line_ = block.line;
+    std::map<Labels, Loaded> loaded;
+    read_series(block, loaded);
     std::size_t most = 1;
-    for (const auto& [labels, values] : loaded) {
-      loaded_ += values.size();
-      most = std::max(most, values.size());
+    for (const auto& [labels, series] : loaded) {
+      loaded_ += series.values.size();
+      most = std::max(most, series.values.size());
     }
     if (loaded_ > kMostSamples) return fail(fmt::format("more than {} samples are loaded", kMostSamples));
     if (*gap > kLatest / static_cast<TimestampMs>(most)) return fail("the samples reach beyond the calendar");
-    for (const auto& [labels, values] : loaded) {
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i]) series_.add(labels, {static_cast<TimestampMs>(i) * *gap, *values[i]});
+    for (const auto& [labels, series] : loaded) {
+      for (std::size_t i = 0; i < series.values.size(); ++i) {
+        if (!series.values[i]) continue;
+        const TimestampMs t = static_cast<TimestampMs>(i) * *gap;
+        const bool starts = !series.starts.empty() && series.starts[i];
+        series_.add(labels, {t, *series.values[i]}, starts ? t + *series.starts[i] : 0);
       }
     }
+  }
+
+  // Of lines for the same series the last one counts.
+  void read_series(const Block& block, std::map<Labels, Loaded>& out) {
+    std::optional<StartsLine> starts;
+    std::size_t starts_line = 0;
+    const auto expect_no_starts = [&] {
+      if (!starts) return;
+      line_ = starts_line;
+      fail("the line of start timestamps has no line of samples after it");
+    };
+    for (const auto& [line, text] : block.body) {
+      line_ = line;
+      if (is_starts_line(text)) {
+        expect_no_starts();
+        Result<StartsLine> parsed = parse_starts_line(text);
+        starts_line = line;
+        starts.reset();
+        if (parsed) {
+          starts = *std::move(parsed);
+        } else {
+          fail(parsed.error().message());
+        }
+        continue;
+      }
+      Result<SeriesLine> parsed = parse_series_line(text);
+      if (!parsed) {
+        fail(parsed.error().message());
+        starts.reset();
+        continue;
+      }
+      Loaded& loaded = out[parsed->labels] = {std::move(parsed->values), {}};
+      if (!starts) continue;
+      if (starts->labels != parsed->labels) {
+        fail("the line of start timestamps before it is of another series");
+      } else if (starts->offsets.size() != loaded.values.size()) {
+        fail(fmt::format("{} start timestamps before it, but {} values", starts->offsets.size(),
+                         loaded.values.size()));
+      } else {
+        loaded.starts = std::move(starts->offsets);
+      }
+      starts.reset();
+    }
+    expect_no_starts();
+    line_ = block.line;
   }
 
   void eval(const std::string& command, std::string_view head, const Block& block) {
@@ -309,6 +353,7 @@ class Script {
   static Limits limits() {
     Limits limits;
     limits.delayed_name_removal = Features::all().delayed_name_removal;
+    limits.start_timestamps = Features::all().start_timestamps;
     return limits;
   }
 

@@ -48,11 +48,14 @@ class RangeFunctionNode final : public VectorNode {
  private:
   bool read_parameters(Context& context, TimestampMs t);
   void note_possible_gauge(Context& context, SetId labels);
+  void read_starts(Context& context, const Windows::Series& series);
+  void note_overlap(Context& context, const Windows::Series& series);
 
   const RangeFunctionRow& row_;
   Operands operands_;
   std::array<double, 2> parameters_{};
   std::vector<double> scratch_;
+  std::vector<TimestampMs> starts_;
   SetMap name_ends_;  // 1 for a label set whose name ends as a counter's
   Elements out_;
   Charge charge_;
@@ -104,7 +107,7 @@ class SortByLabelNode final : public VectorNode {
   Elements out_;
 };
 
-/// start_timestamp(): samples have none.
+/// start_timestamp() of what is computed: that has none.
 class EmptyNode final : public VectorNode {
  public:
   const Elements& eval(Context&, TimestampMs) override { return out_; }
