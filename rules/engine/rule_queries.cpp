@@ -32,8 +32,9 @@ Error parse_error(const promql::ParseError& error, std::string_view text) {
 
 }  // namespace
 
-RuleQueries::RuleQueries(const SeriesReader& store, promql::Limits limits, const Clock& clock)
-    : store_(store), limits_(shared(limits, clock)), clock_(clock) {}
+RuleQueries::RuleQueries(const SeriesReader& store, promql::Limits limits, const promql::Features& features,
+                         const Clock& clock)
+    : store_(store), limits_(shared(limits, clock)), features_(features), clock_(clock) {}
 
 void RuleQueries::at(TimestampMs t) {
   if (t == t_) return;
@@ -64,7 +65,7 @@ RuleQueries::Answer RuleQueries::ask(const std::string& expression) {
 }
 
 RuleQueries::Answer RuleQueries::evaluate(const std::string& expression) {
-  const promql::Parsed parsed = promql::parse(expression);
+  const promql::Parsed parsed = promql::parse(expression, features_);
   if (!parsed.ok()) return parse_error(parsed.errors.front(), expression);
   promql::Limits limits = limits_;
   limits.timeout -= spent_;
