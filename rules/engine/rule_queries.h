@@ -35,7 +35,7 @@ class RuleQueries final : public TemplateQueries {
   TimestampMs t_ = 0;
   Duration spent_{};  ///< since window_
   BootTime window_{};
-  std::size_t kept_ = 0;  ///< elements in answers_
+  std::size_t kept_ = 0;  ///< bytes of answers_
   std::map<std::string, Answer, std::less<>> answers_;
 };
 

@@ -17,8 +17,13 @@ namespace {
 // much as any text of a template may have.
 constexpr std::size_t kMostValue = 64 * 1024;
 
-// Of labels that are read or bytes that are matched and written, what takes about a microsecond.
+// Of labels that are read or bytes that are written, what takes about a microsecond.
 constexpr std::size_t kAtOnce = 16;
+
+// At the worst a match looks at every instruction of the expression for every byte (RE2's NFA): 2 to 4 ns
+// each, and nothing can stop it. So many in a microsecond, and what one match may take.
+constexpr std::size_t kInstructionsAtOnce = 256;
+constexpr std::size_t kMostInstructions = std::size_t{16} << 20;
 
 // Gives each label set another one, worked out once.
 class RelabelNode : public VectorNode {
@@ -77,7 +82,16 @@ class LabelReplaceNode final : public RelabelNode {
  private:
   std::optional<std::string> relabel(Context& context, const Labels& labels) const override {
     const std::string_view source = labels.get(arguments_.source);
-    if (!context.tick(1 + (source.size() + arguments_.replacement.size()) / kAtOnce)) return std::nullopt;
+    const std::size_t instructions = source.size() * static_cast<std::size_t>(regex_->ProgramSize());
+    if (!context.tick(1 + instructions / kInstructionsAtOnce + arguments_.replacement.size() / kAtOnce))
+      return std::nullopt;
+    if (instructions > kMostInstructions) {
+      context.fail(
+          ErrorCode::exhausted,
+          fmt::format("the regular expression in label_replace() is too large for a value of {} bytes",
+                      source.size()));
+      return std::nullopt;
+    }
     std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex_->NumberOfCapturingGroups()) + 1);
     if (!regex_->Match(re2::StringPiece(source.data(), source.size()), 0, source.size(), RE2::ANCHOR_BOTH,
                        groups.data(), static_cast<int>(groups.size()))) {

@@ -9,7 +9,7 @@
 namespace chiron::promql {
 namespace {
 
-// The node of the hash table, and an entry in each table that nodes keep per set.
+// The node of the hash table, and an entry in each of the lists by number.
 constexpr std::size_t kBesideLabels = 128;
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {

@@ -58,8 +58,7 @@ struct Query::Impl {
   // Compiled for instants or for ranges when first asked for; sort() differs.
   Status compile(bool for_range) {
     if (compiled && range_query == for_range) return {};
-    plan = Plan();
-    compiled = false;
+    give_back();
     Status status = build(*expr, for_range, plan);
     compiled = status.ok();
     range_query = for_range;
@@ -88,13 +87,15 @@ struct Query::Impl {
   // What a query that was too large has taken is given back: rules keep theirs.
   Error failure() {
     Error error = context.take_error();
-    if (error.code() == ErrorCode::exhausted) {
-      plan = Plan();
-      compiled = false;
-      named = {};
-      context.forget_sets();
-    }
+    if (error.code() == ErrorCode::exhausted) give_back();
     return error;
+  }
+  void give_back() {
+    plan = Plan();
+    compiled = false;
+    named = {};
+    slots = {};
+    context.forget_sets();
   }
 
   Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel) {
@@ -128,7 +129,6 @@ struct Query::Impl {
     if (Status status = compile(true); !status) return std::move(status).error();
     context.begin(start, end, step, cancel);
     Matrix out;
-    Slots slots;
     slots.start(context.sets);
     Charge charge;
     Held held;
@@ -235,6 +235,7 @@ struct Query::Impl {
   Context context;
   Plan plan;
   Elements named;
+  Slots slots;  // the results of a range, by their labels
   Element scalar{};
   bool compiled = false;
   bool range_query = false;

@@ -130,6 +130,20 @@ TEST(Query, MadeLabelValuesHaveAnEnd) {
   }
 }
 
+// 50,000 bytes against an expression of thousands of instructions, which takes seconds.
+TEST(Query, AMatchThatCouldNotBeStoppedIsRefused) {
+  SeriesFixture host;
+  host.load(0, 1000, {"a 1"});
+  const std::string text =
+      fmt::format(R"x(label_replace(label_replace(a, "l", "{}", "", ""), "m", "$1", "l", "{}"))x",
+                  std::string(50'000, 'a'), "((a?){1000})*b");
+  const Result<Value> value = Query(parsed(text), host.store()).instant(0);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::exhausted);
+  EXPECT_EQ(value.error().message(),
+            "the regular expression in label_replace() is too large for a value of 50000 bytes");
+}
+
 TEST(Query, LabelBytesCountAgainstTheSampleLimit) {
   SeriesFixture host;
   std::vector<std::string> lines;
@@ -153,6 +167,21 @@ TEST(Query, LabelBytesCountAgainstTheSampleLimit) {
   EXPECT_FALSE(Query(parsed(made), host.store(), {.max_samples = 250'000}).instant(0).ok());
   EXPECT_FALSE(Query(parsed(made), host.store(), {.max_samples = 250'000}).range(0, 0, seconds(1)).ok());
   EXPECT_TRUE(Query(parsed(made), host.store(), {.max_samples = 500'000}).instant(0).ok());
+}
+
+// Each operator keeps some numbers for every label set there is, however few it works on.
+TEST(Query, TablesOfLabelSetsCountAgainstTheSampleLimit) {
+  SeriesFixture host;
+  host.load(5'000'000, 1000, {"a 1"});
+  const std::string sets = R"(count(count_over_time(count_values("v", vector(time()))[2000s:1s])))";
+  std::string sums = "a";
+  for (int i = 0; i < 100; ++i) sums += " + a";
+  const Limits limits{.max_samples = 60'000};
+  EXPECT_TRUE(Query(parsed(sets + " + 1"), host.store(), limits).instant(5'000'000).ok());
+  const Result<Value> value =
+      Query(parsed(sets + " * on () group_left () (" + sums + ")"), host.store(), limits).instant(5'000'000);
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().code(), ErrorCode::exhausted);
 }
 
 TEST(Query, JoiningManyLabelsEndsAtItsDeadline) {
@@ -346,7 +375,7 @@ TEST(Query, ARangeHasWhatInstantsHave) {
         "predict_linear(a[4m], 60)", "deriv(a[4m:20s])", "resets(a[5m]) + changes(a[5m])",
         "scalar(b) + time()", "-a", "a > 5", "a > bool 5", "a + on (i) a", "a or b", "a and (a > 5)",
         "a unless (a > 5)", "topk(2, a)", "bottomk(1, a)", "quantile(0.3, a)", "count_values(\"v\", a)",
-        "sum by (i) (a) + stddev without (i) (a)", "clamp(a, 2, 5)", "minute(a)",
+        "sum by (i) (a) + stddev by (i) (a)", "clamp(a, 2, 5)", "minute(a)",
         "label_replace(a, \"j\", \"$1x\", \"i\", \"(.*)\")",
         "label_join(a, \"j\", \"-\", \"i\", \"__name__\")", "histogram_quantile(0.4, rate(c_bucket[2m]))",
         "histogram_fraction(0, 1, c_bucket)",
@@ -358,9 +387,9 @@ TEST(Query, ARangeHasWhatInstantsHave) {
         "double_exponential_smoothing(a[5m], 0.5, 0.1)",
         "ts_of_max_over_time(a[5m]) - ts_of_min_over_time(a[5m])",
         "ts_of_first_over_time(a[5m]) - ts_of_last_over_time(a[5m])", "first_over_time(a[5m])",
-        "histogram_quantiles(c_bucket, \"q\", 0.1, scalar(b) / 10000)", "info(e, {v=~\".+\"})",
-        "start_timestamp(a)", "min_of(scalar(b), 3) + max_of(time(), scalar(b))",
-        "sum_over_time(a[1m + 30s])",
+        "histogram_quantiles(c_bucket, \"q\", 0.1, scalar(b) / 10000)",
+        "info(e, {__name__=\"d_info\", v=~\".+\"})", "start_timestamp(a)",
+        "min_of(scalar(b), 3) + max_of(time(), scalar(b))", "sum_over_time(a[1m + 30s])",
         "max_over_time(a[2 * max_of(1m, 20s):min_of(10s, 1h)] offset -(5s + 1s))"}) {
     for (const bool delayed : {false, true}) {
       expect_steps_as_instants(text, host.store(),
