@@ -213,10 +213,8 @@ class TopNode final : public VectorNode {
       const std::span<Element> members = grouping_.members(group);
       const auto wanted = static_cast<std::size_t>(std::min(k, static_cast<double>(members.size())));
       if (!choose(context, members, wanted)) return out_;
-      sort_in_pieces(context, heap_, [this](const Element& a, const Element& b) {
-        if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
-        return beats(a.v, b.v);
-      });
+      sort_in_pieces(context, heap_,
+                     [this](const Element& a, const Element& b) { return comes_before(a.v, b.v, !bottom_); });
       out_.insert(out_.end(), heap_.begin(), heap_.end());
     }
     context.hold(charge_, out_.size());

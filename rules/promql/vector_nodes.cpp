@@ -17,8 +17,7 @@ const Elements& ValueFunctionNode::eval(Context& context, TimestampMs t) {
   std::array<double, 2> parameters = row_.defaults;
   for (std::size_t i = 0; i < parameters_.size(); ++i) parameters[i] = parameters_[i]->eval(context, t);
   const Elements& in = operand_->eval(context, t);
-  // clamp() with its bounds the wrong way round has no result at all.
-  if (row_.name == "clamp" && parameters[0] > parameters[1]) return out_;
+  if (row_.of_bounds && parameters[0] > parameters[1]) return out_;
   for (const Element& e : in) {
     if (!context.tick()) return out_;
     out_.push_back(context.unnamed(e.labels, row_.function(e.v, parameters)));
@@ -138,10 +137,8 @@ Labels labels_for_absent(const Expr& argument) {
 
 const Elements& SortNode::eval(Context& context, TimestampMs t) {
   out_ = operand_->eval(context, t);
-  sort_in_pieces(context, out_, [this](const Element& a, const Element& b) {
-    if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
-    return descending_ ? a.v > b.v : a.v < b.v;
-  });
+  sort_in_pieces(context, out_,
+                 [this](const Element& a, const Element& b) { return comes_before(a.v, b.v, descending_); });
   return out_;
 }
 

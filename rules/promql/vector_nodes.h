@@ -15,6 +15,7 @@ struct ValueFunctionRow {
   std::string_view name;
   double (*function)(double value, const std::array<double, 2>& parameters);
   std::array<double, 2> defaults{};
+  bool of_bounds = false;  ///< the parameters are some; the wrong way round there is no result at all
 };
 /// Null for a function that is not computed element by element.
 const ValueFunctionRow* find_value_function(std::string_view name);
