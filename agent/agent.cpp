@@ -86,6 +86,7 @@ Status AgentParts::make_rules() {
       rules::Engine::Options{.interval = own ? config.settings.duration("evaluation.interval") : sampling,
                              .external_labels = config.external_labels,
                              .external_url = base_url,
+                             .features = config.features(),
                              .limits = config.query_limits(),
                              .source_failing = [this](SeriesId id) { return sampler->failing(id); }});
   const auto saved = ledger->get(kAlertStateKey);

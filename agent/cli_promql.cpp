@@ -127,7 +127,8 @@ void add_promql_commands(Cli& cli) {
       ->type_name("NAME")
       ->type_size(1)
       ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);  // what follows a value is EXPR, not another feature
 
   cli.add_command(*promql, "functions", "Functions and aggregations with their arguments, as Markdown.", [] {
     print(promql::reference_tables());

@@ -365,6 +365,7 @@ promql::Limits Config::query_limits() const {
   limits.max_samples = settings.count("query.max-samples");
   limits.timeout = settings.duration("query.timeout");
   limits.delayed_name_removal = features().delayed_name_removal;
+  limits.start_timestamps = features().start_timestamps;
   return limits;
 }
 

@@ -1,4 +1,5 @@
 #include "exporter/base/parse.h"
+#include "exporter/base/regex_error.h"
 #include "exporter/base/utf8.h"
 #include "exporter/series/labels.h"
 
@@ -17,7 +18,7 @@ re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()
 
 Error bad_regex(std::string_view expression, const std::string& reason) {
   return {ErrorCode::invalid_argument,
-          "invalid regular expression \"" + std::string(expression) + "\": " + reason};
+          "invalid regular expression \"" + shortened(expression) + "\": " + reason};
 }
 
 /// The text of a double-quoted matcher value; nothing when the quotes do not close at the end.
@@ -57,7 +58,7 @@ Result<Matcher> Matcher::make(MatchOp op, std::string name, std::string value) {
   Matcher matcher(op, std::move(name), std::move(value));
   if (op == MatchOp::regex || op == MatchOp::not_regex) {
     auto re = compile(matcher.value_, true);
-    if (!re->ok()) return bad_regex(matcher.value_, re->error());
+    if (!re->ok()) return Error(ErrorCode::invalid_argument, regex_error(*re));
     matcher.regex_ = std::make_shared<const Regex>(Regex{std::move(re)});
   }
   return matcher;
@@ -138,7 +139,7 @@ struct Pattern::Regex {
 
 Result<Pattern> Pattern::make(std::string_view expression) {
   auto re = compile(expression, false);
-  if (!re->ok()) return bad_regex(expression, re->error());
+  if (!re->ok()) return bad_regex(expression, shortened(re->error()));
   Pattern pattern;
   pattern.expression_ = expression;
   pattern.regex_ = std::make_shared<const Regex>(Regex{std::move(re)});

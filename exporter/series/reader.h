@@ -11,6 +11,14 @@
 
 namespace chiron {
 
+/// When the counts in samples began, where that is known.
+class StartTimestamps {
+ public:
+  virtual ~StartTimestamps() = default;
+  /// Of the series' sample at `t`; 0 when it has none.
+  virtual TimestampMs start_of(SeriesId id, TimestampMs t) const = 0;
+};
+
 /// Read access to series and their samples: what PromQL is evaluated over. Thread-safe; every call sees a
 /// consistent state, successive calls may see newer samples.
 class SeriesReader {
@@ -36,6 +44,9 @@ class SeriesReader {
   /// Appends the samples with after < t <= until, ascending.
   virtual void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
                      std::vector<Sample>& out) const = 0;
+
+  /// Null when no sample has one.
+  virtual const StartTimestamps* starts() const { return nullptr; }
 
   /// Timestamp of the newest frame of the host: "now" for queries that name no time. 0 before the first.
   virtual TimestampMs newest() const = 0;

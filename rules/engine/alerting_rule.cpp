@@ -1,5 +1,6 @@
 #include "rules/engine/alerting_rule.h"
 
+#include "exporter/base/fnv.h"
 #include "exporter/base/utf8.h"
 #include "rules/engine/expansion_error.h"
 
@@ -350,16 +351,15 @@ bool can_come_from(const Labels& made, const Labels& source) {
 }
 
 std::uint64_t fingerprint_of(const Labels& labels) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
-  };
+  constexpr unsigned char kEnd = 0xff;  // in no UTF-8
+  Fnv1a hash;
   for (const Label& label : labels) {
-    add(label.name);
-    add(label.value);
+    for (const std::string_view text : {std::string_view(label.name), std::string_view(label.value)}) {
+      hash.add(text);
+      hash.add(kEnd);
+    }
   }
-  return hash;
+  return hash.value();
 }
 
 std::string_view to_string(AlertState state) {

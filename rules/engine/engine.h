@@ -69,7 +69,8 @@ class Engine {
     Labels external_labels;
     std::string external_url;  ///< http://HOST:PORT of this agent, for templates
     Duration hold_limit = std::chrono::minutes(15);
-    promql::Limits limits;  ///< of a rule's query; its timeout is shortened to fit the interval
+    promql::Features features;  ///< of what templates ask; rules are parsed already
+    promql::Limits limits;      ///< of a rule's query; its timeout is shortened to fit the interval
     /// Whether the source of a series is failing now; alerts of rules over such series are held.
     std::function<bool(SeriesId)> source_failing;
   };

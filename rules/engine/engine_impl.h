@@ -25,7 +25,7 @@ struct Engine::Impl {
         log(l),
         options(std::move(o)),
         failing(s, options.source_failing),
-        template_queries(s, limits(), k) {}
+        template_queries(s, limits(), options.features, k) {}
 
   Store& store;
   Catalogue& catalogue;

@@ -2,7 +2,6 @@
 
 #include "exporter/base/utf8.h"
 
-#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -19,14 +18,13 @@ constexpr std::string_view kDefinitions =
 
 std::string expansion_error(const std::string& rule, std::string_view text, const TemplateFailure& failure) {
   const std::string name = "__alert_" + rule;
-  const std::string_view before = text.substr(0, std::min(failure.offset, text.size()));
-  const std::size_t newline = before.rfind('\n');
-  const std::size_t column =
-      newline == std::string_view::npos ? kDefinitions.size() + before.size() : before.size() - newline - 1;
+  const promql::TextPosition at = promql::position_in(text, failure.offset);
+  // Go counts columns from 0, and the definitions stand on the first line.
+  const std::size_t column = at.column - 1 + (at.line == 1 ? kDefinitions.size() : 0);
   return fmt::format(
       "<error expanding template: error executing template {}: template: {}:{}:{}: executing {} at <{}>: {}>",
-      name, name, std::count(before.begin(), before.end(), '\n') + 1, column,
-      quoted(failure.template_name.empty() ? name : failure.template_name), failure.context, failure.message);
+      name, name, at.line, column, quoted(failure.template_name.empty() ? name : failure.template_name),
+      failure.context, failure.message);
 }
 
 }  // namespace chiron::rules

@@ -3,6 +3,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml_reader.h"
 #include "rules/engine/template.h"
+#include "rules/promql/label_functions.h"
 
 #include <set>
 
@@ -53,12 +54,17 @@ void check_template(yaml::Reader& labels, const yaml::Node::Entry& entry) {
 Pairs read_pairs(yaml::Reader& owner, std::string_view key, std::string_view what, bool templates) {
   Pairs out = owner.string_map(key).value_or(Pairs());
   const yaml::Node node = owner.node(key);
+  const bool of_series = what == "label";
   yaml::Reader reader = owner.child(node.is_mapping() ? node : yaml::Node(), std::string(key));
   for (const yaml::Node::Entry& entry : node.entries()) {
     const std::string& name = entry.key.text();
-    if (!is_valid_label_name(name) || name == kMetricName)
+    if (!promql::is_utf8_name(name)) {
       owner.fail_at(entry.key, "invalid-name", fmt::format("invalid {} name: {}", what, name),
-                    "letters, digits and underscores, no digit first");
+                    "any UTF-8, but not nothing");
+    } else if (of_series && name == kMetricName) {
+      owner.fail_at(entry.key, "invalid-name", fmt::format("invalid {} name: {}", what, name),
+                    "the name is that of the alert or of what is recorded");
+    }
     if (templates && entry.value.is_scalar()) check_template(reader, entry);
   }
   return out;
@@ -149,9 +155,13 @@ class FileReader {
                   "make two rules of it: one that records, one that alerts");
     } else if (out.name.empty() && reader.self().is_mapping()) {
       reader.fail_at(reader.self(), "missing-key", "one of 'record' or 'alert' must be set");
-    } else if (out.kind == RuleSpec::Kind::recording && !is_valid_metric_name(record)) {
+    } else if (out.kind == RuleSpec::Kind::recording && !promql::is_utf8_name(record)) {
       reader.fail("record", "invalid-name", fmt::format("invalid recording rule name: {}", record),
-                  "letters, digits, underscores and colons, no digit first");
+                  "any UTF-8, but not nothing");
+    } else if (out.kind == RuleSpec::Kind::recording && record.find_first_of("{}") != std::string::npos) {
+      reader.fail("record", "invalid-name",
+                  fmt::format("braces present in the recording rule name; should it be in expr?: {}", record),
+                  "labels of what is recorded belong under labels:");
     }
   }
 

@@ -12,7 +12,7 @@ namespace {
 /// In any time that one rule may take, the part that the templates of all get.
 constexpr int kShare = 4;
 constexpr std::size_t kMostElements = 10'000;  ///< of one answer
-constexpr std::size_t kMostKept = 20'000;
+constexpr std::size_t kMostBytesKept = 16 << 20;
 constexpr std::size_t kMostAnswers = 1'000;
 constexpr std::size_t kMostSamples = 1'000'000;
 
@@ -24,16 +24,16 @@ promql::Limits shared(promql::Limits limits, const Clock& clock) {
 }
 
 Error parse_error(const promql::ParseError& error, std::string_view text) {
-  const std::string_view before = text.substr(0, error.range.begin);
-  const std::size_t line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const std::size_t column = before.size() - (line == 1 ? 0 : before.rfind('\n') + 1) + 1;
-  return {ErrorCode::invalid_argument, fmt::format("{}:{}: parse error: {}", line, column, error.message)};
+  const promql::TextPosition at = promql::position_in(text, error.range.begin);
+  return {ErrorCode::invalid_argument,
+          fmt::format("{}:{}: parse error: {}", at.line, at.column, error.message)};
 }
 
 }  // namespace
 
-RuleQueries::RuleQueries(const SeriesReader& store, promql::Limits limits, const Clock& clock)
-    : store_(store), limits_(shared(limits, clock)), clock_(clock) {}
+RuleQueries::RuleQueries(const SeriesReader& store, promql::Limits limits, const promql::Features& features,
+                         const Clock& clock)
+    : store_(store), limits_(shared(limits, clock)), features_(features), clock_(clock) {}
 
 void RuleQueries::at(TimestampMs t) {
   if (t == t_) return;
@@ -55,16 +55,19 @@ RuleQueries::Answer RuleQueries::ask(const std::string& expression) {
                              format_duration(limits_.timeout), format_duration(limits_.timeout * kShare)));
   Answer answer = evaluate(expression);
   spent_ += clock_.boot() - started;
-  const std::size_t size = answer ? (*answer)->size() : 0;
-  if (answers_.size() < kMostAnswers && kept_ + size <= kMostKept) {
-    kept_ += size;
+  std::size_t bytes = 0;
+  if (answer) {
+    for (const promql::VectorSample& one : **answer) bytes += sizeof(one) + promql::bytes_of(one.labels);
+  }
+  if (answers_.size() < kMostAnswers && kept_ + bytes <= kMostBytesKept) {
+    kept_ += bytes;
     answers_.emplace(expression, answer);
   }
   return answer;
 }
 
 RuleQueries::Answer RuleQueries::evaluate(const std::string& expression) {
-  const promql::Parsed parsed = promql::parse(expression);
+  const promql::Parsed parsed = promql::parse(expression, features_);
   if (!parsed.ok()) return parse_error(parsed.errors.front(), expression);
   promql::Limits limits = limits_;
   limits.timeout -= spent_;

@@ -17,8 +17,9 @@ namespace chiron::rules {
 /// the time and memory that rules may take, so that no rule file starves sampling. Not thread-safe.
 class RuleQueries final : public TemplateQueries {
  public:
-  /// `limits` of an expression of a rule; its clock measures the time here, too.
-  RuleQueries(const SeriesReader& store, promql::Limits limits, const Clock& clock);
+  /// `limits` of an expression of a rule, and the language it is in; the clock measures the time here, too.
+  RuleQueries(const SeriesReader& store, promql::Limits limits, const promql::Features& features,
+              const Clock& clock);
 
   void at(TimestampMs t);
   Result<std::shared_ptr<const promql::Vector>> ask(const std::string& expression) override;
@@ -29,11 +30,12 @@ class RuleQueries final : public TemplateQueries {
 
   const SeriesReader& store_;
   const promql::Limits limits_;
+  const promql::Features features_;
   const Clock& clock_;
   TimestampMs t_ = 0;
   Duration spent_{};  ///< since window_
   BootTime window_{};
-  std::size_t kept_ = 0;  ///< elements in answers_
+  std::size_t kept_ = 0;  ///< bytes of answers_
   std::map<std::string, Answer, std::less<>> answers_;
 };
 

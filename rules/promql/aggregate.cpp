@@ -213,10 +213,8 @@ class TopNode final : public VectorNode {
       const std::span<Element> members = grouping_.members(group);
       const auto wanted = static_cast<std::size_t>(std::min(k, static_cast<double>(members.size())));
       if (!choose(context, members, wanted)) return out_;
-      sort_in_pieces(context, heap_, [this](const Element& a, const Element& b) {
-        if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
-        return beats(a.v, b.v);
-      });
+      sort_in_pieces(context, heap_,
+                     [this](const Element& a, const Element& b) { return comes_before(a.v, b.v, !bottom_); });
       out_.insert(out_.end(), heap_.begin(), heap_.end());
     }
     context.hold(charge_, out_.size());
@@ -281,7 +279,7 @@ class CountValuesNode final : public VectorNode {
         if (!context.tick()) return out_;
         Labels labels = context.sets[group.labels];
         if (!dropped_) labels.set(label_, plain_decimal(e.v));
-        const SetId id = context.sets.intern(labels);
+        const SetId id = context.intern(labels);
         std::uint32_t& slot = slots_[id];
         if (slot == Slots::kEmpty) {
           slot = static_cast<std::uint32_t>(out_.size());
@@ -314,8 +312,8 @@ void Grouping::sort(Context& context, const Elements& in) {
     if (!context.tick()) return groups_.clear();
     const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
       const Labels& all = context.sets[id];
-      return context.sets.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)
-                                                    : keep_labels(all, aggregate_.grouping));
+      return context.intern(aggregate_.without ? drop_labels(all, aggregate_.grouping)
+                                               : keep_labels(all, aggregate_.grouping));
     });
     std::uint32_t& slot = slots_[labels];
     if (slot == Slots::kEmpty) {

@@ -2,7 +2,16 @@
 
 #include "rules/promql/nodes.h"
 
+#include <algorithm>
+#include <array>
+
 namespace chiron::promql {
+
+TextPosition position_in(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto breaks = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+  return {breaks + 1, before.size() - (before.rfind('\n') + 1) + 1};
+}
 
 std::string_view to_string(ValueType type) {
   switch (type) {

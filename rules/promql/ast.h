@@ -3,9 +3,11 @@
 #include "exporter/base/clock.h"
 #include "exporter/series/labels.h"
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,6 +24,8 @@ struct TextPosition {
   std::size_t line = 1;
   std::size_t column = 1;
 };
+/// Where the byte at `offset` of the text stands; its end for what lies beyond.
+TextPosition position_in(std::string_view text, std::size_t offset);
 
 enum class ValueType { none, scalar, vector, matrix, string };
 std::string_view to_string(ValueType type);  ///< Prometheus' words: "instant vector", "range vector", ...

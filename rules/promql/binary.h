@@ -28,8 +28,8 @@ class Signatures {
   SetId of(Context& context, SetId labels) {
     return map_.get(context.sets, labels, [&](SetId id) {
       const Labels& all = context.sets[id];
-      return context.sets.intern(matching_.on ? keep_labels(all, matching_.labels)
-                                              : drop_labels(all, matching_.labels));
+      return context.intern(matching_.on ? keep_labels(all, matching_.labels)
+                                         : drop_labels(all, matching_.labels));
     });
   }
 

@@ -1,7 +1,9 @@
 #include "rules/promql/duration_parser.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 #include "rules/promql/lexer_text.h"
+#include "rules/promql/numbers.h"
 #include "rules/promql/parser.h"
 
 #include <algorithm>
@@ -209,16 +211,23 @@ double number_value(TokenStream& tokens, const Token& token) {
              lower.find_first_not_of("01234567") == std::string::npos) {
     base = 8;
   }
-  double value = 0;
   if (base != 0) {
-    for (std::size_t i = skip; i < lower.size(); ++i) {
-      value = value * base + (is_digit(lower[i]) ? lower[i] - '0' : lower[i] - 'a' + 10);
+    std::int64_t value = 0;
+    const char* const end = lower.data() + lower.size();
+    if (std::from_chars(lower.data() + skip, end, value, base).ec == std::errc()) {
+      return static_cast<double>(value);
     }
-    return value;
   }
-  if (const std::optional<double> decimal = parse_double(digits)) return *decimal;
-  tokens.report(token.range, fmt::format("error parsing number: \"{}\" is out of range", token.text),
-                "the largest number is 1.7976931348623157e308; infinity is written Inf");
+  // Go reads what is beyond 64 bits as a float, and no float is hexadecimal without an exponent.
+  const bool decimal = base != 16;
+  if (decimal) {
+    if (const std::optional<double> value = parse_double(digits)) return *value;
+  }
+  tokens.report(token.range,
+                fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}", quoted(token.text),
+                            decimal ? "value out of range" : "invalid syntax"),
+                decimal ? "the largest number is 1.7976931348623157e308; infinity is written Inf"
+                        : "the largest hexadecimal number is 0x7fffffffffffffff");
   return 1;
 }
 
@@ -299,7 +308,7 @@ bool parse_at(TokenStream& tokens, Modifiers& modifiers) {
       sign * (token.kind == Tok::number ? number_value(tokens, token) : duration_value(tokens, token));
   // 2^53 ms: what the API's float seconds still carry exactly.
   if (!(std::fabs(seconds) < 9.007e12)) {
-    tokens.report(token.range, fmt::format("timestamp out of bounds for @ modifier: {:f}", seconds));
+    tokens.report(token.range, fmt::format("timestamp out of bounds for @ modifier: {}", format_f(seconds)));
     return true;
   }
   modifiers.at = Modifiers::At::time;

@@ -151,7 +151,7 @@ class Buckets {
       const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
         Labels rest = context.sets[id];
         rest.erase(kBound);
-        return context.sets.intern(rest);
+        return context.intern(rest);
       });
       std::uint32_t& slot = slots_[labels];
       if (slot == Slots::kEmpty) {
@@ -268,7 +268,7 @@ class QuantilesNode final : public VectorNode {
     return known.sets.get(context.sets, labels, [&](SetId id) {
       Labels made = context.sets[id];
       made.set(arguments_.label, format_open_metrics(values_[i]));
-      return context.sets.intern(made);
+      return context.intern(made);
     });
   }
 

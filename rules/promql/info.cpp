@@ -52,9 +52,8 @@ class InfoNode final : public VectorNode {
   }
 
   SetId key_of(Context& context, SetId labels) {
-    return keys_.get(context.sets, labels, [&](SetId id) {
-      return context.sets.intern(keep_labels(context.sets[id], identifying()));
-    });
+    return keys_.get(context.sets, labels,
+                     [&](SetId id) { return context.intern(keep_labels(context.sets[id], identifying())); });
   }
 
   // Which job and instance are looked for. A series that lacks a label which another one has finds nothing,
@@ -133,7 +132,7 @@ class InfoNode final : public VectorNode {
     }
     Labels all = context.sets[e.labels];
     for (const Label& label : added) all.set(label.name, label.value);
-    out_.push_back({context.sets.intern(all), e.v, e.drop_name});
+    out_.push_back({context.intern(all), e.v, e.drop_name});
     return true;
   }
 

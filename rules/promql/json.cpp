@@ -31,7 +31,10 @@ void append_point(std::string& out, TimestampMs t, double value) {
 struct Writer {
   std::string& out;
 
-  void operator()(const Scalar& scalar) const { single("scalar", scalar.t, scalar.v); }
+  // Prometheus writes the value of a scalar as its digits alone, those of series with exponents where short.
+  void operator()(const Scalar& scalar) const {
+    single("scalar", scalar.t, std::string_view(plain_decimal(scalar.v)));
+  }
   void operator()(const String& text) const { single("string", text.t, std::string_view(text.v)); }
 
   void operator()(const Vector& vector) const {

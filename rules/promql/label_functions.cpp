@@ -1,8 +1,11 @@
 #include "rules/promql/label_functions.h"
 
-#include "exporter/base/parse.h"
+#include "exporter/base/regex_error.h"
 #include "exporter/base/utf8.h"
 #include "rules/promql/regex_expand.h"
+
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -10,26 +13,46 @@
 namespace chiron::promql {
 namespace {
 
-// A regular expression over a long value takes some microseconds.
-constexpr std::size_t kRelabelWork = 16;
+// A template, or a list of labels that name each other, could double a value at each call around another. As
+// much as any text of a template may have.
+constexpr std::size_t kMostValue = 64 * 1024;
+
+// Of labels that are read or bytes that are written, what takes about a microsecond.
+constexpr std::size_t kAtOnce = 16;
+
+// At the worst a match looks at every instruction of the expression for every byte (RE2's NFA): 2 to 4 ns
+// each, and nothing can stop it. So many in a microsecond, and what one match may take.
+constexpr std::size_t kInstructionsAtOnce = 256;
+constexpr std::size_t kMostInstructions = std::size_t{16} << 20;
 
 // Gives each label set another one, worked out once.
 class RelabelNode : public VectorNode {
  public:
   /// `destination` is the label that is set: a name given here stays, whatever was to be dropped before.
-  RelabelNode(VectorPtr operand, std::string_view destination)
-      : operand_(std::move(operand)), sets_name_(destination == kMetricName) {}
+  RelabelNode(VectorPtr operand, std::string destination)
+      : operand_(std::move(operand)),
+        destination_(std::move(destination)),
+        sets_name_(destination_ == kMetricName) {}
 
   const Elements& eval(Context& context, TimestampMs t) final {
     out_.clear();
     for (const Element& e : operand_->eval(context, t)) {
       if (!context.tick()) return out_;
       const SetId labels = map_.get(context.sets, e.labels, [&](SetId id) {
-        context.tick(kRelabelWork);
+        std::optional<std::string> value = relabel(context, context.sets[id]);
+        if (context.failed()) return kNoSet;
+        if (!value) return id;
+        if (value->size() > kMostValue) {
+          context.fail(ErrorCode::exhausted,
+                       fmt::format("the value of label {} would be longer than {} bytes",
+                                   quoted(destination_), kMostValue));
+          return kNoSet;
+        }
         Labels made = context.sets[id];
-        relabel(made);
-        return context.sets.intern(made);
+        made.set(destination_, *value);
+        return context.intern(made);
       });
+      if (context.failed()) return out_;
       out_.push_back({labels, e.v, e.drop_name && !(labels != e.labels && sets_name_)});
     }
     context.check_distinct(out_);
@@ -38,9 +61,11 @@ class RelabelNode : public VectorNode {
   }
 
  private:
-  virtual void relabel(Labels& labels) const = 0;
+  /// What the destination becomes, none when all stays. May end where it is longer than kMostValue.
+  virtual std::optional<std::string> relabel(Context& context, const Labels& labels) const = 0;
 
   VectorPtr operand_;
+  const std::string destination_;
   const bool sets_name_;
   SetMap map_;
   Elements out_;
@@ -55,14 +80,24 @@ class LabelReplaceNode final : public RelabelNode {
         regex_(std::move(regex)) {}
 
  private:
-  void relabel(Labels& labels) const override {
-    const std::string source(labels.get(arguments_.source));
-    std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex_->NumberOfCapturingGroups()) + 1);
-    if (!regex_->Match(source, 0, source.size(), RE2::ANCHOR_BOTH, groups.data(),
-                       static_cast<int>(groups.size()))) {
-      return;
+  std::optional<std::string> relabel(Context& context, const Labels& labels) const override {
+    const std::string_view source = labels.get(arguments_.source);
+    const std::size_t instructions = source.size() * static_cast<std::size_t>(regex_->ProgramSize());
+    if (!context.tick(1 + instructions / kInstructionsAtOnce + arguments_.replacement.size() / kAtOnce))
+      return std::nullopt;
+    if (instructions > kMostInstructions) {
+      context.fail(
+          ErrorCode::exhausted,
+          fmt::format("the regular expression in label_replace() is too large for a value of {} bytes",
+                      source.size()));
+      return std::nullopt;
     }
-    labels.set(arguments_.destination, expand_groups(*regex_, groups, arguments_.replacement));
+    std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex_->NumberOfCapturingGroups()) + 1);
+    if (!regex_->Match(re2::StringPiece(source.data(), source.size()), 0, source.size(), RE2::ANCHOR_BOTH,
+                       groups.data(), static_cast<int>(groups.size()))) {
+      return std::nullopt;
+    }
+    return expand_groups(*regex_, groups, arguments_.replacement, kMostValue);
   }
 
   const LabelReplaceArguments arguments_;
@@ -75,13 +110,14 @@ class LabelJoinNode final : public RelabelNode {
       : RelabelNode(std::move(operand), arguments.destination), arguments_(std::move(arguments)) {}
 
  private:
-  void relabel(Labels& labels) const override {
+  std::optional<std::string> relabel(Context& context, const Labels& labels) const override {
     std::string joined;
-    for (std::size_t i = 0; i < arguments_.sources.size(); ++i) {
+    for (std::size_t i = 0; i < arguments_.sources.size() && joined.size() <= kMostValue; ++i) {
+      if (i % kAtOnce == 0 && !context.tick()) return std::nullopt;
       if (i > 0) joined += arguments_.separator;
       joined += labels.get(arguments_.sources[i]);
     }
-    labels.set(arguments_.destination, joined);
+    return joined;
   }
 
   const LabelJoinArguments arguments_;
@@ -89,7 +125,7 @@ class LabelJoinNode final : public RelabelNode {
 
 }  // namespace
 
-bool is_utf8_label_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
+bool is_utf8_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
 
 Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments arguments) {
   RE2::Options options;
@@ -97,10 +133,10 @@ Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments ar
   options.set_dot_nl(true);
   auto regex = std::make_unique<const RE2>(arguments.expression, options);
   if (!regex->ok()) {
-    return Error(ErrorCode::invalid_argument,
-                 fmt::format("invalid regular expression in label_replace(): {}", arguments.expression));
+    return Error(ErrorCode::invalid_argument, fmt::format("invalid regular expression in label_replace(): {}",
+                                                          shortened(arguments.expression)));
   }
-  if (!is_utf8_label_name(arguments.destination)) {
+  if (!is_utf8_name(arguments.destination)) {
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid destination label name in label_replace(): {}", arguments.destination));
   }
@@ -109,12 +145,12 @@ Result<VectorPtr> make_label_replace(VectorPtr operand, LabelReplaceArguments ar
 }
 
 Result<VectorPtr> make_label_join(VectorPtr operand, LabelJoinArguments arguments) {
-  if (!is_utf8_label_name(arguments.destination)) {
+  if (!is_utf8_name(arguments.destination)) {
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid destination label name in label_join(): {}", arguments.destination));
   }
   for (const std::string& source : arguments.sources) {
-    if (is_utf8_label_name(source)) continue;
+    if (is_utf8_name(source)) continue;
     return Error(ErrorCode::invalid_argument,
                  fmt::format("invalid source label name in label_join(): {}", source));
   }

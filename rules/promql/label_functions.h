@@ -9,8 +9,8 @@
 
 namespace chiron::promql {
 
-/// Prometheus 3's rule for label names: any UTF-8.
-bool is_utf8_label_name(std::string_view name);
+/// Prometheus 3's rule for names of metrics and labels: any UTF-8.
+bool is_utf8_name(std::string_view name);
 
 /// label_replace(): the regular expression is anchored and compiled once; the outcome is kept per label set.
 struct LabelReplaceArguments {

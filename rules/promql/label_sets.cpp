@@ -9,6 +9,9 @@
 namespace chiron::promql {
 namespace {
 
+// The node of the hash table, and an entry in each of the lists by number.
+constexpr std::size_t kBesideLabels = 128;
+
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -23,6 +26,16 @@ Labels filtered(const Labels& labels, Wanted wanted) {
 }
 
 }  // namespace
+
+std::size_t bytes_of(const Labels& labels) {
+  constexpr std::size_t kBlock = 16;  // what the allocator takes beside each
+  const auto on_heap = [](const std::string& text) {
+    return text.size() < sizeof(std::string) / 2 ? 0 : text.size() + kBlock;
+  };
+  std::size_t bytes = kBlock;
+  for (const Label& label : labels) bytes += sizeof(Label) + on_heap(label.name) + on_heap(label.value);
+  return bytes;
+}
 
 std::string in_braces(const Labels& labels) {
   std::string out = "{";
@@ -39,6 +52,7 @@ SetId LabelSets::intern(const Labels& labels) {
   if (fresh) {
     sets_.push_back(&at->first);
     nameless_.push_back(kNoSet);
+    bytes_ += kBesideLabels + bytes_of(labels);
   }
   return at->second;
 }
@@ -57,6 +71,7 @@ void LabelSets::clear() {
   ids_.clear();
   sets_.clear();
   nameless_.clear();
+  bytes_ = 0;
   ++epoch_;
 }
 

@@ -99,7 +99,7 @@ class MatchingNode final : public VectorNode {
   SetId output_labels(Context& context, SetId many, SetId one) {
     if (binary_.matching.include.empty()) {
       return labels_.get(context.sets, many,
-                         [&](SetId id) { return context.sets.intern(derive(context, id, id)); });
+                         [&](SetId id) { return context.intern(derive(context, id, id)); });
     }
     if (included_epoch_ != context.sets.epoch()) {
       included_.clear();
@@ -107,7 +107,7 @@ class MatchingNode final : public VectorNode {
     }
     const std::uint64_t key = (std::uint64_t{many} << 32) | one;
     const auto [at, fresh] = included_.try_emplace(key, kNoSet);
-    if (fresh) at->second = context.sets.intern(derive(context, many, one));
+    if (fresh) at->second = context.intern(derive(context, many, one));
     return at->second;
   }
 

@@ -44,6 +44,10 @@ std::string format_g(double value) {
   return {buffer.data(), end.ptr};
 }
 
+std::string format_f(double value) {
+  return std::isfinite(value) ? fmt::format("{:f}", value) : special(value);
+}
+
 std::string format_g2(double value) {
   return std::isfinite(value) ? fmt::format("{:.2g}", value) : special(value);
 }

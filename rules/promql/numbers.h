@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <string>
 
 namespace chiron::promql {
@@ -9,8 +10,16 @@ namespace chiron::promql {
 double go_min(double a, double b);
 double go_max(double a, double b);
 
+/// The order of sort() and of topk(): NaN comes last either way.
+inline bool comes_before(double a, double b, bool descending) {
+  if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
+  return descending ? a > b : a < b;
+}
+
 /// Go's %g, for messages: shortest form, an exponent below 1e-4 and from 1e6 on.
 std::string format_g(double value);
+/// Go's %f, for messages: six digits after the point.
+std::string format_f(double value);
 /// Go's %.2g
 std::string format_g2(double value);
 /// A label value of OpenMetrics: 0.5, 1.0, 1e+06, +Inf.

@@ -3,6 +3,8 @@
 #include "rules/promql/check.h"
 #include "rules/promql/duration_parser.h"
 #include "rules/promql/functions.h"
+#include "rules/promql/matching_parser.h"
+#include "rules/promql/modifier_parser.h"
 #include "rules/promql/promql.h"
 #include "rules/promql/selector_parser.h"
 #include "rules/promql/token_stream.h"
@@ -27,14 +29,6 @@ int binding(Op op) {
   if (is_comparison(op) || is_trim(op)) return 3;
   if (op == Op::add || op == Op::sub) return 4;
   return op == Op::pow ? kPower : kSign;
-}
-
-// The vector selector of a plain or a range selector, for modifiers; null for any other node.
-Modifiers* modifiers_of(Expr& expr) {
-  if (auto* selector = std::get_if<VectorSelector>(&expr.node)) return &selector->modifiers;
-  if (auto* matrix = std::get_if<MatrixSelector>(&expr.node)) return &matrix->selector.modifiers;
-  if (auto* subquery = std::get_if<Subquery>(&expr.node)) return &subquery->modifiers;
-  return nullptr;
 }
 
 std::size_t depth_below(const Expr& expr) {
@@ -122,7 +116,7 @@ class Parser {
     node.op = tokens_.next().op;
     node.return_bool = tokens_.accept(Keyword::bool_);
     if (is_set_operator(node.op)) node.matching.card = Matching::Card::many_to_many;
-    if (!matching(node.matching) || !fill(node.matching)) return nullptr;
+    if (!parse_matching(tokens_, node.matching)) return nullptr;
     node.lhs = std::move(left);
     node.rhs = operators(node.op == Op::pow ? kPower : binding(node.op) + 1);
     if (!node.rhs) return nullptr;
@@ -135,61 +129,16 @@ class Parser {
     return made;
   }
 
-  // fill(x), fill_left(x), fill_right(x), or the last two in either order.
-  bool fill(Matching& matching) {
-    while (true) {
-      const bool both = tokens_.at(Keyword::fill) && !matching.fill_left && !matching.fill_right;
-      const bool left = tokens_.at(Keyword::fill_left) && !matching.fill_left;
-      const bool right = tokens_.at(Keyword::fill_right) && !matching.fill_right;
-      if (!both && !left && !right) return true;
-      tokens_.next();
-      if (!tokens_.expect(Tok::left_paren, "", "")) return false;
-      double sign = 1;
-      if (tokens_.at(Op::add) || tokens_.at(Op::sub)) sign = tokens_.next().op == Op::sub ? -1 : 1;
-      const Token& token = tokens_.peek();
-      if (token.kind != Tok::number && token.kind != Tok::duration) return tokens_.unexpected();
-      tokens_.next();
-      const double value =
-          sign * (token.kind == Tok::number ? number_value(tokens_, token) : duration_value(tokens_, token));
-      if (!tokens_.expect(Tok::right_paren, "", "")) return false;
-      if (both || left) matching.fill_left = value;
-      if (both || right) matching.fill_right = value;
-      if (both) return true;
-    }
-  }
-
-  bool matching(Matching& matching) {
-    if (!tokens_.at(Keyword::on) && !tokens_.at(Keyword::ignoring)) return true;
-    matching.written = true;
-    matching.on = tokens_.next().keyword == Keyword::on;
-    auto labels = parse_label_list(tokens_);
-    if (!labels) return false;
-    matching.labels = std::move(*labels);
-    if (!tokens_.at(Keyword::group_left) && !tokens_.at(Keyword::group_right)) return true;
-    const bool left = tokens_.next().keyword == Keyword::group_left;
-    matching.card = left ? Matching::Card::many_to_one : Matching::Card::one_to_many;
-    // Parentheses right after group_left hold its labels, never the operand.
-    if (!tokens_.at(Tok::left_paren)) return true;
-    auto include = parse_label_list(tokens_);
-    if (!include) return false;
-    matching.include = std::move(*include);
-    return true;
-  }
-
   Node postfix() {
     const std::size_t begin = tokens_.peek().range.begin;
     Node expr = primary();
     while (expr) {
       if (tokens_.at(Tok::left_bracket)) {
         expr = brackets(begin, std::move(expr));
-      } else if (tokens_.at(Keyword::offset)) {
-        if (!offset(*expr)) return nullptr;
-      } else if (tokens_.at(Tok::at)) {
-        if (!at(*expr)) return nullptr;
-      } else if (tokens_.at(Keyword::anchored) || tokens_.at(Keyword::smoothed)) {
-        extend(*expr);
-      } else {
+      } else if (!at_modifier(tokens_)) {
         break;
+      } else if (!parse_modifier(tokens_, *expr, features_)) {
+        return nullptr;
       }
     }
     return expr;
@@ -225,75 +174,6 @@ class Parser {
     if (selector->modifiers.at != Modifiers::At::none)
       tokens_.report(all, "no @ modifiers allowed before range");
     return make(begin, MatrixSelector{std::move(*selector), range->ms, std::move(range->expr)});
-  }
-
-  // anchored and smoothed, after a selector.
-  void extend(Expr& expr) {
-    const Token& token = tokens_.next();
-    const bool anchored = token.keyword == Keyword::anchored;
-    const std::string_view word = anchored ? "anchored" : "smoothed";
-    const Range all{expr.range.begin, tokens_.last_end()};
-    if (!features_.extended_range_selectors) {
-      tokens_.report(all, fmt::format("{} modifier is experimental and not enabled", word),
-                     "--enable-feature=promql-extended-range-selectors enables it");
-      return;
-    }
-    if (std::holds_alternative<Subquery>(expr.node)) {
-      tokens_.report(all, fmt::format("{} modifier is not supported for subqueries", word));
-      return;
-    }
-    auto* selector = std::get_if<VectorSelector>(&expr.node);
-    if (auto* matrix = std::get_if<MatrixSelector>(&expr.node)) selector = &matrix->selector;
-    if (selector == nullptr) {
-      tokens_.report(all, fmt::format("{} modifier not implemented", word));
-      return;
-    }
-    const Extended wanted = anchored ? Extended::anchored : Extended::smoothed;
-    if (selector->extended != Extended::none && selector->extended != wanted) {
-      tokens_.report(all, "anchored and smoothed modifiers cannot be used together");
-    }
-    selector->extended = wanted;
-    expr.range.end = tokens_.last_end();
-  }
-
-  bool offset(Expr& expr) {
-    const Range word = tokens_.next().range;
-    auto read = parse_offset(tokens_);
-    if (!read) return false;
-    Modifiers* modifiers = modifiers_of(expr);
-    if (modifiers == nullptr) {
-      tokens_.report(
-          {word.begin, tokens_.last_end()},
-          "offset modifier must be preceded by an instant vector selector or range vector selector or a "
-          "subquery");
-    } else if (modifiers->has_offset) {
-      tokens_.report({word.begin, tokens_.last_end()}, "offset may not be set multiple times");
-    } else {
-      modifiers->has_offset = true;
-      modifiers->offset_ms = read->ms;
-      modifiers->offset_expr = std::move(read->expr);
-    }
-    expr.range.end = tokens_.last_end();
-    return true;
-  }
-
-  bool at(Expr& expr) {
-    const Range sign = tokens_.next().range;
-    Modifiers read;
-    if (!parse_at(tokens_, read)) return false;
-    Modifiers* modifiers = modifiers_of(expr);
-    if (modifiers == nullptr) {
-      tokens_.report(
-          {sign.begin, tokens_.last_end()},
-          "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
-    } else if (modifiers->at != Modifiers::At::none) {
-      tokens_.report({sign.begin, tokens_.last_end()}, "@ <timestamp> may not be set multiple times");
-    } else {
-      modifiers->at = read.at;
-      modifiers->at_ms = read.at_ms;
-    }
-    expr.range.end = tokens_.last_end();
-    return true;
   }
 
   Node primary() {

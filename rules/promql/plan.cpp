@@ -11,9 +11,10 @@ namespace chiron::promql {
 namespace {
 
 // Label sets come and go with the series (and with count_values at every value). Well beyond what is in use,
-// starting over is cheaper than keeping them.
-constexpr std::size_t kFewestSets = 4096;
-constexpr std::size_t kSetsPerUsed = 4;
+// starting over is cheaper than keeping them; and of what a query may hold they are to leave some.
+constexpr std::size_t kFewestBytes = 1024 * 1024;
+constexpr std::size_t kBytesPerUsed = 4;
+constexpr std::size_t kPartOfQuery = 4;
 
 // A query over bad data could say something about every series.
 constexpr std::size_t kMostAnnotations = 200;
@@ -29,18 +30,16 @@ std::string utc_seconds(TimestampMs t) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
-// What a label set takes beside a sample's 16 bytes, roughly.
-constexpr std::size_t kSamplesPerSet = 8;
-
 }  // namespace
 
 void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, const CancelToken* cancel) {
   work_ = kLookEvery;  // so that a token cancelled before is seen at once
-  if (set_limit_ == 0) {
-    set_limit_ = std::max(kFewestSets, kSetsPerUsed * sets.size());
-  } else if (sets.size() > set_limit_) {
-    sets.clear();
-    set_limit_ = 0;
+  const std::size_t used = sets.bytes();
+  if (set_bytes_ == 0) {
+    const std::size_t spare = limits.max_samples / kPartOfQuery * sizeof(Sample);
+    set_bytes_ = std::max(kFewestBytes, std::min(kBytesPerUsed * used, used + spare));
+  } else if (used > set_bytes_) {
+    forget_sets();
   }
   look_on();
   cancel_ = cancel;
@@ -50,7 +49,11 @@ void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, c
   said_.clear();
   ++evaluation_;
   held_ = 0;
-  sets_before_ = sets.size();
+}
+
+void Context::forget_sets() {
+  sets.clear();
+  set_bytes_ = 0;
 }
 
 void Context::look_on() {
@@ -76,9 +79,7 @@ bool Context::hold(Charge& charge, std::size_t samples) {
   if (charge.evaluation != evaluation_) charge = {evaluation_, 0};
   held_ = held_ - charge.samples + samples;
   charge.samples = samples;
-  const std::size_t made = kSamplesPerSet * (sets.size() - sets_before_);
-  if (held_ + made <= limits.max_samples) return true;
-  return too_many_samples();
+  return fits();
 }
 
 bool Context::too_many_samples() {
@@ -105,7 +106,7 @@ void Context::annotate(Annotation::Kind kind, TextPosition where, std::string me
       std::find_if(said_.begin(), said_.end(), [&](const Said& s) { return s.message == message; });
   if (known == said_.end()) {
     if (said_.size() >= kMostAnnotations) return;
-    said_.push_back({kind, where, std::move(message), forced ? std::optional(*forced) : std::nullopt});
+    said_.push_back({kind, where, std::move(message), forced ? std::optional(*forced) : std::nullopt, 0});
     return;
   }
   if (forced == nullptr || !known->forced) {
@@ -118,6 +119,16 @@ void Context::annotate(Annotation::Kind kind, TextPosition where, std::string me
   known->forced->greatest_bound = std::max(known->forced->greatest_bound, forced->greatest_bound);
   known->forced->difference = std::max(known->forced->difference, forced->difference);
   ++known->forced->more;
+}
+
+void Context::warn_counting(TextPosition where, std::string message) {
+  const auto known =
+      std::find_if(said_.begin(), said_.end(), [&](const Said& s) { return s.message == message; });
+  if (known != said_.end()) {
+    ++known->times;
+  } else if (limits.annotations && said_.size() < kMostAnnotations) {
+    said_.push_back({Annotation::Kind::warning, where, std::move(message), std::nullopt, 1});
+  }
 }
 
 std::vector<Annotation> Context::annotations() const {
@@ -133,6 +144,7 @@ std::vector<Annotation> Context::annotations() const {
                             format_g(f.least_bound), format_g(f.greatest_bound), format_g2(f.difference),
                             f.more + 1, utc_seconds(f.first), utc_seconds(f.last));
       }
+      if (said.times > 1) text += fmt::format(" ({} occurrences)", said.times);
       text += fmt::format(" ({}:{})", said.where.line, said.where.column);
       out.push_back({kind, std::move(text)});
     }

@@ -24,6 +24,7 @@ struct Windows {
     SetId labels;
     std::span<const Sample> samples;  ///< never empty
     bool drop_name = false;           ///< as an Element's
+    SeriesId source = kNoSeries;      ///< what they are the samples of, unless they were computed
   };
   std::vector<Series> series;
   TimestampMs after = 0, until = 0;  ///< the window is (after, until]; anchored and smoothed ones have more
@@ -60,9 +61,15 @@ class Context {
     if (work_ >= kLookEvery) look_up();
     return !failed();
   }
-  /// Says that a node's buffers hold `samples` now. False when that is too much for the query, the label sets
-  /// it has made included.
+  /// Says that a node's buffers hold `samples` now. False when that is too much for the query, with the label
+  /// sets it holds.
   bool hold(Charge& charge, std::size_t samples);
+  /// The label set as a number; fails as hold() does when the sets are too much.
+  SetId intern(const Labels& labels) {
+    const SetId id = sets.intern(labels);
+    fits();
+    return id;
+  }
 
   /// Fails as hold() does. False.
   bool too_many_samples();
@@ -77,10 +84,12 @@ class Context {
 
   /// An element that an operation gave another meaning, so that the name of the metric goes.
   Element unnamed(SetId labels, double v) {
-    return limits.delayed_name_removal ? Element(labels, v, true) : Element(sets.without_name(labels), v);
+    return limits.delayed_name_removal ? Element(labels, v, true) : Element(without_name(labels), v);
   }
   /// The labels as the result has them.
-  SetId final_labels(SetId labels, bool drop_name) { return drop_name ? sets.without_name(labels) : labels; }
+  SetId final_labels(SetId labels, bool drop_name) { return drop_name ? without_name(labels) : labels; }
+  /// Gives back the memory of the label sets: numbers given out before mean nothing any more.
+  void forget_sets();
 
   /// Prometheus' annotations; once each, at the place that said it last.
   void warn(TextPosition where, std::string message) {
@@ -98,6 +107,8 @@ class Context {
   void inform_forced(TextPosition where, std::string message, const Forced& forced) {
     annotate(Annotation::Kind::info, where, std::move(message), &forced);
   }
+  /// A warning that tells how often it was given.
+  void warn_counting(TextPosition where, std::string message);
   std::vector<Annotation> annotations() const;
   /// Whether annotations are wanted; composing one costs.
   bool annotates() const { return limits.annotations; }
@@ -119,9 +130,16 @@ class Context {
     TextPosition where;
     std::string message;
     std::optional<Forced> forced;
+    std::size_t times = 0;  // 0: not told
   };
 
   void look_up();
+  SetId without_name(SetId labels) {
+    const SetId id = sets.without_name(labels);
+    fits();
+    return id;
+  }
+  bool fits() { return held_ + sets.bytes() / sizeof(Sample) <= limits.max_samples || too_many_samples(); }
   void annotate(Annotation::Kind kind, TextPosition where, std::string message, const Forced* forced);
   const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
 
@@ -131,8 +149,7 @@ class Context {
   std::size_t work_ = 0;
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
-  std::size_t set_limit_ = 0;
-  std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
+  std::size_t set_bytes_ = 0;  // label sets that take more are forgotten; 0: to be found
   Slots unique_;
   std::vector<Said> said_;
 };

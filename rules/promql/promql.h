@@ -55,7 +55,8 @@ struct Limits {
   const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
   /// Names are dropped from the result, not by each operation on the way: promql-delayed-name-removal.
   bool delayed_name_removal = false;
-  bool annotations = true;  ///< collect warnings and infos
+  bool start_timestamps = false;  ///< rate() and the like look at them: use-start-timestamps
+  bool annotations = true;        ///< collect warnings and infos
 };
 
 /// Prometheus' experimental features of the language, off until asked for.
@@ -64,10 +65,11 @@ struct Features {
   bool extended_range_selectors = false;  ///< anchored, smoothed: promql-extended-range-selectors
   bool binop_fill_modifiers = false;      ///< fill, fill_left, fill_right: promql-binop-fill-modifiers
   bool delayed_name_removal = false;      ///< of evaluation, see Limits: promql-delayed-name-removal
-  static Features all() { return {true, true, true, true}; }
+  bool start_timestamps = false;          ///< of evaluation, see Limits: use-start-timestamps
+  static Features all() { return {true, true, true, true, true}; }
 };
 /// From names as --enable-feature of Prometheus takes them, several in one separated by commas. Names that
-/// Prometheus knows and that change nothing here are taken too, as promql-duration-expr.
+/// Prometheus 3.14 knows and that change nothing here are taken too, as promql-duration-expr.
 Result<Features> parse_features(const std::vector<std::string>& names);
 
 /// Parsed and type-checked, or every error that could be found, ordered by position. Never both.

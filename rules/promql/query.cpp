@@ -42,6 +42,13 @@ struct Reach {
   }
 };
 
+// What a result takes.
+struct Held {
+  std::size_t samples = 0;
+  std::size_t label_bytes = 0;
+  std::size_t all() const { return samples + label_bytes / sizeof(Sample); }
+};
+
 }  // namespace
 
 struct Query::Impl {
@@ -51,8 +58,7 @@ struct Query::Impl {
   // Compiled for instants or for ranges when first asked for; sort() differs.
   Status compile(bool for_range) {
     if (compiled && range_query == for_range) return {};
-    plan = Plan();
-    compiled = false;
+    give_back();
     Status status = build(*expr, for_range, plan);
     compiled = status.ok();
     range_query = for_range;
@@ -74,8 +80,22 @@ struct Query::Impl {
       context.check_distinct(elements);
       value = vector(elements, t);
     }
-    if (context.failed()) return context.take_error();
+    if (context.failed()) return failure();
     return value;
+  }
+
+  // What a query that was too large has taken is given back: rules keep theirs.
+  Error failure() {
+    Error error = context.take_error();
+    if (error.code() == ErrorCode::exhausted) give_back();
+    return error;
+  }
+  void give_back() {
+    plan = Plan();
+    compiled = false;
+    named = {};
+    slots = {};
+    context.forget_sets();
   }
 
   Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel) {
@@ -85,14 +105,14 @@ struct Query::Impl {
     context.begin(t, t, 0, cancel);
     std::span<const Element> found;
     if (plan.scalar) {
-      scalar = {context.sets.intern(Labels()), plan.scalar->eval(context, t)};
+      scalar = {context.intern(Labels()), plan.scalar->eval(context, t)};
       found = std::span(&scalar, 1);
     } else {
       const Elements& elements = finished(plan.vector->eval(context, t));
       context.check_distinct(elements);
       found = elements;
     }
-    if (context.failed()) return context.take_error();
+    if (context.failed()) return failure();
     return found;
   }
 
@@ -109,11 +129,10 @@ struct Query::Impl {
     if (Status status = compile(true); !status) return std::move(status).error();
     context.begin(start, end, step, cancel);
     Matrix out;
-    Slots slots;
     slots.start(context.sets);
     Charge charge;
-    std::size_t samples = 0;
-    const SetId nameless = context.sets.intern(Labels());
+    Held held;
+    const SetId nameless = context.intern(Labels());
     Elements one;
     for (TimestampMs t = start; t <= end && context.tick(); t += step) {
       const Elements* elements = &one;
@@ -123,20 +142,22 @@ struct Query::Impl {
         elements = &finished(plan.vector->eval(context, t));
         context.check_distinct(*elements);
       }
-      samples += elements->size();
-      if (context.failed() || !context.hold(charge, samples)) break;
+      held.samples += elements->size();
+      if (context.failed() || !context.hold(charge, held.all())) break;
       for (const Element& e : *elements) {
         if (!context.tick()) break;
         std::uint32_t& slot = slots[e.labels];
         if (slot == Slots::kEmpty) {
           slot = static_cast<std::uint32_t>(out.size());
+          held.label_bytes += bytes_of(context.sets[e.labels]);
+          if (!context.hold(charge, held.all())) break;
           out.push_back({context.sets[e.labels], {}});
         }
         out[slot].samples.push_back({t, e.v});
       }
     }
     sort_by_labels(out);
-    if (context.failed()) return context.take_error();
+    if (context.failed()) return failure();
     return Value(std::move(out));
   }
 
@@ -158,8 +179,11 @@ struct Query::Impl {
     Vector out;
     if (context.failed()) return out;
     out.reserve(elements.size());
+    Charge charge;
+    Held held{.samples = elements.size()};
     for (const Element& e : elements) {
-      if (!context.tick()) break;
+      held.label_bytes += bytes_of(context.sets[e.labels]);
+      if (!context.tick() || !context.hold(charge, held.all())) break;
       out.push_back({context.sets[e.labels], t, e.v});
     }
     return out;
@@ -168,12 +192,17 @@ struct Query::Impl {
   Matrix matrix(const Windows& windows) {
     const auto* selector = std::get_if<MatrixSelector>(&without_parens(*expr).node);
     const Extended extended = selector != nullptr ? selector->selector.extended : Extended::none;
+    Charge charge;
+    Held held;
     Matrix out;
     out.reserve(windows.series.size());
     for (const Windows::Series& series : windows.series) {
       const std::span<const Sample> samples = series.samples;
-      if (!context.tick(1 + samples.size())) break;
-      MatrixSeries made{context.sets[context.final_labels(series.labels, series.drop_name)], {}};
+      const SetId labels = context.final_labels(series.labels, series.drop_name);
+      held.samples += samples.size();
+      held.label_bytes += bytes_of(context.sets[labels]);
+      if (!context.tick(1 + samples.size()) || !context.hold(charge, held.all())) break;
+      MatrixSeries made{context.sets[labels], {}};
       if (extended == Extended::none) {
         made.samples.assign(samples.begin(), samples.end());
       } else {
@@ -206,6 +235,7 @@ struct Query::Impl {
   Context context;
   Plan plan;
   Elements named;
+  Slots slots;  // the results of a range, by their labels
   Element scalar{};
   bool compiled = false;
   bool range_query = false;

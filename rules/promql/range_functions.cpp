@@ -15,26 +15,51 @@ using Output = std::optional<double>;
 
 double seconds(TimestampMs ms) { return static_cast<double>(ms) / 1000; }
 
+// Whether the counter began anew before the i-th sample, as its start timestamp has it. One that is the time
+// of the sample before means so in a series of deltas, whose samples all begin there; where the sample before
+// knew no start of its own, it is only the oldest time that was seen (OpenTelemetry's data model, "unknown
+// start time"). A start at or after its own sample is none.
+bool started_anew(const RangeInput& in, std::size_t i) {
+  if (in.starts.empty()) return false;
+  const TimestampMs start = in.starts[i];
+  const TimestampMs before = in.samples[i - 1].t;
+  if (start == 0 || start >= in.samples[i].t || start < before) return false;
+  return start > before || (in.starts[i - 1] != 0 && in.starts[i - 1] < before);
+}
+bool is_reset(const RangeInput& in, std::size_t i) {
+  return in.samples[i].v < in.samples[i - 1].v || started_anew(in, i);
+}
+
 // Prometheus' extrapolation (promql/functions.go, extrapolatedRate): the change between the first and the
 // last sample is stretched to the ends of the window, but by no more than half an average gap where the
 // series seems to start or end inside it, and for counters not beyond where the counter would have been zero.
+// A counter known to have started inside the window was zero there.
 Output extrapolated(const RangeInput& in, bool counter, bool per_second) {
-  if (in.samples.size() < 2) return std::nullopt;
   const Sample& first = in.samples.front();
   const Sample& last = in.samples.back();
+  const bool from_zero =
+      counter && !in.starts.empty() && in.starts[0] != 0 && in.starts[0] > in.after && in.starts[0] < first.t;
+  const std::size_t gaps = in.samples.size() - 1;
+  if (gaps == 0 && !from_zero) return std::nullopt;
   double change = last.v - first.v;
   if (counter) {
     for (std::size_t i = 1; i < in.samples.size(); ++i) {
-      if (in.samples[i].v < in.samples[i - 1].v) change += in.samples[i - 1].v;
+      if (is_reset(in, i)) change += in.samples[i - 1].v;
     }
   }
-  const double sampled = seconds(last.t - first.t);
-  const double average = sampled / static_cast<double>(in.samples.size() - 1);
+  double sampled = seconds(last.t - first.t);
+  const double average = gaps == 0 ? 0 : sampled / static_cast<double>(gaps);
   const double threshold = average * 1.1;
   double to_start = seconds(first.t - in.after);
   double to_end = seconds(in.until - last.t);
-  if (to_start >= threshold) to_start = average / 2;
-  if (counter && change > 0 && first.v >= 0) to_start = std::min(to_start, sampled * (first.v / change));
+  if (from_zero) {
+    to_start = 0;
+    sampled = seconds(last.t - in.starts[0]);
+    change += first.v;
+  } else {
+    if (to_start >= threshold) to_start = average / 2;
+    if (counter && change > 0 && first.v >= 0) to_start = std::min(to_start, sampled * (first.v / change));
+  }
   if (to_end >= threshold) to_end = average / 2;
   double factor = (sampled + to_start + to_end) / sampled;
   if (per_second) factor /= seconds(in.until - in.after);
@@ -113,7 +138,8 @@ Output last_two(const RangeInput& in, bool counter) {
   if (in.samples.size() < 2) return std::nullopt;
   const Sample& previous = in.samples[in.samples.size() - 2];
   const Sample& last = in.samples.back();
-  const double change = counter && last.v < previous.v ? last.v : last.v - previous.v;
+  const bool reset = counter && is_reset(in, in.samples.size() - 1);
+  const double change = reset ? last.v : last.v - previous.v;
   if (last.t == previous.t) return std::nullopt;
   return counter ? change / seconds(last.t - previous.t) : change;
 }
@@ -160,7 +186,7 @@ Output resets(const RangeInput& in) {
   if (samples.empty()) return std::nullopt;
   double count = 0;
   for (std::size_t i = 1; i < samples.size(); ++i) {
-    if (samples[i].v < samples[i - 1].v) ++count;
+    if (samples[i].v < samples[i - 1].v || started_anew(in, i)) ++count;
   }
   return count;
 }
@@ -251,9 +277,13 @@ constexpr std::array kRows = {
                      .parameters = Parameters::smoothing},
     RangeFunctionRow{.name = "first_over_time", .function = first, .keeps_name = true},
     RangeFunctionRow{.name = "idelta", .function = idelta},
-    RangeFunctionRow{
-        .name = "increase", .function = increase, .wants_counter = true, .anchored = true, .smoothed = true},
-    RangeFunctionRow{.name = "irate", .function = irate},
+    RangeFunctionRow{.name = "increase",
+                     .function = increase,
+                     .wants_counter = true,
+                     .wants_starts = true,
+                     .anchored = true,
+                     .smoothed = true},
+    RangeFunctionRow{.name = "irate", .function = irate, .wants_starts = true},
     RangeFunctionRow{.name = "last_over_time", .function = last, .keeps_name = true},
     RangeFunctionRow{.name = "mad_over_time", .function = median_deviation},
     RangeFunctionRow{.name = "max_over_time", .function = max},
@@ -262,9 +292,13 @@ constexpr std::array kRows = {
     RangeFunctionRow{.name = "present_over_time", .function = present},
     RangeFunctionRow{
         .name = "quantile_over_time", .function = quantile_over_time, .parameters = Parameters::quantile},
-    RangeFunctionRow{
-        .name = "rate", .function = rate, .wants_counter = true, .anchored = true, .smoothed = true},
-    RangeFunctionRow{.name = "resets", .function = resets, .anchored = true},
+    RangeFunctionRow{.name = "rate",
+                     .function = rate,
+                     .wants_counter = true,
+                     .wants_starts = true,
+                     .anchored = true,
+                     .smoothed = true},
+    RangeFunctionRow{.name = "resets", .function = resets, .wants_starts = true, .anchored = true},
     RangeFunctionRow{.name = "stddev_over_time", .function = stddev},
     RangeFunctionRow{.name = "stdvar_over_time", .function = accumulate<Variance>},
     RangeFunctionRow{.name = "sum_over_time", .function = accumulate<CompensatedSum>},

@@ -19,6 +19,8 @@ struct RangeInput {
   TimestampMs now;                  ///< the evaluation time, which offset and @ move the window away from
   const std::array<double, 2>& parameters;  ///< the scalar arguments
   Extended extended;
+  std::span<const TimestampMs>
+      starts;  ///< of the samples, 0 for none; empty when nobody asks, or none has any
   std::vector<double>& scratch;
 };
 
@@ -32,6 +34,7 @@ struct RangeFunctionRow {
   /// What the scalar arguments must be.
   enum class Parameters { any, quantile, smoothing } parameters = Parameters::any;
   bool wants_counter = false;  ///< over another metric it says so
+  bool wants_starts = false;   ///< looks at start timestamps, too
   bool anchored = false;       ///< works with the modifier of that name
   bool smoothed = false;
 };

@@ -28,9 +28,9 @@ std::string_view group(const RE2& regex, std::span<const re2::StringPiece> group
 }  // namespace
 
 std::string expand_groups(const RE2& regex, std::span<const re2::StringPiece> groups,
-                          std::string_view replacement) {
+                          std::string_view replacement, std::size_t most) {
   std::string out;
-  for (std::size_t i = 0; i < replacement.size();) {
+  for (std::size_t i = 0; i < replacement.size() && out.size() <= most;) {
     if (replacement[i] != '$' || i + 1 >= replacement.size()) {
       out.push_back(replacement[i++]);
       continue;

@@ -11,7 +11,7 @@ void add_matcher(TokenStream& tokens, VectorSelector& selector, MatchOp op, std:
                  const Token& value) {
   Result<Matcher> matcher = Matcher::make(op, name, value.value);
   if (!matcher) {
-    tokens.report(value.range, matcher.error().to_string(), "regular expressions follow RE2's syntax");
+    tokens.report(value.range, matcher.error().message(), "regular expressions follow RE2's syntax");
     // Stands in for it, so that the selector is not also blamed for selecting everything.
     matcher = Matcher::make(MatchOp::equal, std::move(name), value.value);
     if (!matcher) return;

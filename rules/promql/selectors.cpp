@@ -28,7 +28,7 @@ const std::vector<ResolvedSelector::Series>& ResolvedSelector::series(Context& c
   context.reader.select(selector_.matchers, ids_);
   for (const SeriesId id : ids_) {
     if (!context.tick()) break;
-    series_.push_back({id, context.sets.intern(context.reader.labels(id))});
+    series_.push_back({id, context.intern(context.reader.labels(id))});
   }
   if (context.reader.sorts_by_labels()) {
     sort_in_pieces(context, series_, [&sets = context.sets](const Series& a, const Series& b) {
@@ -77,6 +77,7 @@ Sequence::Move Sequence::next(const Context& context, TimestampMs until) {
 }
 
 const Elements& SelectorNode::eval(Context& context, TimestampMs t) {
+  if (show_ == Show::starts && !context.limits.start_timestamps) return out_;
   const TimestampMs until = moved(selector_.ast().modifiers, context, t);
   const TimestampMs after = until - duration_cast<milliseconds>(context.limits.lookback).count();
   const Sequence::Move move = sequence_.next(context, until);
@@ -86,7 +87,7 @@ const Elements& SelectorNode::eval(Context& context, TimestampMs t) {
   const bool done =
       move == Sequence::Move::first ? look_up(context, after, until) : look_ahead(context, after, until);
   if (!done) return out_;
-  if (timestamps_) context.check_unique(out_);
+  if (show_ != Show::values) context.check_unique(out_);
   context.hold(charge_, out_.size());
   return out_;
 }
@@ -117,11 +118,16 @@ bool SelectorNode::look_ahead(Context& context, TimestampMs after, TimestampMs u
 }
 
 void SelectorNode::add(Context& context, const ResolvedSelector::Series& series, const Sample& sample) {
-  if (timestamps_) {
-    out_.push_back(context.unnamed(series.labels, static_cast<double>(sample.t) / 1000));
-  } else {
+  if (show_ == Show::values) {
     out_.push_back({series.labels, sample.v});
+    return;
   }
+  TimestampMs t = sample.t;
+  if (show_ == Show::starts) {
+    const StartTimestamps* const starts = context.reader.starts();
+    t = starts != nullptr ? starts->start_of(series.id, sample.t) : 0;
+  }
+  out_.push_back(context.unnamed(series.labels, static_cast<double>(t) / 1000));
 }
 
 const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
@@ -164,7 +170,7 @@ const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
   std::size_t samples = 0;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const std::span<const Sample> window = ahead_.window(i);
-    if (!window.empty()) out_.series.push_back({series[i].labels, window, false});
+    if (!window.empty()) out_.series.push_back({series[i].labels, window, false, series[i].id});
     samples += window.size();
   }
   context.hold(charge_, samples);
@@ -230,7 +236,7 @@ void SubqueryNode::gather(Context& context) {
     std::uint32_t& slot = slots_[point.labels];
     if (slot == Slots::kEmpty) {
       slot = static_cast<std::uint32_t>(out_.series.size());
-      out_.series.push_back({point.labels, {}, point.drop_name});
+      out_.series.push_back({point.labels, {}, point.drop_name, kNoSeries});
       ends_.push_back(0);
     }
     ++ends_[slot];

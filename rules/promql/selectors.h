@@ -31,8 +31,10 @@ class Sequence {
 
 class SelectorNode final : public VectorNode {
  public:
-  /// With `timestamps` the values are the samples' times in seconds, and the name goes.
-  SelectorNode(ResolvedSelector& selector, bool timestamps) : selector_(selector), timestamps_(timestamps) {}
+  /// What the values are: the samples', or of their times, in seconds, when the name goes. Without
+  /// Limits::start_timestamps there are no starts.
+  enum class Show { values, timestamps, starts };
+  SelectorNode(ResolvedSelector& selector, Show show) : selector_(selector), show_(show) {}
   const Elements& eval(Context& context, TimestampMs t) override;
 
  private:
@@ -41,7 +43,7 @@ class SelectorNode final : public VectorNode {
   void add(Context& context, const ResolvedSelector::Series& series, const Sample& sample);
 
   ResolvedSelector& selector_;
-  const bool timestamps_;
+  const Show show_;
   Sequence sequence_;
   std::vector<Sample> latest_;
   ReadAhead ahead_{SeriesReader::Markers::kept};

@@ -82,6 +82,55 @@ Result<std::size_t> repetitions(std::string_view item, std::string_view text) {
   return *count;
 }
 
+// Start timestamps must not overflow; 30,000 years.
+constexpr TimestampMs kFurthest = 1'000'000'000'000'000;
+
+// A signed duration that `text` begins with, which is taken off. No unit has an x, which stands before the
+// number of repetitions.
+std::optional<TimestampMs> take_duration(std::string_view& text) {
+  const bool minus = text.starts_with('-');
+  if (minus || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t size = std::min(text.find_first_of("+-x"), text.size());
+  const Result<Duration> duration = parse_duration(text.substr(0, size));
+  if (!duration) return std::nullopt;
+  text.remove_prefix(size);
+  const TimestampMs ms = std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
+  return minus ? -ms : ms;
+}
+
+// How often what stands before `rest` comes beyond once: nothing, or xK.
+Result<std::size_t> times_more(std::string_view item, std::string_view rest) {
+  if (rest.empty()) return std::size_t{0};
+  if (rest[0] != 'x') return bad(item, "expected x and a number of repetitions");
+  return repetitions(item, rest.substr(1));
+}
+
+// One item of a line of start timestamps: D, DxK, D+ExK, D-ExK, _, _xK.
+Status append_offsets(std::string_view item, std::vector<std::optional<TimestampMs>>& out) {
+  std::string_view rest = item;
+  if (item[0] == '_') {
+    const Result<std::size_t> more = times_more(item, item.substr(1));
+    if (!more) return more.error();
+    out.resize(out.size() + std::max<std::size_t>(1, *more));
+    return {};
+  }
+  std::optional<TimestampMs> offset = take_duration(rest);
+  if (!offset) return bad(item, "expected a duration or _");
+  TimestampMs increment = 0;
+  if (rest.starts_with('+') || rest.starts_with('-')) {
+    const std::optional<TimestampMs> by = take_duration(rest);
+    if (!by || rest.empty()) return bad(item, "a series is written A+BxN");
+    increment = *by;
+  }
+  const Result<std::size_t> more = times_more(item, rest);
+  if (!more) return more.error();
+  if (std::abs(*offset) > kFurthest ||
+      std::abs(increment) > kFurthest / (1 + static_cast<TimestampMs>(*more)))
+    return bad(item, "that is beyond the calendar");
+  for (std::size_t i = 0; i <= *more; ++i, *offset += increment) out.push_back(offset);
+  return {};
+}
+
 // One item: N, NxK, A+BxK, A-BxK, _, _xK, stale.
 Status append_item(std::string_view item, std::vector<std::optional<double>>& out) {
   if (item == "stale") {
@@ -133,6 +182,32 @@ Result<std::vector<std::optional<double>>> parse_series_values(std::string_view 
   return values;
 }
 
+bool is_starts_line(std::string_view text) {
+  const std::size_t end = labels_end(text);
+  const std::string_view rest = text.substr(end);
+  if (rest.starts_with("@st")) return rest.size() > 3 && (rest[3] == ' ' || rest[3] == '\t');
+  return text.substr(0, end).ends_with("@st");
+}
+
+Result<StartsLine> parse_starts_line(std::string_view text) {
+  std::size_t end = labels_end(text);
+  std::string_view rest = text.substr(end);
+  if (rest.starts_with("@st")) {
+    rest.remove_prefix(3);
+  } else {
+    end -= 3;
+  }
+  Result<Labels> labels = parse_labels(text.substr(0, end));
+  if (!labels) return std::move(labels).error();
+  StartsLine line{*std::move(labels), {}};
+  std::string_view item;
+  while (next_word(rest, item)) {
+    if (Status status = append_offsets(item, line.offsets); !status) return std::move(status).error();
+    if (line.offsets.size() > kMostValues) return bad(item, "too many values");
+  }
+  return line;
+}
+
 Result<SeriesLine> parse_series_line(std::string_view text) {
   const std::size_t end = labels_end(text);
   Result<Labels> labels = parse_labels(text.substr(0, end));
@@ -142,13 +217,13 @@ Result<SeriesLine> parse_series_line(std::string_view text) {
   return SeriesLine{*std::move(labels), *std::move(values)};
 }
 
-void TestSeries::add(const Labels& labels, Sample sample) {
+void TestSeries::add(const Labels& labels, Sample sample, TimestampMs start) {
   const auto [at, fresh] = by_labels_.try_emplace(labels, series_.size());
   if (fresh) {
     series_.push_back({labels, {}});
     ++generation_;
   }
-  series_[at->second].samples.insert_or_assign(sample.t, sample.v);
+  series_[at->second].samples.insert_or_assign(sample.t, Point{sample.v, start});
 }
 
 void TestSeries::clear() {
@@ -170,8 +245,8 @@ std::optional<Sample> TestSeries::latest(SeriesId id, TimestampMs after, Timesta
   auto at = samples.upper_bound(until);
   if (at == samples.begin()) return std::nullopt;
   --at;
-  if (at->first <= after || is_stale(at->second)) return std::nullopt;
-  return Sample{at->first, at->second};
+  if (at->first <= after || is_stale(at->second.v)) return std::nullopt;
+  return Sample{at->first, at->second.v};
 }
 
 void TestSeries::latest(std::span<const SeriesId> ids, TimestampMs after, TimestampMs until,
@@ -184,8 +259,14 @@ void TestSeries::range(SeriesId id, TimestampMs after, TimestampMs until, Marker
                        std::vector<Sample>& out) const {
   const auto& samples = series_[static_cast<std::size_t>(id)].samples;
   for (auto at = samples.upper_bound(after); at != samples.end() && at->first <= until; ++at) {
-    if (markers == Markers::kept || !is_stale(at->second)) out.push_back({at->first, at->second});
+    if (markers == Markers::kept || !is_stale(at->second.v)) out.push_back({at->first, at->second.v});
   }
+}
+
+TimestampMs TestSeries::start_of(SeriesId id, TimestampMs t) const {
+  const auto& samples = series_[static_cast<std::size_t>(id)].samples;
+  const auto at = samples.find(t);
+  return at == samples.end() ? 0 : at->second.start;
 }
 
 TimestampMs TestSeries::newest() const {

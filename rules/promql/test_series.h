@@ -21,11 +21,20 @@ Result<SeriesLine> parse_series_line(std::string_view text);
 /// The values alone: `1 2x3 0+10x5 _x2 stale`.
 Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text);
 
+/// A line before that of a series, with what its samples' start timestamps are away from their own:
+/// `up{job="a"}@st _ -30s -1mx2 0-1mx3`.
+struct StartsLine {
+  Labels labels;
+  std::vector<std::optional<TimestampMs>> offsets;
+};
+bool is_starts_line(std::string_view text);
+Result<StartsLine> parse_starts_line(std::string_view text);
+
 /// Series written down in a test. Not thread-safe while it is being filled.
-class TestSeries final : public SeriesReader {
+class TestSeries final : public SeriesReader, private StartTimestamps {
  public:
-  /// One sample; a second one at the same time replaces the first.
-  void add(const Labels& labels, Sample sample);
+  /// One sample; a second one at the same time replaces the first. `start`: 0 for none.
+  void add(const Labels& labels, Sample sample, TimestampMs start = 0);
   void clear();
 
   std::uint64_t generation() const override { return generation_; }
@@ -36,16 +45,23 @@ class TestSeries final : public SeriesReader {
               std::span<Sample> out) const override;
   void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
              std::vector<Sample>& out) const override;
+  const StartTimestamps* starts() const override { return this; }
   TimestampMs newest() const override;
   TimestampMs oldest() const override;
   /// Prometheus' own tests have them in the order they were loaded in.
   bool sorts_by_labels() const override { return false; }
 
  private:
+  struct Point {
+    double v = 0;
+    TimestampMs start = 0;
+  };
   struct Series {
     Labels labels;
-    std::map<TimestampMs, double> samples;
+    std::map<TimestampMs, Point> samples;
   };
+  TimestampMs start_of(SeriesId id, TimestampMs t) const override;
+
   std::deque<Series> series_;
   std::unordered_map<Labels, std::size_t, LabelsHash> by_labels_;
   std::uint64_t generation_ = 1;

@@ -1,5 +1,6 @@
 #include "rules/promql/tree_json.h"
 
+#include "rules/promql/duration_expr.h"
 #include "rules/promql/functions.h"
 #include "rules/promql/json.h"
 #include "rules/promql/nodes.h"
@@ -32,6 +33,28 @@ std::string_view card_name(Matching::Card card) {
   return {};
 }
 
+/// Parentheses around a number are a sum of one.
+std::string_view operator_of(const DurationNode& node) {
+  switch (node.kind) {
+    case DurationNode::Kind::step:
+      return "step";
+    case DurationNode::Kind::range:
+      return "range";
+    case DurationNode::Kind::minus:
+      return "-";
+    case DurationNode::Kind::min_of:
+      return "min_of";
+    case DurationNode::Kind::max_of:
+      return "max_of";
+    case DurationNode::Kind::literal:
+    case DurationNode::Kind::parens:
+      return "+";
+    case DurationNode::Kind::operation:
+      break;
+  }
+  return to_string(node.op);
+}
+
 class TreeWriter {
  public:
   explicit TreeWriter(std::string& out) : out_(out) {}
@@ -56,14 +79,14 @@ class TreeWriter {
   void operator()(const MatrixSelector& m) {
     open("matrixSelector");
     selector(m.selector);
-    number("range", m.range_ms);
+    duration("range", m.range_ms, m.range_expr);
     close();
   }
   void operator()(const Subquery& s) {
     open("subquery");
     child("expr", s.inner);
-    number("range", s.range_ms);
-    number("step", s.step_ms.value_or(0));
+    duration("range", s.range_ms, s.range_expr);
+    duration("step", s.step_ms.value_or(0), s.step_expr);
     modifiers(s.modifiers);
     close();
   }
@@ -180,8 +203,36 @@ class TreeWriter {
       write(*expr);
     }
   }
+  /// A computed one has no number yet, even if it does not depend on the query.
+  void duration(std::string_view name, std::int64_t ms, const DurationPtr& expr) {
+    number(name, expr ? 0 : ms);
+    key(std::string(name) + "Expr");
+    computed(expr, false);
+  }
+  void computed(const DurationPtr& node, bool wrapped) {
+    if (!node) {
+      out_ += "null";
+    } else if (node->kind == DurationNode::Kind::literal) {
+      open("numberLiteral");
+      text("val", plain_decimal(node->value));
+      flag("duration", node->in_units);
+      close();
+    } else if (node->kind == DurationNode::Kind::parens && node->left->kind != DurationNode::Kind::literal) {
+      computed(node->left, true);
+    } else {
+      const bool alone = !node->right;  // an operator before its operand, or a function without any
+      open("durationExpr");
+      text("op", operator_of(*node));
+      key("lhs");
+      computed(alone ? nullptr : node->left, false);
+      key("rhs");
+      computed(alone ? node->left : node->right, false);
+      flag("wrapped", wrapped || node->kind == DurationNode::Kind::parens);
+      close();
+    }
+  }
   void modifiers(const Modifiers& m) {
-    number("offset", m.offset_ms);
+    duration("offset", m.offset_ms, m.offset_expr);
     key("timestamp");
     if (m.at == Modifiers::At::time) {
       fmt::format_to(std::back_inserter(out_), "{}", m.at_ms);

@@ -82,7 +82,7 @@ constexpr std::array kRows = {
     ValueFunctionRow{"atan", of<std::atan>},
     ValueFunctionRow{"atanh", of<std::atanh>},
     ValueFunctionRow{"ceil", of<std::ceil>},
-    ValueFunctionRow{"clamp", clamp},
+    ValueFunctionRow{"clamp", clamp, {}, true},
     ValueFunctionRow{"clamp_max", clamp_max},
     ValueFunctionRow{"clamp_min", clamp_min},
     ValueFunctionRow{"cos", of<std::cos>},

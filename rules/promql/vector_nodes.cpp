@@ -17,8 +17,7 @@ const Elements& ValueFunctionNode::eval(Context& context, TimestampMs t) {
   std::array<double, 2> parameters = row_.defaults;
   for (std::size_t i = 0; i < parameters_.size(); ++i) parameters[i] = parameters_[i]->eval(context, t);
   const Elements& in = operand_->eval(context, t);
-  // clamp() with its bounds the wrong way round has no result at all.
-  if (row_.name == "clamp" && parameters[0] > parameters[1]) return out_;
+  if (row_.of_bounds && parameters[0] > parameters[1]) return out_;
   for (const Element& e : in) {
     if (!context.tick()) return out_;
     out_.push_back(context.unnamed(e.labels, row_.function(e.v, parameters)));
@@ -37,14 +36,17 @@ const Elements& RangeFunctionNode::eval(Context& context, TimestampMs t) {
   }
   for (const Windows::Series& series : windows.series) {
     if (!context.tick(1 + series.samples.size())) return out_;
+    read_starts(context, series);
     const RangeInput input{.samples = series.samples,
                            .after = windows.after,
                            .until = windows.until,
                            .now = t,
                            .parameters = parameters_,
                            .extended = operands_.extended,
+                           .starts = starts_,
                            .scratch = scratch_};
     const std::optional<double> value = row_.function(input);
+    if (row_.wants_counter && !starts_.empty() && context.annotates()) note_overlap(context, series);
     if (!value) continue;
     out_.push_back(row_.keeps_name ? Element(series.labels, *value, series.drop_name)
                                    : context.unnamed(series.labels, *value));
@@ -63,9 +65,8 @@ bool RangeFunctionNode::read_parameters(Context& context, TimestampMs t) {
   static constexpr std::array<std::string_view, 2> kShort = {"sf", "tf"};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (!(parameters_[i] <= 0 || parameters_[i] >= 1)) continue;
-    context.fail(ErrorCode::invalid_argument,
-                 fmt::format("invalid {} factor. Expected: 0 < {} < 1, got: {:f}", kNames[i], kShort[i],
-                             parameters_[i]));
+    context.fail(ErrorCode::invalid_argument, fmt::format("invalid {} factor. Expected: 0 < {} < 1, got: {}",
+                                                          kNames[i], kShort[i], format_f(parameters_[i])));
     return false;
   }
   return true;
@@ -84,6 +85,25 @@ void RangeFunctionNode::note_possible_gauge(Context& context, SetId labels) {
                   quoted(context.sets[labels].get(kMetricName))));
 }
 
+void RangeFunctionNode::read_starts(Context& context, const Windows::Series& series) {
+  starts_.clear();
+  const StartTimestamps* const starts = context.reader.starts();
+  if (!row_.wants_starts || !context.limits.start_timestamps || starts == nullptr ||
+      series.source == kNoSeries || operands_.extended != Extended::none)
+    return;
+  for (const Sample& sample : series.samples) starts_.push_back(starts->start_of(series.source, sample.t));
+}
+
+void RangeFunctionNode::note_overlap(Context& context, const Windows::Series& series) {
+  for (std::size_t i = 1; i < starts_.size(); ++i) {
+    if (starts_[i] == 0 || starts_[i] == starts_[i - 1] || starts_[i] >= series.samples[i - 1].t) continue;
+    return context.warn_counting(
+        operands_.where,
+        fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
+                    quoted(context.sets[series.labels].get(kMetricName))));
+  }
+}
+
 void warn_of_quantile(Context& context, TextPosition where, double q) {
   if (!context.annotates() || (q >= 0 && q <= 1)) return;
   context.warn(where, fmt::format("quantile value should be between 0 and 1, got {}", format_g(q)));
@@ -92,7 +112,7 @@ void warn_of_quantile(Context& context, TextPosition where, double q) {
 const Elements& AbsentNode::eval(Context& context, TimestampMs t) {
   out_.clear();
   const bool empty = vector_ ? vector_->eval(context, t).empty() : matrix_->eval(context, t).series.empty();
-  if (empty) out_.push_back({context.sets.intern(labels_), 1});
+  if (empty) out_.push_back({context.intern(labels_), 1});
   return out_;
 }
 
@@ -117,10 +137,8 @@ Labels labels_for_absent(const Expr& argument) {
 
 const Elements& SortNode::eval(Context& context, TimestampMs t) {
   out_ = operand_->eval(context, t);
-  sort_in_pieces(context, out_, [this](const Element& a, const Element& b) {
-    if (std::isnan(a.v) || std::isnan(b.v)) return !std::isnan(a.v) && std::isnan(b.v);
-    return descending_ ? a.v > b.v : a.v < b.v;
-  });
+  sort_in_pieces(context, out_,
+                 [this](const Element& a, const Element& b) { return comes_before(a.v, b.v, descending_); });
   return out_;
 }
 
@@ -166,7 +184,7 @@ const Elements& SortByLabelNode::eval(Context& context, TimestampMs t) {
     }
     return a < b ? -1 : b < a ? 1 : 0;
   };
-  std::stable_sort(out_.begin(), out_.end(), [&](const Element& x, const Element& y) {
+  sort_in_pieces(context, out_, [&](const Element& x, const Element& y) {
     return descending_ ? compare(x, y) > 0 : compare(x, y) < 0;
   });
   return out_;
@@ -192,7 +210,7 @@ const Elements& TimestampNode::eval(Context& context, TimestampMs t) {
 const Elements& OfScalarNode::eval(Context& context, TimestampMs t) {
   out_.clear();
   const double value = operand_->eval(context, t);
-  out_.push_back({context.sets.intern(Labels()), value});
+  out_.push_back({context.intern(Labels()), value});
   return out_;
 }
 

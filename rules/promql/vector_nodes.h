@@ -15,6 +15,7 @@ struct ValueFunctionRow {
   std::string_view name;
   double (*function)(double value, const std::array<double, 2>& parameters);
   std::array<double, 2> defaults{};
+  bool of_bounds = false;  ///< the parameters are some; the wrong way round there is no result at all
 };
 /// Null for a function that is not computed element by element.
 const ValueFunctionRow* find_value_function(std::string_view name);
@@ -48,11 +49,14 @@ class RangeFunctionNode final : public VectorNode {
  private:
   bool read_parameters(Context& context, TimestampMs t);
   void note_possible_gauge(Context& context, SetId labels);
+  void read_starts(Context& context, const Windows::Series& series);
+  void note_overlap(Context& context, const Windows::Series& series);
 
   const RangeFunctionRow& row_;
   Operands operands_;
   std::array<double, 2> parameters_{};
   std::vector<double> scratch_;
+  std::vector<TimestampMs> starts_;
   SetMap name_ends_;  // 1 for a label set whose name ends as a counter's
   Elements out_;
   Charge charge_;
@@ -104,7 +108,7 @@ class SortByLabelNode final : public VectorNode {
   Elements out_;
 };
 
-/// start_timestamp(): samples have none.
+/// start_timestamp() of what is computed: that has none.
 class EmptyNode final : public VectorNode {
  public:
   const Elements& eval(Context&, TimestampMs) override { return out_; }

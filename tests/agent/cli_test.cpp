@@ -117,6 +117,19 @@ TEST(CliPromql, ExperimentalPartsHaveToBeEnabled) {
                                    "--enable-feature=promql-experimental-functions"));
   EXPECT_EQ(run({"promql", "parse", "limitk(1, up)", "--enable-feature=promql-experimental-functions"}).code,
             0);
+  const std::vector<std::vector<std::string>> places = {
+      {"--enable-feature=promql-experimental-functions", "limitk(1, up)"},
+      {"--enable-feature", "promql-experimental-functions", "limitk(1, up)"},
+      {"--enable-feature", "promql-binop-fill-modifiers", "--enable-feature=promql-experimental-functions",
+       "limitk(1, up)"},
+      {"limitk(1, up)", "--enable-feature", "promql-experimental-functions"}};
+  for (const std::vector<std::string>& words : places) {
+    std::vector<std::string> line = {"promql", "parse"};
+    line.insert(line.end(), words.begin(), words.end());
+    const Outcome outcome = run(line);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, ::testing::StartsWith("aggregation (instant vector): limitk(1, up)"));
+  }
   const Outcome unknown = run({"promql", "parse", "up", "--enable-feature", "promql-magic"});
   EXPECT_EQ(unknown.code, 2);
   EXPECT_THAT(unknown.err, ::testing::HasSubstr("'promql-magic' is none of promql-experimental-functions"));

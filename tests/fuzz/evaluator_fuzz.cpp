@@ -77,7 +77,10 @@ void fill(Dice& dice, promql::TestSeries& series) {
   for (std::size_t frame = 0, count = dice.roll(30); frame < count; ++frame) {
     t += dice.one(kGaps);
     for (const Labels& labels : sets) {
-      if (dice.roll(8) != 7) series.add(labels, {t, dice.one(values) + static_cast<double>(dice.roll(3))});
+      constexpr std::array<TimestampMs, 5> kStarts{0, 15'000, -1000, 1, 900'000};
+      const TimestampMs start = dice.roll(4) == 3 ? t - dice.one(kStarts) : 0;
+      if (dice.roll(8) != 7)
+        series.add(labels, {t, dice.one(values) + static_cast<double>(dice.roll(3))}, start);
       if (dice.roll(16) == 15) series.add(labels, {t, stale});
     }
   }
@@ -106,13 +109,15 @@ class Tree {
         "1", "0", "-1", "0.5", "NaN", "Inf", "-Inf", "1e308", "3", "1e-9", "100", "9223372036854775807"}));
   }
   std::string text() {
-    return std::string(dice_.one(
-        std::array<std::string_view, 9>{R"x("l")x", R"x("m")x", R"x("")x", R"x("(.*)")x", R"x("$1-${1}$$")x",
-                                        R"x("__name__")x", R"x("le")x", R"x("(")x", R"x("a|(?P<x>b)")x"}));
+    return std::string(dice_.one(std::array<std::string_view, 11>{
+        R"x("l")x", R"x("m")x", R"x("")x", R"x("(.*)")x", R"x("$1-${1}$$")x", R"x("__name__")x", R"x("le")x",
+        R"x("(")x", R"x("a|(?P<x>b)")x", R"x("$1$1$1$1$1$1$1$1")x", R"x("$0$0$0$0")x"}));
   }
   std::string modifiers() {
-    return std::string(dice_.one(std::array<std::string_view, 9>{
-        "", "", "", " offset 1m", " offset -1h", " @ 100", " @ start()", " @ end()", " @ -1e9 offset 7d"}));
+    return std::string(dice_.one(std::array<std::string_view, 14>{
+        "", "", "", " offset 1m", " offset -1h", " @ 100", " @ start()", " @ end()", " @ -1e9 offset 7d",
+        " anchored", " smoothed", " smoothed offset 30s", " offset (2 * 30s - 1m)",
+        " offset -max_of(step(), 1s)"}));
   }
   std::string selector() {
     return std::string(dice_.one(std::array<std::string_view, 8>{"a", "b", "c", R"({__name__=~"a|b"})",
@@ -139,18 +144,22 @@ class Tree {
   }
 
   std::string matrix(std::size_t depth) {
-    const std::string_view range =
-        dice_.one(std::array<std::string_view, 6>{"1m", "5m", "1ms", "1h", "1y", "31s"});
+    const std::string_view range = dice_.one(
+        std::array<std::string_view, 10>{"1m", "5m", "1ms", "1h", "1y", "31s", "2 * 1m", "min_of(5m, 1h) + 1",
+                                         "max_of(range(), 1m)", "step() + 1s"});
     if (depth == 0 || dice_.roll(3) != 0) return fmt::format("{}[{}]{}", selector(), range, modifiers());
-    const std::string_view step = dice_.one(std::array<std::string_view, 5>{"", "1m", "7s", "1ms", "1d"});
+    const std::string_view step = dice_.one(
+        std::array<std::string_view, 7>{"", "1m", "7s", "1ms", "1d", "7s + 3", "max_of(step(), 9s)"});
     return fmt::format("({})[{}:{}]{}", vector(depth - 1), range, step, modifiers());
   }
 
   std::string vector(std::size_t depth) {
     if (depth == 0 || dice_.used_up()) return selector() + modifiers();
-    switch (dice_.roll(6)) {
+    switch (dice_.roll(7)) {
       case 0:
         return aggregation(depth - 1);
+      case 5:
+        return grown(depth - 1);
       case 1:
         return fmt::format("({} {} {} {})", vector(depth - 1), operation(), matching(), vector(depth - 1));
       case 2:
@@ -164,9 +173,21 @@ class Tree {
     }
   }
 
+  // A label whose value grows with each call around another.
+  std::string grown(std::size_t depth) {
+    const std::string_view label = dice_.one(std::array<std::string_view, 4>{"l", "m", "x", "__name__"});
+    if (dice_.roll(2) == 0)
+      return fmt::format(R"(label_replace({}, "{}", "$0$0$0$0$0$0$0$0", "{}", ".*"))", vector(depth), label,
+                         label);
+    return fmt::format(R"(label_join({0}, "{1}", ",", "{1}", "{1}", "l", "{1}", "{1}"))", vector(depth),
+                       label);
+  }
+
   std::string call(std::size_t depth) {
     static const std::vector<promql::FunctionInfo> kFunctions = promql::functions();
     const promql::FunctionInfo& function = kFunctions[dice_.roll(kFunctions.size())];
+    if (function.name == "info" && dice_.roll(2) == 0)
+      return fmt::format(R"(info({}, {{__name__=~"b|c", l=~".*"}}))", vector(depth));
     std::string arguments;
     for (const ValueType type : function.arguments) {
       if (!arguments.empty()) arguments += ", ";
@@ -177,11 +198,11 @@ class Tree {
   }
 
   std::string aggregation(std::size_t depth) {
-    constexpr std::array<std::string_view, 12> kOperators{"sum",   "avg",     "min",      "max",
-                                                          "count", "group",   "stddev",   "stdvar",
-                                                          "topk",  "bottomk", "quantile", "count_values"};
+    constexpr std::array<std::string_view, 14> kOperators{
+        "sum",    "avg",  "min",     "max",    "count",       "group",    "stddev",
+        "stdvar", "topk", "bottomk", "limitk", "limit_ratio", "quantile", "count_values"};
     const std::size_t which = dice_.roll(kOperators.size());
-    const std::string parameter = which < 8 ? "" : which == 11 ? text() + ", " : scalar(depth) + ", ";
+    const std::string parameter = which < 8 ? "" : which == 13 ? text() + ", " : scalar(depth) + ", ";
     constexpr std::array<std::string_view, 3> kModes{"by", "without", "by"};
     const std::string_view mode = dice_.one(kModes);
     return fmt::format("{} {} ({}) ({}{})", kOperators[which], mode, labels(), parameter, vector(depth));
@@ -195,9 +216,11 @@ class Tree {
         "+", "-", "*", "/", "%", "^", "atan2", "==", "> bool", "<", "!= bool", "and", "or", "unless"}));
   }
   std::string matching() {
-    return std::string(dice_.one(std::array<std::string_view, 8>{
+    return std::string(dice_.one(std::array<std::string_view, 12>{
         "", "on ()", "on (l)", "ignoring (le)", "on (l, m) group_left", "on (l) group_right (m)",
-        "ignoring (m) group_left (l)", "on (__name__)"}));
+        "ignoring (m) group_left (l)", "on (__name__)", "fill (0)", "on (l, m) fill_left (NaN)",
+        "ignoring (le) group_left () fill_right (-1)",
+        "on (l) group_right (m) fill_left (1) fill_right (2)"}));
   }
 
   Dice& dice_;
@@ -222,6 +245,19 @@ std::size_t size_of(const promql::Value& value) {
   return size;
 }
 
+/// What the labels of a result take, at the least.
+std::size_t label_bytes_of(const promql::Value& value) {
+  std::size_t bytes = 0;
+  const auto add = [&bytes](const auto& elements) {
+    for (const auto& one : elements) {
+      for (const Label& label : one.labels) bytes += label.name.size() + label.value.size();
+    }
+  };
+  if (const auto* vector = std::get_if<promql::Vector>(&value)) add(*vector);
+  if (const auto* matrix = std::get_if<promql::Matrix>(&value)) add(*matrix);
+  return bytes;
+}
+
 bool same(const Point& a, const Point& b) {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](const auto& one, const auto& other) {
@@ -238,6 +274,7 @@ Result<promql::Value> within_limits(const OwnTime& clock, const auto& evaluate) 
   expect(clock.boot() - began < kTimeout + kPatience);
   if (value.ok()) {
     expect(size_of(*value) <= kMaxSamples);
+    expect(label_bytes_of(*value) <= kMaxSamples * sizeof(Sample));
   } else {
     expect(!value.error().message().empty());
   }
@@ -246,18 +283,23 @@ Result<promql::Value> within_limits(const OwnTime& clock, const auto& evaluate) 
 
 }  // namespace
 
-// A tree of the language over series, both made from the input. It ends within its limits, gives the same
-// again when evaluated again, and a range query has at each step what an instant query has there.
+// A tree of the language, with all that is experimental, over series, both made from the input. It ends
+// within its limits, gives the same again when evaluated again, and a range query has at each step what an
+// instant query has there.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Dice dice({data, size});
   promql::TestSeries series;
   fill(dice, series);
   const std::string text = Tree(dice).of(dice.roll(8) == 7 ? ValueType::scalar : ValueType::vector, kDeepest);
-  const promql::Parsed parsed = promql::parse(text);
+  const promql::Parsed parsed = promql::parse(text, promql::Features::all());
   if (!parsed.ok()) return 0;
 
   const OwnTime clock;
-  const promql::Limits limits{.max_samples = kMaxSamples, .timeout = kTimeout, .clock = &clock};
+  const promql::Limits limits{.max_samples = kMaxSamples,
+                              .timeout = kTimeout,
+                              .clock = &clock,
+                              .delayed_name_removal = dice.roll(2) == 1,
+                              .start_timestamps = dice.roll(2) == 1};
   promql::Query query(parsed.expr, series, limits);
   const TimestampMs start = series.newest() - 60'000;
   constexpr TimestampMs kStep = 20'000;
@@ -269,9 +311,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   promql::Query ranged(parsed.expr, series, limits);
   const Result<promql::Value> range = within_limits(
       clock, [&] { return ranged.range(start, start + 4 * kStep, std::chrono::milliseconds(kStep)); });
-  // start() and end() are other times for an instant.
-  if (!range.ok() || text.find("start()") != std::string::npos || text.find("end()") != std::string::npos)
-    return 0;
+  // These are others for an instant.
+  for (const std::string_view of_query : {"start()", "end()", "step()", "range()"}) {
+    if (text.find(of_query) != std::string::npos) return 0;
+  }
+  if (!range.ok()) return 0;
   std::map<TimestampMs, Point> steps;
   for (const promql::MatrixSeries& one : std::get<promql::Matrix>(*range)) {
     for (const Sample& sample : one.samples) steps[sample.t][one.labels.to_string()] = sample.v;

@@ -1,3 +1,4 @@
+#include "exporter/base/regex_error.h"
 #include "exporter/base/url.h"
 #include "rules/engine/template.h"
 #include "rules/engine/template/functions.h"
@@ -62,43 +63,6 @@ Result<Value> call_title(Context&, Arguments arguments) {
   return Value::of(std::move(out));
 }
 
-/// Go's words for what is wrong with a regular expression.
-std::string regex_fault(const RE2& regex) {
-  const auto text = [&]() -> std::string_view {
-    switch (regex.error_code()) {
-      case RE2::ErrorBadEscape:
-        return "invalid escape sequence";
-      case RE2::ErrorBadCharClass:
-        return "invalid character class";
-      case RE2::ErrorBadCharRange:
-        return "invalid character class range";
-      case RE2::ErrorMissingBracket:
-        return "missing closing ]";
-      case RE2::ErrorMissingParen:
-        return "missing closing )";
-      case RE2::ErrorTrailingBackslash:
-        return "trailing backslash at end of expression";
-      case RE2::ErrorRepeatArgument:
-        return "missing argument to repetition operator";
-      case RE2::ErrorRepeatSize:
-        return "invalid repeat count";
-      case RE2::ErrorRepeatOp:
-        return "invalid nested repetition operator";
-      case RE2::ErrorBadPerlOp:
-        return "invalid or unsupported Perl syntax";
-      case RE2::ErrorBadUTF8:
-        return "invalid UTF-8";
-      case RE2::ErrorBadNamedCapture:
-        return "invalid named capture";
-      case RE2::ErrorPatternTooLarge:
-        return "expression too large";
-      default:
-        return "internal error";
-    }
-  }();
-  return fmt::format("error parsing regexp: {}: `{}`", text, regex.error_arg());
-}
-
 /// A regular expression takes more time and memory than its text: kept to what a person writes.
 constexpr std::size_t kLongestRegex = 4096;
 constexpr std::size_t kCompileSteps = 500;
@@ -116,7 +80,7 @@ Result<std::unique_ptr<RE2>> compile(Context& context, const std::string& text) 
 Result<Value> call_match(Context& context, Arguments arguments) {
   Result<std::unique_ptr<RE2>> regex = compile(context, arguments[0].text());
   if (!regex) return std::move(regex).error();
-  if (!(*regex)->ok()) return function_error(regex_fault(**regex));
+  if (!(*regex)->ok()) return function_error(regex_error(**regex));
   return Value::of(RE2::PartialMatch(arguments[1].text(), **regex));
 }
 
@@ -125,7 +89,7 @@ Result<Value> call_replace(Context& context, Arguments arguments) {
   if (!compiled) return std::move(compiled).error();
   const RE2& regex = **compiled;
   if (!regex.ok())
-    return function_error(fmt::format("regexp: Compile(`{}`): {}", arguments[0].text(), regex_fault(regex)));
+    return function_error(fmt::format("regexp: Compile(`{}`): {}", arguments[0].text(), regex_error(regex)));
   const std::string& text = arguments[2].text();
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex.NumberOfCapturingGroups()) + 1);
   std::string out;
@@ -139,7 +103,8 @@ Result<Value> call_replace(Context& context, Arguments arguments) {
     const std::size_t end = begin + groups[0].size();
     out.append(text, copied, begin - copied);
     // An empty match right after another one is none.
-    if (end > copied || begin == 0) out += promql::expand_groups(regex, groups, arguments[1].text());
+    if (end > copied || begin == 0)
+      out += promql::expand_groups(regex, groups, arguments[1].text(), Budget::kText);
     copied = end;
     if (end > at)
       at = end;

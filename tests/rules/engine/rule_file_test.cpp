@@ -74,6 +74,28 @@ TEST(RuleFile, TakesWhatPrometheusTakes) {
   }
 }
 
+TEST(RuleFile, NamesAreAnyUtf8) {
+  DiagnosticSink sink;
+  const std::vector<GroupSpec> groups = parse_rule_file("x", R"(
+groups:
+  - name: host
+    labels: {team.name: web}
+    rules:
+      - record: my.metric
+        expr: up
+        labels: {l.x: y, größe: z}
+      - alert: Down
+        expr: up == 0
+        labels: {sever-ity: critical}
+        annotations: {0summary: down, __name__: x}
+)",
+                                                        sink);
+  ASSERT_TRUE(sink.ok()) << to_text(sink.all().front());
+  EXPECT_EQ(groups.at(0).rules.at(0).name, "my.metric");
+  EXPECT_THAT(groups[0].rules[0].labels,
+              ::testing::ElementsAre(std::pair("l.x", "y"), std::pair("größe", "z")));
+}
+
 TEST(RuleFile, TellsGroupRuleAndField) {
   DiagnosticSink sink;
   parse_rule_file("x", "groups:\n- name: host\n  rules:\n  - {alert: Down, expr: up ==}\n", sink);

@@ -60,7 +60,7 @@ class Cases {
 
  private:
   testing::EngineBench bench_{"groups: []"};
-  RuleQueries queries_{*bench_.store, promql::Limits(), bench_.clock};
+  RuleQueries queries_{*bench_.store, promql::Limits(), {}, bench_.clock};
   const Labels labels_{
       {"__name__", "v"}, {"instance", "db-1.example.com:9100"}, {"n", "a"}, {"path", "a/b c&d"}};
   const Labels external_{{"site", "paris"}};

@@ -79,7 +79,7 @@ class Queries : public ::testing::Test {
 };
 
 TEST_F(Queries, AnswerForTheTimeTheyAreAsked) {
-  RuleQueries queries(*bench.store, promql::Limits(), bench.clock);
+  RuleQueries queries(*bench.store, promql::Limits(), {}, bench.clock);
   queries.at(bench.now);
   ASSERT_TRUE(queries.ask("sum(x)").ok());
   EXPECT_EQ((*queries.ask("sum(x)"))->front().v, 190);
@@ -93,16 +93,28 @@ TEST_F(Queries, AnswerForTheTimeTheyAreAsked) {
   EXPECT_EQ((*queries.ask("sum(x)"))->front().v, 1190);
 }
 
+TEST_F(Queries, SpeakTheLanguageOfTheRules) {
+  promql::Features features;
+  features.experimental_functions = true;
+  RuleQueries plain(*bench.store, promql::Limits(), {}, bench.clock);
+  plain.at(bench.now);
+  EXPECT_THAT(plain.ask("limitk(2, x)").error().message(), HasSubstr("limitk() is experimental"));
+  RuleQueries enabled(*bench.store, promql::Limits(), features, bench.clock);
+  enabled.at(bench.now);
+  ASSERT_TRUE(enabled.ask("limitk(2, x)").ok());
+  EXPECT_EQ((*enabled.ask("limitk(2, x)"))->size(), 2u);
+}
+
 TEST_F(Queries, AreRefusedPastTheirLimits) {
   promql::Limits limits;
-  limits.max_samples = 10;
-  RuleQueries queries(*bench.store, limits, bench.clock);
+  limits.max_samples = 100;  // of what 20 label sets take, a part
+  RuleQueries queries(*bench.store, limits, {}, bench.clock);
   queries.at(bench.now);
   EXPECT_FALSE(queries.ask("x").ok());
   EXPECT_TRUE(queries.ask("x{i=\"1\"}").ok());
   const Result<Template> many =
       Template::compile("{{ range 101 }}{{ $x := printf \"%d\" . | query }}{{ end }}");
-  RuleQueries wide(*bench.store, promql::Limits(), bench.clock);
+  RuleQueries wide(*bench.store, promql::Limits(), {}, bench.clock);
   const Result<std::string> out = many->expand({.queries = &wide});
   ASSERT_FALSE(out.ok());
   EXPECT_THAT(out.error().to_string(), HasSubstr("more than 100 queries in one text"));
@@ -125,7 +137,7 @@ TEST_F(Queries, ShareASmallPartOfTheTime) {
   const SlowClock clock;
   promql::Limits limits;
   limits.timeout = 8s;
-  RuleQueries queries(*bench.store, limits, clock);
+  RuleQueries queries(*bench.store, limits, {}, clock);
   queries.at(bench.now);
   std::size_t refused = 0;
   for (int i = 0; i < 12; ++i)

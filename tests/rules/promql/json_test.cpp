@@ -28,6 +28,14 @@ TEST(ResultJson, IsThatOfPrometheus) {
             R"("values":[[0,"NaN"],[1,"+Inf"]]}]})");
 }
 
+TEST(ResultJson, OnlyScalarsAreWrittenWithoutExponents) {
+  EXPECT_EQ(to_json(Scalar{0, 1e-7}), R"({"resultType":"scalar","result":[0,"0.0000001"]})");
+  EXPECT_EQ(to_json(Scalar{0, 1e21}), R"({"resultType":"scalar","result":[0,"1000000000000000000000"]})");
+  EXPECT_EQ(to_json(Scalar{0, kInfinity}), R"({"resultType":"scalar","result":[0,"+Inf"]})");
+  EXPECT_EQ(to_json(Vector{{{}, 0, 1e21}}),
+            R"({"resultType":"vector","result":[{"metric":{},"value":[0,"1e+21"]}]})");
+}
+
 TEST(ResultJson, StaysValidWhateverALabelHolds) {
   const Labels odd{{"a", "\x01\n\t\\\"\xff\xc3\xa4\xe2\x82"}};
   const auto read = nlohmann::json::parse(to_json(Vector{{odd, 0, 1}}));

@@ -34,15 +34,17 @@ constexpr ValueType kV = ValueType::vector;
 constexpr ValueType kM = ValueType::matrix;
 constexpr ValueType kT = ValueType::string;
 
-INSTANTIATE_TEST_SUITE_P(Numbers, ParsesWell,
-                         testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS},
-                                         Good{"0x1F", "31", kS}, Good{"1e3", "1000", kS},
-                                         Good{"1_000", "1000", kS}, Good{"010", "8", kS},
-                                         Good{"089", "89", kS}, Good{"iNf", "Inf", kS},
-                                         Good{"nan", "NaN", kS}, Good{"-Inf", "-Inf", kS},
-                                         Good{"--2", "2", kS}, Good{"2^-Inf", "2 ^ -Inf", kS},
-                                         Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
-                                         Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
+INSTANTIATE_TEST_SUITE_P(
+    Numbers, ParsesWell,
+    testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS}, Good{"0x1F", "31", kS},
+                    Good{"1e3", "1000", kS}, Good{"1_000", "1000", kS}, Good{"010", "8", kS},
+                    Good{"089", "89", kS},
+                    Good{"0x7fffffffffffffff == bool 9223372036854775807",
+                         "9223372036854776000 == bool 9223372036854776000", kS},
+                    Good{"07777777777777777777777", "7.777777777777777e+21", kS}, Good{"iNf", "Inf", kS},
+                    Good{"nan", "NaN", kS}, Good{"-Inf", "-Inf", kS}, Good{"--2", "2", kS},
+                    Good{"2^-Inf", "2 ^ -Inf", kS}, Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
+                    Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
 
 INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
                          testing::Values(Good{R"("a\"b")", R"("a\"b")", kT},
@@ -187,7 +189,17 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"a * on(x) 1", 0, 11, "vector matching only allowed between instant vectors"},
         Bad{R"(a{__name__=~"b"})", 0, 16, "metric name must not be set twice: \"a\" or \"b\""},
         Bad{"(1)[5m:]", 0, 8, "subquery is only allowed on instant vector, got scalar instead"},
-        Bad{"a + 1e400", 4, 9, "error parsing number: \"1e400\" is out of range"},
+        Bad{"a + 1e400", 4, 9,
+            "error parsing number: strconv.ParseFloat: parsing \"1e400\": value out of range"},
+        Bad{"0xFFFFFFFFFFFFFFFF", 0, 18,
+            "error parsing number: strconv.ParseFloat: parsing \"0xFFFFFFFFFFFFFFFF\": invalid syntax"},
+        Bad{"a @ Inf", 4, 7, "timestamp out of bounds for @ modifier: +Inf"},
+        Bad{"a @ -Inf", 5, 8, "timestamp out of bounds for @ modifier: -Inf"},
+        Bad{"a @ NaN", 4, 7, "timestamp out of bounds for @ modifier: NaN"},
+        Bad{"a @ 1e30", 4, 8,
+            "timestamp out of bounds for @ modifier: 1000000000000000019884624838656.000000"},
+        Bad{R"({a=~"("})", 4, 7, "error parsing regexp: missing closing ): `(`"},
+        Bad{R"({a=~"x[b"})", 4, 9, "error parsing regexp: missing closing ]: `[b`"},
         Bad{"1 + a[5m]", 4, 9, "binary expression must contain only scalar and instant vector types"},
         Bad{"-a[5m]", 0, 6,
             "unary expression only allowed on expressions of type scalar or instant vector, got \"range "
@@ -208,6 +220,17 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"({x=~".*"})", 0, 9, "vector selector must contain at least one non-empty matcher"},
         Bad{R"(a{__name__="b"})", 0, 15, "metric name must not be set twice: \"a\" or \"b\""},
         Bad{"a[5m][5m:]", 0, 10, "subquery is only allowed on instant vector, got matrix instead"}));
+
+TEST(Parser, QuotesTheBeginningOfALongExpression) {
+  const std::string regex(600'000, '(');
+  const Parsed matcher = parse("up{a=~\"" + regex + "\"}");
+  ASSERT_FALSE(matcher.ok());
+  EXPECT_LT(matcher.errors.front().message.size(), 1200u);
+  const Parsed call = parse("label_replace(up, \"a\", \"b\", \"c\", \"" + regex + "\")");
+  ASSERT_TRUE(call.ok());
+  ASSERT_EQ(check_literals(*call.expr).size(), 1u);
+  EXPECT_LT(check_literals(*call.expr).front().message.size(), 1200u);
+}
 
 // With everything experimental on.
 std::string enabled(std::string_view text) {
@@ -250,6 +273,11 @@ TEST(Features, AreNamedAsPrometheusNamesThem) {
   EXPECT_TRUE(features->binop_fill_modifiers);
   EXPECT_FALSE(features->extended_range_selectors);
   EXPECT_FALSE(features->delayed_name_removal);
+  EXPECT_FALSE(features->start_timestamps);
+  EXPECT_TRUE(parse_features({"use-start-timestamps"})->start_timestamps);
+  const auto elsewhere = parse_features({"promql-per-step-stats,exemplar-storage", "native-histograms"});
+  ASSERT_TRUE(elsewhere.ok()) << elsewhere.error().to_string();
+  EXPECT_FALSE(elsewhere->experimental_functions);
   const auto unknown = parse_features({"promql-everything"});
   ASSERT_FALSE(unknown.ok());
   EXPECT_THAT(unknown.error().message(), testing::StartsWith("'promql-everything' is none of promql-exp"));

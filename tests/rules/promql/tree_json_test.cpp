@@ -20,18 +20,42 @@ Json tree(std::string_view text) {
 TEST(TreeJson, IsThatOfPrometheus) {
   EXPECT_EQ(tree("up{job!=\"a\"} offset 5m @ 1.5"), Json::parse(R"({"type":"vectorSelector","name":"up",
     "matchers":[{"name":"job","value":"a","type":"!="},{"name":"__name__","value":"up","type":"="}],
-    "offset":300000,"timestamp":1500,"startOrEnd":null,"anchored":false,"smoothed":false})"));
+    "offset":300000,"offsetExpr":null,"timestamp":1500,"startOrEnd":null,"anchored":false,"smoothed":false})"));
   EXPECT_EQ(tree("(-rate(x[1m] @ end()))"),
             Json::parse(R"({"type":"parenExpr","expr":{"type":"unaryExpr","op":"-",
     "expr":{"type":"call","func":{"name":"rate","argTypes":["matrix"],"variadic":0,"returnType":"vector"},
-    "args":[{"type":"matrixSelector","name":"x","range":60000,"offset":0,"timestamp":null,"startOrEnd":"end",
+    "args":[{"type":"matrixSelector","name":"x","range":60000,"rangeExpr":null,"offset":0,"offsetExpr":null,"timestamp":null,"startOrEnd":"end",
     "matchers":[{"name":"__name__","value":"x","type":"="}],"anchored":false,"smoothed":false}]}}})"));
   EXPECT_EQ(tree("topk by(a) (1e3, x)[5m:30s]"),
-            Json::parse(R"({"type":"subquery","range":300000,"step":30000,
-    "offset":0,"timestamp":null,"startOrEnd":null,"expr":{"type":"aggregation","op":"topk","grouping":["a"],
+            Json::parse(R"({"type":"subquery","range":300000,"rangeExpr":null,"step":30000,
+    "stepExpr":null,"offset":0,"offsetExpr":null,"timestamp":null,"startOrEnd":null,"expr":{"type":"aggregation","op":"topk","grouping":["a"],
     "without":false,"param":{"type":"numberLiteral","val":"1000"},"expr":{"type":"vectorSelector","name":"x",
-    "matchers":[{"name":"__name__","value":"x","type":"="}],"offset":0,"timestamp":null,"startOrEnd":null,
-    "anchored":false,"smoothed":false}}})"));
+    "matchers":[{"name":"__name__","value":"x","type":"="}],"offset":0,"offsetExpr":null,"timestamp":null,
+    "startOrEnd":null,"anchored":false,"smoothed":false}}})"));
+}
+
+// The shapes are those of web/api/v1/translate_ast.go: what is computed has no number of its own.
+TEST(TreeJson, ComputedDurationsAreTrees) {
+  const Json range = tree("foo[step()+1m] offset -(2*5)");
+  EXPECT_EQ(range["range"], 0);
+  EXPECT_EQ(range["rangeExpr"], Json::parse(R"({"type":"durationExpr","op":"+","wrapped":false,
+    "lhs":{"type":"durationExpr","op":"step","lhs":null,"rhs":null,"wrapped":false},
+    "rhs":{"type":"numberLiteral","val":"60","duration":true}})"));
+  EXPECT_EQ(range["offset"], 0);
+  EXPECT_EQ(range["offsetExpr"], Json::parse(R"({"type":"durationExpr","op":"-","lhs":null,"wrapped":false,
+    "rhs":{"type":"durationExpr","op":"*","wrapped":true,
+      "lhs":{"type":"numberLiteral","val":"2","duration":false},
+      "rhs":{"type":"numberLiteral","val":"5","duration":false}}})"));
+  const Json subquery = tree("foo[(5m):min_of(step(), 1e-3)] offset range()");
+  EXPECT_EQ(subquery["rangeExpr"], Json::parse(R"({"type":"durationExpr","op":"+","lhs":null,"wrapped":true,
+    "rhs":{"type":"numberLiteral","val":"300","duration":true}})"));
+  EXPECT_EQ(subquery["step"], 0);
+  EXPECT_EQ(subquery["stepExpr"], Json::parse(R"({"type":"durationExpr","op":"min_of","wrapped":false,
+    "lhs":{"type":"durationExpr","op":"step","lhs":null,"rhs":null,"wrapped":false},
+    "rhs":{"type":"numberLiteral","val":"0.001","duration":false}})"));
+  EXPECT_EQ(subquery["offsetExpr"]["op"], "range");
+  EXPECT_EQ(tree("foo offset step()")["offsetExpr"]["op"], "step");
+  EXPECT_EQ(tree("foo offset -5m")["offset"], -300000);
 }
 
 TEST(TreeJson, MatchingIsOfTwoVectorsOnly) {
