@@ -6,6 +6,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/systemd.h"
 #include "exporter/base/yaml_reader.h"
+#include "exporter/collectors/collector.h"
 #include "remediation/actions/request_policy.h"
 
 #include <cstdlib>
@@ -51,8 +52,9 @@ class SettingReader {
  private:
   /// collectors.NAME is either a boolean or a mapping of the collector's options.
   bool is_collector_switch(const Setting& setting) const {
-    return setting.key.starts_with("collectors.") &&
-           std::count(setting.key.begin(), setting.key.end(), '.') == 1;
+    constexpr std::string_view kCollectors = "collectors.";
+    return setting.key.starts_with(kCollectors) &&
+           find_collector(std::string_view(setting.key).substr(kCollectors.size())) != nullptr;
   }
 
   /// Where the last key begins: what follows a collector's name is one, dots and all (cpu: {info: true,
@@ -329,6 +331,7 @@ Config load_config(const GivenOptions& options, const Environment& environment, 
   for (const auto& [option, values] : options) {
     config.settings.set(*find_setting(option), values, "option --" + option, {}, sink);
   }
+  config.settings.disable_default_collectors();
   return config;
 }
 

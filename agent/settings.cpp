@@ -11,6 +11,8 @@
 namespace chiron::agent {
 namespace {
 
+constexpr std::string_view kDisableDefaults = "collector.disable-defaults";
+
 std::string home_directory(const char* variable, const char* below_home) {
   if (const char* set = std::getenv(variable); set != nullptr && *set == '/') return set;
   const char* home = std::getenv("HOME");
@@ -28,6 +30,12 @@ std::string default_storage() {
 }
 
 void add_collectors(std::vector<Setting>& settings) {
+  settings.push_back({std::string(kDisableDefaults),
+                      "collectors.disable-defaults",
+                      SettingKind::flag,
+                      "false",
+                      "Turn off every collector that is not named by an option, the environment or the file.",
+                      {}});
   for (const CollectorInfo& info : all_collectors()) {
     const std::string base = "collector." + std::string(info.name);
     const std::string key = "collectors." + std::string(info.name);
@@ -296,6 +304,14 @@ void Settings::read_environment(const Environment& environment, DiagnosticSink& 
       values.push_back(*text);
     }
     set(setting, std::move(values), "environment " + name, {}, sink);
+  }
+}
+
+void Settings::disable_default_collectors() {
+  if (!flag(kDisableDefaults)) return;
+  for (const CollectorInfo& info : all_collectors()) {
+    SettingValue& collector = values_["collector." + std::string(info.name)];
+    if (collector.source == "default") collector = {{"false"}, value(kDisableDefaults).source};
   }
 }
 

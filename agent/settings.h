@@ -68,6 +68,9 @@ class Settings {
            DiagnosticSink& sink);
   void read_environment(const Environment& environment, DiagnosticSink& sink);
 
+  /// Once everything is set: collector.disable-defaults turns off the collectors that nobody named.
+  void disable_default_collectors();
+
   const std::string& text(std::string_view option) const;
   const std::vector<std::string>& list(std::string_view option) const;
   bool flag(std::string_view option) const;

@@ -48,6 +48,27 @@ std::string kind_interface(std::string_view unit) {
   return "org.freedesktop.systemd1." + kind;
 }
 
+bool applies(const UnitDetail& detail, std::string_view unit, const UnitInterest& interest) {
+  using Of = UnitDetail::Of;
+  switch (detail.of) {
+    case Of::any:
+      return true;
+    case Of::services:
+      return unit.ends_with(".service");
+    case Of::mounts:
+      return unit.ends_with(".mount");
+    case Of::timers:
+      return unit.ends_with(".timer");
+    case Of::sockets:
+      return unit.ends_with(".socket");
+    case Of::grouped:
+      return interest.control_group(unit);
+    case Of::services_with_tasks:
+      return interest.tasks_max && unit.ends_with(".service");
+  }
+  return false;
+}
+
 std::string interface_of(const UnitDetail& detail, std::string_view unit) {
   return detail.of == Of::any ? "org.freedesktop.systemd1.Unit" : kind_interface(unit);
 }

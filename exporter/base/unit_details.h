@@ -23,6 +23,8 @@ struct UnitDetail {
   Changes changes;
 };
 std::span<const UnitDetail> unit_details();
+/// Whether the detail is one of this unit's that is to be read.
+bool applies(const UnitDetail& detail, std::string_view unit, const UnitInterest& interest);
 
 /// The interface that a detail belongs to: Unit, or that of the unit's kind.
 std::string interface_of(const UnitDetail& detail, std::string_view unit);

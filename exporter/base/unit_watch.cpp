@@ -1,24 +1,14 @@
 #include "exporter/base/unit_watch.h"
 
-#include "exporter/base/bus_connection.h"
-#include "exporter/base/bus_value.h"
+#include "exporter/base/unit_bus.h"
 #include "exporter/base/unit_details.h"
 
 #include <set>
 
-#include <fmt/format.h>
 #include <systemd/sd-bus.h>
 
 namespace chiron {
 namespace {
-
-using Of = UnitDetail::Of;
-
-constexpr const char* kService = "org.freedesktop.systemd1";
-constexpr const char* kPath = "/org/freedesktop/systemd1";
-constexpr const char* kUnits = "/org/freedesktop/systemd1/unit";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
-constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
 
 /// Above this many signals between two updates a list is the cheaper way, and memory stays bounded.
 constexpr std::size_t kMostSignals = 5'000;
@@ -29,40 +19,6 @@ constexpr Duration kListEvery = std::chrono::minutes(10);
 /// Units whose details are asked for in one go.
 constexpr std::size_t kUnitsAtOnce = 25;
 
-bool applies(Of of, const std::string& name, const UnitInterest& interest) {
-  switch (of) {
-    case Of::any:
-      return true;
-    case Of::services:
-      return name.ends_with(".service");
-    case Of::mounts:
-      return name.ends_with(".mount");
-    case Of::timers:
-      return name.ends_with(".timer");
-    case Of::sockets:
-      return name.ends_with(".socket");
-    case Of::grouped:
-      return interest.control_group(name);
-    case Of::services_with_tasks:
-      return interest.tasks_max && name.ends_with(".service");
-  }
-  return false;
-}
-
-std::string unit_of_path(const char* path) {
-  char* name = nullptr;
-  if (path == nullptr || sd_bus_path_decode(path, kUnits, &name) <= 0) return {};
-  const std::unique_ptr<char, decltype(&::free)> owner(name, &::free);
-  return name;
-}
-
-std::string path_of_unit(const std::string& name) {
-  char* path = nullptr;
-  if (sd_bus_path_encode(kUnits, name.c_str(), &path) < 0) return {};
-  const std::unique_ptr<char, decltype(&::free)> owner(path, &::free);
-  return path;
-}
-
 class BusUnitWatch final : public UnitWatch {
  public:
   BusUnitWatch(std::string address, UnitInterest interest)
@@ -72,13 +28,13 @@ class BusUnitWatch final : public UnitWatch {
   const WatchedUnits& units() const override { return units_; }
   const ManagerFacts& manager() const override { return manager_; }
   std::uint64_t revision() const override { return revision_; }
-  Result<std::string> canonical_name(const std::string& name, Duration timeout) override;
+  Result<std::string> canonical_name(const std::string& name, Duration timeout) override {
+    return bus_.canonical_name(name, deadline_after(timeout));
+  }
 
  private:
   Status bring_up_to_date(BootTime deadline, BootTime details_until);
   Status subscribe(BootTime deadline);
-  Result<BusMessage> get(const std::string& path, const std::string& interface, const char* property);
-  Result<std::string> manager_property(const char* name, BootTime deadline);
   Status read_manager(BootTime deadline);
   Status list(BootTime deadline);
   void apply_signals();
@@ -91,8 +47,7 @@ class BusUnitWatch final : public UnitWatch {
   Status read_details_of(const std::vector<std::string>& names, BootTime deadline);
 
   const UnitInterest interest_;
-  BusConnection bus_;
-  std::uint64_t subscribed_generation_ = 0;
+  UnitBus bus_;
   /// As they came, in order; looked at when the answers that were asked for are in, which may be older.
   std::vector<BusMessage> signals_;
   bool too_many_signals_ = false;
@@ -121,7 +76,7 @@ Status BusUnitWatch::update(Duration timeout) {
 
 Status BusUnitWatch::bring_up_to_date(BootTime deadline, BootTime details_until) {
   if (Status opened = bus_.open(); !opened) return opened;
-  if (subscribed_generation_ != bus_.generation()) {
+  if (bus_.is_new()) {
     if (Status subscribed = subscribe(deadline); !subscribed) return subscribed;
   }
   // systemd answers in turn: what it had told before is here when the answer is.
@@ -147,67 +102,25 @@ Status BusUnitWatch::subscribe(BootTime deadline) {
     if (signals_.size() >= kMostSignals) too_many_signals_ = true;
     if (!too_many_signals_) signals_.emplace_back(sd_bus_message_ref(signal));
   };
-  const std::string from = fmt::format("type='signal',sender='{}',", kService);
-  const std::string manager = from + fmt::format("path='{}',interface='{}',member=", kPath, kManager);
-  // Of the interfaces of kinds, those whose changes are looked at: every unit that changes sends two signals.
-  const std::string changed =
-      from +
-      fmt::format("path_namespace='{}',interface='{}',member='PropertiesChanged',arg0=", kUnits, kProperties);
-  for (const std::string& match :
-       {manager + "'UnitNew'", manager + "'UnitRemoved'", manager + "'Reloading'",
-        changed + "'org.freedesktop.systemd1.Unit'", changed + "'org.freedesktop.systemd1.Service'",
-        changed + "'org.freedesktop.systemd1.Timer'", changed + "'org.freedesktop.systemd1.Socket'",
-        fmt::format("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                    "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{}'",
-                    kService)}) {
-    if (Status matched = bus_.subscribe(match, keep, deadline); !matched) return matched;
-  }
-  // Without a subscriber systemd sends no signals at all.
-  Result<BusMessage> subscribed = bus_.call(bus_.method(kService, kPath, kManager, "Subscribe"), deadline);
-  if (!subscribed) return std::move(subscribed).error().wrap("systemd Subscribe");
-  subscribed_generation_ = bus_.generation();
-  return {};
-}
-
-Result<BusMessage> BusUnitWatch::get(const std::string& path, const std::string& interface,
-                                     const char* property) {
-  BusMessage message = bus_.method(kService, path.c_str(), kProperties, "Get");
-  if (!message || sd_bus_message_append(message.get(), "ss", interface.c_str(), property) < 0) {
-    return Error(ErrorCode::exhausted, "no memory for a question to systemd");
-  }
-  return message;
-}
-
-Result<std::string> BusUnitWatch::manager_property(const char* name, BootTime deadline) {
-  Result<BusMessage> question = get(kPath, kManager, name);
-  if (!question) return std::move(question).error();
-  Result<BusMessage> answer = bus_.call(*std::move(question), deadline);
-  if (!answer) return std::move(answer).error().wrap(fmt::format("systemd {}", name));
-  std::string value;
-  if (read_variant(answer->get(), value) < 0) {
-    return Error(ErrorCode::corrupt, fmt::format("systemd: unexpected answer to {}", name));
-  }
-  return value;
+  return bus_.subscribe(keep, deadline);
 }
 
 Status BusUnitWatch::read_manager(BootTime deadline) {
-  Result<std::string> state = manager_property("SystemState", deadline);
+  Result<std::string> state = bus_.manager_property("SystemState", deadline);
   if (!state) return std::move(state).error();
   manager_.state = *std::move(state);
   if (!anew_) return {};
-  Result<std::string> version = manager_property("Version", deadline);
+  Result<std::string> version = bus_.manager_property("Version", deadline);
   if (!version) return std::move(version).error();
   manager_.version = *std::move(version);
-  Result<std::string> virtualization = manager_property("Virtualization", deadline);
+  Result<std::string> virtualization = bus_.manager_property("Virtualization", deadline);
   if (!virtualization) return std::move(virtualization).error();
   manager_.virtualization = *std::move(virtualization);
   return {};
 }
 
 Status BusUnitWatch::list(BootTime deadline) {
-  Result<BusMessage> answer = bus_.call(bus_.method(kService, kPath, kManager, "ListUnits"), deadline);
-  if (!answer) return std::move(answer).error().wrap("systemd ListUnits");
-  Result<std::vector<UnitSummary>> rows = read_unit_rows(answer->get());
+  Result<std::vector<UnitSummary>> rows = bus_.list(deadline);
   if (!rows) return std::move(rows).error();
   // Older than the list, all but a notice that the connection is another one.
   std::erase_if(signals_, [](const BusMessage& signal) {
@@ -287,7 +200,7 @@ void BusUnitWatch::apply(sd_bus_message* signal) {
 }
 
 void BusUnitWatch::apply_properties(sd_bus_message* signal) {
-  std::string name = unit_of_path(sd_bus_message_get_path(signal));
+  std::string name = UnitBus::unit_of(signal);
   const auto found = units_.find(name);
   // One that was not loaded may be now, and no signal tells of that.
   if (found == units_.end() || found->second.row.load_state != "loaded" ||
@@ -304,16 +217,7 @@ void BusUnitWatch::apply_properties(sd_bus_message* signal) {
 Status BusUnitWatch::read_new_rows(BootTime deadline) {
   if (rows_due_.empty()) return {};
   if (rows_due_.size() > kMostNames) return list(deadline);
-  BusMessage call = bus_.method(kService, kPath, kManager, "ListUnitsByNames");
-  int rc = call ? sd_bus_message_open_container(call.get(), 'a', "s") : -ENOMEM;
-  for (auto name = rows_due_.begin(); rc >= 0 && name != rows_due_.end(); ++name) {
-    rc = sd_bus_message_append(call.get(), "s", name->c_str());
-  }
-  if (rc >= 0) rc = sd_bus_message_close_container(call.get());
-  if (rc < 0) return Error::from_errno(-rc, "systemd ListUnitsByNames");
-  Result<BusMessage> answer = bus_.call(std::move(call), deadline);
-  if (!answer) return std::move(answer).error().wrap("systemd ListUnitsByNames");
-  Result<std::vector<UnitSummary>> rows = read_unit_rows(answer->get());
+  Result<std::vector<UnitSummary>> rows = bus_.list(rows_due_, deadline);
   if (!rows) return std::move(rows).error();
   rows_due_.clear();
   // A unit that was gone by then is loaded by the question as one that is not found; systemd drops it again
@@ -350,17 +254,17 @@ Status BusUnitWatch::read_details_of(const std::vector<std::string>& names, Boot
   std::vector<BusMessage> calls;
   for (const std::string& name : names) {
     const bool known = units_.at(name).detailed && !reread_.contains(name);
-    const std::string path = path_of_unit(name);
     for (const UnitDetail& detail : unit_details()) {
-      if (!applies(detail.of, name, interest_)) continue;
+      if (!applies(detail, name, interest_)) continue;
       if (known && detail.changes != UnitDetail::Changes::silent) continue;
-      Result<BusMessage> call = get(path, interface_of(detail, name), std::string(detail.property).c_str());
+      Result<BusMessage> call =
+          bus_.property_of(name, interface_of(detail, name), std::string(detail.property).c_str());
       if (!call) return std::move(call).error();
       asked.push_back({name, detail});
       calls.push_back(*std::move(call));
     }
   }
-  auto answers = bus_.call_all(std::move(calls), deadline);
+  auto answers = bus_.ask(std::move(calls), deadline);
   if (!answers) return std::move(answers).error().wrap("systemd units");
   std::set<std::string_view> unread;
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -382,22 +286,6 @@ Status BusUnitWatch::read_details_of(const std::vector<std::string>& names, Boot
   }
   ++revision_;
   return {};
-}
-
-Result<std::string> BusUnitWatch::canonical_name(const std::string& name, Duration timeout) {
-  if (Status opened = bus_.open(); !opened) return std::move(opened).error();
-  // Not LoadUnit, which would load a unit just because somebody looks.
-  BusMessage call = bus_.method(kService, kPath, kManager, "GetUnit");
-  if (!call || sd_bus_message_append(call.get(), "s", name.c_str()) < 0) {
-    return Error(ErrorCode::exhausted, "no memory for a question to systemd");
-  }
-  Result<BusMessage> answer = bus_.call(std::move(call), deadline_after(timeout));
-  if (!answer) return std::move(answer).error().wrap("unit " + name);
-  const char* path = nullptr;
-  if (sd_bus_message_read(answer->get(), "o", &path) < 0) {
-    return Error(ErrorCode::corrupt, "systemd: unexpected answer to GetUnit");
-  }
-  return unit_of_path(path);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "exporter/collectors/filefd.h"
 #include "exporter/collectors/filesystem.h"
 #include "exporter/collectors/hwmon.h"
+#include "exporter/collectors/interrupts.h"
 #include "exporter/collectors/loadavg.h"
 #include "exporter/collectors/mdadm.h"
 #include "exporter/collectors/meminfo.h"
@@ -65,6 +66,8 @@ constexpr CollectorInfo kCollectors[] = {
     {"filesystem", "Size, free space and free inodes of mounted file systems", true, kFilesystemOptions,
      make_filesystem_collector},
     {"hwmon", "Temperatures, voltages, fans and their alarms", true, kHwmonOptions, make_hwmon_collector},
+    {"interrupts", "Interrupts by CPU and source: a series for each pair", false, kInterruptsOptions,
+     make_interrupts_collector},
     {"loadavg", "Load averages", true, {}, make_loadavg_collector},
     {"mdadm", "Linux software RAID", true, {}, make_mdadm_collector},
     {"meminfo", "Memory by use", true, {}, make_meminfo_collector},

@@ -68,6 +68,18 @@ TEST(Cli, AFlagWithAValueThatIsNoneIsRefusedAsAnyOtherSetting) {
   EXPECT_THAT(shown.out, ::testing::ContainsRegex("collector.cpu +option --collector.cpu +false"));
 }
 
+TEST(Cli, AUnitFileOfNodeExportersCanTurnOffAllCollectorsButTheNamed) {
+  const Outcome shown = run({"config", "show", "--config.file", "/dev/null", "--collector.disable-defaults",
+                             "--collector.interrupts", "--collector.interrupts.name-include=^(NMI|LOC);",
+                             "--no-collector.interrupts.include-zeros"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out,
+              ::testing::ContainsRegex("collector.cpu +option --collector.disable-defaults +false"));
+  EXPECT_THAT(shown.out,
+              ::testing::ContainsRegex("collector.interrupts +option --collector.interrupts +true"));
+  EXPECT_THAT(shown.out, ::testing::ContainsRegex("collector.interrupts.include-zeros +option [^ ]+ +false"));
+}
+
 TEST(Cli, WhatCannotBePrintedIsAFailure) {
   const Outcome outcome = run({"version"}, "/dev/full");
   EXPECT_EQ(outcome.code, 1);

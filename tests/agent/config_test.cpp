@@ -57,6 +57,21 @@ TEST_F(ConfigTest, CollectorsAreSwitchesOrMappingsOfTheirOptions) {
   EXPECT_EQ(config.settings.text("collector.filesystem.mount-points-exclude"), "^/snap/");
 }
 
+TEST_F(ConfigTest, WithoutDefaultsOnlyTheNamedCollectorsRun) {
+  const Config config =
+      load("collectors: {disable-defaults: true, loadavg: true, cpu: {info: true}, stat: false}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  for (const char* on : {"collector.loadavg", "collector.cpu"}) EXPECT_TRUE(config.settings.flag(on)) << on;
+  for (const char* off : {"collector.stat", "collector.meminfo", "collector.interrupts"})
+    EXPECT_FALSE(config.settings.flag(off)) << off;
+  EXPECT_THAT(config.settings.value("collector.meminfo").source, ::testing::EndsWith("chiron.yml:1:32"));
+}
+
+TEST_F(ConfigTest, TheSwitchOfAllDefaultsIsNoCollector) {
+  load("collectors: {disable-defaults: {info: true}}\n");
+  EXPECT_FALSE(sink_.ok());
+}
+
 TEST_F(ConfigTest, AnOptionNamedBelowAnotherIsGivenBesideIt) {
   const Config config = load("collectors: {cpu: {info: true, info.flags-include: '^avx'}}\n");
   EXPECT_TRUE(sink_.ok()) << findings();

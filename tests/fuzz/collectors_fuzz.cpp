@@ -171,6 +171,7 @@ constexpr KernelText kKernelTexts[] = {
     {'E', "edac", "sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count"},
     {'F', "btrfs", "sys/fs/btrfs/a-b/commit_stats"},
     {'M', "mdadm", "mdstat"},
+    {'I', "interrupts", "interrupts"},
     {'i', "bonding", "sys/class/net/bond0/bonding/slaves"},
     {'w', "watchdog", "sys/class/watchdog/watchdog0/timeleft"},
     {'W', "watchdog", "sys/class/watchdog/watchdog0/identity"},

@@ -33,6 +33,8 @@ HARDWARE = ["bonding", "btrfs", "cpufreq", "dmi", "edac", "hwmon", "mdadm", "net
 # Of the first list, those that a captured tree is enough for: the others ask the kernel whatever the roots.
 IN_TREES = ["arp", "conntrack", "cpu", "diskstats", "entropy", "filefd", "loadavg", "meminfo", "netdev", "netstat", "pressure",
             "processes", "schedstat", "sockstat", "softnet", "stat", "udp_queues", "vmstat"]
+# Off in both unless switched on: compared when Chiron's page has the family.
+OPTIONAL = {"interrupts": "node_interrupts_total"}
 # Defaults of a current node_exporter; the Debian package changes some, and 1.5 is older than others.
 FLAGS = [
     r"--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$",
@@ -96,7 +98,7 @@ def read(place):
 
 
 class NodeExporter:
-    def __init__(self, binary, tree):
+    def __init__(self, binary, tree, optional):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -112,7 +114,7 @@ class NodeExporter:
             names, flags = sorted(COLLECTORS + HARDWARE), FLAGS
         self.process = subprocess.Popen(
             [binary, f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults", *flags,
-             *[f"--collector.{name}" for name in names]], stderr=subprocess.DEVNULL)
+             *[f"--collector.{name}" for name in [*names, *optional]]], stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         for _ in range(100):
@@ -189,7 +191,9 @@ def main():
     parser.add_argument("--need", action="append", default=[], help="a family that node_exporter must have")
     parser.add_argument("--attempts", type=int, default=5, help="how often at most until nothing differs")
     arguments = parser.parse_args()
-    with NodeExporter(arguments.node_exporter, arguments.tree) as peer:
+    page = parse(read(arguments.chiron))
+    optional = [name for name, family in OPTIONAL.items() if family in page]
+    with NodeExporter(arguments.node_exporter, arguments.tree, optional) as peer:
         differences, ours, theirs = compare_often(peer.url, arguments.chiron, arguments.attempts)
     differences += [f"{name}: not even in node_exporter" for name in arguments.need if name not in theirs]
     for line in differences:

@@ -23,7 +23,7 @@ class TreeAgent(lablib.Agent):
 
     def options(self):
         return [*super().options(), '--path.procfs', f'{self.tree}/proc', '--path.sysfs', f'{self.tree}/sys',
-                '--path.rootfs', f'{self.tree}/root']
+                '--path.rootfs', f'{self.tree}/root', '--collector.interrupts']
 
 
 def compare(agent, *options):
@@ -64,7 +64,8 @@ def this_host():
     run('mount', '-t', 'sysfs', 'sysfs', '/sys')
     run('sh', '-ec', 'ip link add lab0 type veth peer name lab1; ip link set lab0 up; ip link set lab1 up alias "the peer"')
     wanted = {'node_cpu_seconds_total', 'node_memory_MemAvailable_bytes', 'node_network_info', 'node_uname_info',
-              'node_network_receive_nohandler_total', 'node_vmstat_pgfault', 'node_netstat_Tcp_InSegs'}
+              'node_network_receive_nohandler_total', 'node_vmstat_pgfault', 'node_netstat_Tcp_InSegs',
+              'node_interrupts_total'}
     if mount_btrfs():
         wanted |= {'node_btrfs_info', 'node_btrfs_device_size_bytes', 'node_btrfs_allocation_ratio', 'node_btrfs_device_errors_total'}
     if mount_xfs():
@@ -73,7 +74,7 @@ def this_host():
         if os.path.ismount(f'{lablib.SCRATCH}/{name}'):
             lablib.write(f'{lablib.SCRATCH}/{name}/file', 'text' * 4096)
             os.sync()
-    agent = lablib.Agent(CHIRON, 'live', '{rule_files: [], remedy_files: []}\n').start()
+    agent = lablib.Agent(CHIRON, 'live', '{rule_files: [], remedy_files: [], collectors: {interrupts: true}}\n').start()
     compare(agent, *(f'--need={name}' for name in sorted(wanted)))
     # Nobody is kept from unmounting what is watched.
     for name in ('btrfs', 'xfs'):

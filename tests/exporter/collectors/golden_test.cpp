@@ -73,9 +73,10 @@ class Golden : public ::testing::Test, protected testing::CollectorWorld {
 
 TEST_F(Golden, TheCapturedHostGivesThisPage) {
   for (const char* name :
-       {"arp",     "conntrack", "cpu",     "diskstats", "entropy",  "filefd",     "filesystem", "loadavg",
-        "meminfo", "netdev",    "netstat", "os",        "pressure", "processes",  "schedstat",  "sockstat",
-        "softnet", "stat",      "tcpstat", "textfile",  "time",     "udp_queues", "uname",      "vmstat"}) {
+       {"arp",        "conntrack",  "cpu",      "diskstats", "entropy", "filefd",  "filesystem",
+        "interrupts", "loadavg",    "meminfo",  "netdev",    "netstat", "os",      "pressure",
+        "processes",  "schedstat",  "sockstat", "softnet",   "stat",    "tcpstat", "textfile",
+        "time",       "udp_queues", "uname",    "vmstat"}) {
     collect(name);
   }
   expect_golden();
