@@ -1,5 +1,6 @@
 #include "exporter/collectors/container_answers.h"
 
+#include "exporter/base/parse.h"
 #include "exporter/collectors/engine_json.h"
 
 namespace chiron {
@@ -82,9 +83,23 @@ Result<ContainerEvent> decode_container_event(std::string_view json) {
   ContainerEvent event;
   if (text(member(*parsed, "Type")) != "container") return event;
   event.action = text(member(*parsed, "Action"));
-  event.id = text(member(member(*parsed, "Actor"), "ID"));
+  const Json& actor = member(*parsed, "Actor");
+  event.id = text(member(actor, "ID"));
   if (!is_container_id(event.id)) return corrupt("an event of a container has no valid ID");
+  event.signal = text(member(member(actor, "Attributes"), "signal"));
+  event.time = amount(member(*parsed, "time"));
   return event;
+}
+
+Result<std::vector<ContainerEvent>> decode_container_events(std::string_view lines) {
+  std::vector<ContainerEvent> events;
+  for (std::string_view line; next_line(lines, line);) {
+    if (trim(line).empty()) continue;
+    Result<ContainerEvent> event = decode_container_event(line);
+    if (!event) return std::move(event).error();
+    if (!event->id.empty()) events.push_back(*std::move(event));
+  }
+  return events;
 }
 
 namespace {

@@ -49,8 +49,12 @@ Result<bool> decode_uses_systemd_cgroups(std::string_view json);
 struct ContainerEvent {
   std::string id;      ///< "" when it is not about a container
   std::string action;  ///< start, die, destroy, "health_status: healthy", ...; Podman: died, remove, ...
+  std::string signal;  ///< of kill: its number; Podman may leave it out
+  double time = 0;     ///< seconds since the epoch; 0: not told
 };
 Result<ContainerEvent> decode_container_event(std::string_view json);
+/// The answer to a GET /events with an end: one event a line, the oldest first.
+Result<std::vector<ContainerEvent>> decode_container_events(std::string_view lines);
 
 /// What an engine stores of one kind: GET /system/df.
 struct EngineStore {

@@ -103,4 +103,16 @@ Result<HttpStream> ContainerEngine::events(std::int64_t since, const SocketWait&
   return stream;
 }
 
+Result<std::vector<ContainerEvent>> ContainerEngine::past_events(const std::string& id, std::int64_t since,
+                                                                 WallTime until,
+                                                                 const SocketWait& wait) const {
+  // With an end that has passed the engines answer what they remember and close; whole seconds would leave
+  // out the present one. filters={"type":["container"],"container":["ID"]}
+  const std::int64_t end = to_ms(until);
+  return get(fmt::format("/events?since={}&until={}.{:03}&filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22"
+                         "container%22%3A%5B%22{}%22%5D%7D",
+                         since, end / 1000, end % 1000, id),
+             wait, decode_container_events);
+}
+
 }  // namespace chiron

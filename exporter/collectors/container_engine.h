@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/clock.h"
 #include "exporter/base/host_paths.h"
 #include "exporter/base/http_stream.h"
 #include "exporter/collectors/container_answers.h"
@@ -32,6 +33,10 @@ class ContainerEngine {
   /// What happens to containers, from `since` (seconds since the epoch) on: one JSON object a line, for
   /// decode_container_event().
   Result<HttpStream> events(std::int64_t since, const SocketWait& wait) const;
+  /// What happened to a container from `since` (seconds since the epoch) to `until`, as far as the engine
+  /// remembers: Docker keeps its last 256 events of anything, until it is restarted.
+  Result<std::vector<ContainerEvent>> past_events(const std::string& id, std::int64_t since, WallTime until,
+                                                  const SocketWait& wait) const;
 
   /// Any request; the body of an answer that says success.
   Result<std::string> request(const HttpStream::Request& request, const SocketWait& wait) const;

@@ -121,17 +121,19 @@ ContainerFamilies::ContainerFamilies(Catalogue& catalogue)
       ooms(catalogue.declare("container_oom_events_total",
                              "Times that the kernel killed something in the container for want of memory.",
                              counter)),
-      health_state(
-          catalogue.declare("container_health_state",
-                            "The result of the container's health check: 1 healthy, 0 starting or unhealthy, "
-                            "-1 no health check.",
-                            gauge)),
+      health_state(catalogue.declare(
+          "container_health_state",
+          "The result of the container's health check, while it runs: 1 healthy, 0 starting "
+          "or unhealthy, -1 no health check.",
+          gauge)),
       state(catalogue.declare("chiron_container_state",
                               "Whether the container is in this state (docker inspect, State.Status).",
                               gauge)),
       health(catalogue.declare(
           "chiron_container_health",
-          "Whether the container's health check has this result; tells starting from unhealthy.", gauge)),
+          "Whether the container's health check has this result, while it runs; tells starting from "
+          "unhealthy.",
+          gauge)),
       exit_code(catalogue.declare("chiron_container_exit_code",
                                   "Exit code of the container's last run, while it is not running.", gauge)),
       restarts(catalogue.declare("chiron_container_restarts_total",
@@ -191,9 +193,11 @@ void ContainerSeries::report_state(const ContainerDetail& detail, double ooms, F
     }
     frame.add(*other_state_, 1);
   }
+  // The engines keep the last result of a container that was stopped or paused, and check it no more.
+  const bool checked = detail.state == "running";
   const double healthy = detail.health.empty() ? -1 : detail.health == "healthy" ? 1 : 0;
-  put(health_state_, families_->health_state, healthy, frame);
-  if (detail.health.empty()) {
+  put(health_state_, families_->health_state, checked ? Value(healthy) : std::nullopt, frame);
+  if (!checked || detail.health.empty()) {
     healths_.clear();
   } else {
     put_one_of(healths_, families_->health, "status", kHealths, detail.health, frame);

@@ -4,6 +4,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/redis_client.h"
 #include "exporter/base/stream_socket.h"
+#include "exporter/base/url.h"
 
 #include <fmt/format.h>
 
@@ -105,10 +106,16 @@ Status attempt(const PreparedProbe& probe, ProbeOutcome& outcome) {
   return Error(ErrorCode::internal, "no such module");
 }
 
-Status check_target(const ProbeSpec& spec) {
+}  // namespace
+
+Status check_probe_target(const ProbeSpec& spec) {
   if (spec.module == ProbeModule::http) {
-    if (spec.target.starts_with("http://") || spec.target.starts_with("https://")) return {};
-    return Error(ErrorCode::invalid_argument, "the target of an http probe begins with http:// or https://");
+    if (!spec.target.starts_with("http://") && !spec.target.starts_with("https://")) {
+      return Error(ErrorCode::invalid_argument,
+                   "the target of an http probe begins with http:// or https://");
+    }
+    const Result<Url> url = parse_url(spec.target);
+    return url ? Status() : Status(url.error());
   }
   const Result<StreamAddress> address = parse_stream_address(spec.target);
   if (!address.ok()) return address.error();
@@ -121,8 +128,6 @@ Status check_target(const ProbeSpec& spec) {
   }
   return {};
 }
-
-}  // namespace
 
 std::string_view to_string(ProbeModule module) {
   switch (module) {
@@ -140,7 +145,7 @@ std::string_view to_string(ProbeModule module) {
 
 Result<PreparedProbe> prepare_probe(const ProbeSpec& spec) {
   const std::string where = "probe " + spec.name;
-  if (Status target = check_target(spec); !target.ok()) return Error(target.error()).wrap(where);
+  if (Status target = check_probe_target(spec); !target.ok()) return Error(target.error()).wrap(where);
   for (const Duration time : {spec.interval, spec.timeout}) {
     if (time <= Duration::zero() || time > kLongestWait) {
       return Error(ErrorCode::invalid_argument,

@@ -39,7 +39,9 @@ struct ProbeOutcome {
 /// http, tcp, unix or redis.
 std::string_view to_string(ProbeModule module);
 
-/// Refuses a target that does not fit its module and a pattern that is none.
+/// Refuses a target that does not fit its module.
+Status check_probe_target(const ProbeSpec& spec);
+/// Refuses what check_probe_target() does, and a pattern that is none.
 Result<PreparedProbe> prepare_probe(const ProbeSpec& spec);
 
 /// Tries the target once. Blocks the calling thread for as long as the probe's timeout, not longer.

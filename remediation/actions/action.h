@@ -80,6 +80,8 @@ struct ActionContext {
   alerting::Notifier* notifier = nullptr;   ///< nothing: there is nobody to tell
   Findings* findings = nullptr;             ///< nothing: nobody asks
   const HostView* host = nullptr;           ///< nothing where no agent runs: when planning without one
+  /// collectors.containers.socket in the configuration file; empty: the usual places of Docker and Podman.
+  std::span<const std::string> container_sockets = {};
 
   Duration remaining() const { return deadline - clock.boot(); }
   bool should_stop() const { return cancel.cancelled() || remaining() <= Duration::zero(); }
@@ -107,6 +109,8 @@ struct Report {
   std::vector<std::pair<std::string, std::string>> facts;  ///< job_result=done, ...
   /// The agent ends, and what was begun goes on without it: nobody knows its outcome yet.
   bool goes_on = false;
+  /// With an error that says why: the target is left to somebody's will or turn, and nothing was done to it.
+  bool left_alone = false;
 };
 
 /// One kind of deed. Made for one step, declares its arguments, is filled, checked, then planned or run once,

@@ -29,7 +29,8 @@ std::string_view past_of(ContainerVerb verb) {
 
 void declare_socket(Arguments& arguments, std::string* socket) {
   arguments.add("socket", socket, Need::optional,
-                "Unix socket of the engine; by default Docker's or Podman's, whichever has the container");
+                "Unix socket of the engine; by default the one of collectors.containers.socket, or of Docker "
+                "and Podman, that has the container");
 }
 
 void declare_grace(Arguments& arguments, Duration* grace) {
@@ -71,17 +72,19 @@ Status ContainerAction::validate() const {
 Result<Plan> ContainerAction::plan(ActionContext& context) {
   const Result<std::string> socket = find_engine_of(context, socket_, container_);
   if (!socket) return socket.error();
-  const Result<ContainerDetail> container = ContainerWork(context, *socket).find(container_);
+  const ContainerWork work(context, *socket);
+  const Result<ContainerDetail> container = work.find(container_);
   if (!container) return container.error();
-  const ContainerJudgement judgement = judge(verb_, *container, context.manual);
+  const Result<ContainerJudgement> judgement = work.judge(verb_, *container);
+  if (!judgement) return judgement.error();
   Plan plan;
-  plan.objects = judgement.verdict == Verdict::act ? 1 : 0;
+  plan.objects = judgement->verdict == Verdict::act ? 1 : 0;
   plan.items.push_back(item_of(*container));
   plan.items.back().objects = plan.objects;
-  const std::string what = judgement.verdict == Verdict::act ? fmt::format("{} container", to_string(verb_))
-                           : judgement.verdict == Verdict::nothing_to_do ? "nothing to do for container"
-                                                                         : "leave alone container";
-  plan.summary = fmt::format("{} {}: it {}", what, container->name, judgement.reason);
+  const std::string what = judgement->verdict == Verdict::act ? fmt::format("{} container", to_string(verb_))
+                           : judgement->verdict == Verdict::nothing_to_do ? "nothing to do for container"
+                                                                          : "leave alone container";
+  plan.summary = fmt::format("{} {}: it {}", what, container->name, judgement->reason);
   return plan;
 }
 
@@ -91,15 +94,13 @@ Status ContainerAction::run(ActionContext& context, Report& report) {
   const ContainerWork work(context, *socket);
   const Result<ContainerDetail> container = work.find(container_);
   if (!container) return container.error();
-  const ContainerJudgement judgement = judge(verb_, *container, context.manual);
-  if (judgement.verdict == Verdict::nothing_to_do) {
-    report.summary = fmt::format("nothing to do for container {}: it {}", container->name, judgement.reason);
+  const Result<ContainerJudgement> judgement = work.judge(verb_, *container);
+  if (!judgement) return judgement.error();
+  if (judgement->verdict == Verdict::nothing_to_do) {
+    report.summary = fmt::format("nothing to do for container {}: it {}", container->name, judgement->reason);
     return {};
   }
-  if (judgement.verdict == Verdict::leave_alone) {
-    return Error(ErrorCode::failed_precondition,
-                 fmt::format("container {} is left alone: it {}", container->name, judgement.reason));
-  }
+  if (judgement->verdict == Verdict::leave_alone) return leave_alone(*container, judgement->reason, report);
   Status done =
       work.act({.verb = verb_, .name = container_, .grace = grace_, .signal = signal_}, *container, report);
   if (!done) return done;
@@ -135,9 +136,9 @@ Status ContainerRollingRestart::validate() const {
 
 Result<std::string> ContainerRollingRestart::socket(const ActionContext& context) const {
   if (!socket_.empty()) return context.paths.root(socket_);
-  const std::vector<std::string> sockets = find_engine_sockets(context.paths, {});
-  if (sockets.size() == 1) return sockets.front();
-  if (sockets.empty()) return Error(ErrorCode::unavailable, "no container engine on this host");
+  const Result<std::vector<std::string>> sockets = engines_of(context);
+  if (!sockets) return sockets.error();
+  if (sockets->size() == 1) return sockets->front();
   return Error(ErrorCode::failed_precondition, "several container engines are here; say which with `socket`");
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "exporter/base/clock.h"
 #include "exporter/base/host_paths.h"
 #include "exporter/base/result.h"
 #include "exporter/collectors/container_answers.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,8 +17,8 @@ std::string_view to_string(ContainerVerb verb);
 /// The names that the engines give, and ids: letters, digits, "_", "." and "-", the first a letter or digit.
 Status check_container_name(std::string_view name);
 
-/// Whether a container is one that no remedy touches, manual or not: Chiron's own, known by its name, by the
-/// control group of this process or by its host name. permission_denied.
+/// Whether a container is one that no remedy touches, manual or not: the one that this process runs in, known
+/// by its control group, by the files that the engine mounts into it, or by its host name. permission_denied.
 Status check_container_not_denied(const HostPaths& paths, const ContainerDetail& container);
 
 /// What to do with a container.
@@ -30,10 +32,31 @@ struct ContainerJudgement {
   std::string reason;  ///< for a person: "is running", "ended with exit code 1"
 };
 
-/// An operator's will wins. The engines do not tell whether somebody asked for a stop, so what looks like one
-/// is taken for one: the end of a container that the engine would have started again (restart policies always
+/// Whether somebody asked for the end of a container's last run.
+enum class StopRequest {
+  none,       ///< it ended by itself
+  requested,  ///< or of the present run, which has not ended yet
+  unknown,    ///< the engine does not remember
+};
+/// From the engine's events of this container, the oldest first: docker stop and docker kill leave "kill" and
+/// "stop" beside the end, a crash the end alone. A signal that ends no process asks for none, and one that
+/// the run has survived for ten minutes is over.
+StopRequest stop_request_of(std::span<const ContainerEvent> events, WallTime now);
+
+/// What judge() goes by besides the container.
+struct ContainerCircumstances {
+  bool manual = false;  ///< a person asks for this very container now
+  StopRequest stop = StopRequest::unknown;
+};
+/// Whether judge() needs to know of a StopRequest: it costs the engine a question.
+bool depends_on_stop_request(ContainerVerb verb, const ContainerDetail& container);
+
+/// An operator's will wins: a stop that somebody asked for stands, whatever the exit code, and so does one of
+/// which the engine does not remember whether somebody did. So does what looks like one though the engine
+/// tells of none: the end of a container that the engine would have started again (restart policies always
 /// and unless-stopped), and one by SIGTERM, SIGINT or SIGKILL that the kernel did not send for want of
-/// memory. A clean end is no crash. `manual`: a person asks for this very container now.
-ContainerJudgement judge(ContainerVerb verb, const ContainerDetail& container, bool manual);
+/// memory. A clean end is no crash.
+ContainerJudgement judge(ContainerVerb verb, const ContainerDetail& container,
+                         ContainerCircumstances circumstances);
 
 }  // namespace chiron::remediation

@@ -50,8 +50,10 @@ void ContainerPrune::declare(Arguments& arguments) {
   arguments.add("kinds", &kinds_, Need::optional,
                 "what to remove; volumes are those without a name of their own, named_volumes hold data",
                 kChoices);
-  arguments.add("socket", &socket_, Need::optional,
-                "Unix socket of the engine; by default Docker's and Podman's, whichever are there");
+  arguments.add(
+      "socket", &socket_, Need::optional,
+      "Unix socket of the engine; by default those of collectors.containers.socket, or Docker's and "
+      "Podman's, whichever are there");
   arguments.add("older_than", &older_than_, Need::optional,
                 "what was made, pulled, tagged, ended or (build cache) used since stays");
   arguments.add_patterns(
@@ -103,12 +105,7 @@ EngineRules ContainerPrune::rules() const {
 
 Result<std::vector<std::string>> ContainerPrune::sockets(const ActionContext& context) const {
   if (!socket_.empty()) return std::vector{context.paths.root(socket_)};
-  std::vector<std::string> found = find_engine_sockets(context.paths, {});
-  if (found.empty()) {
-    return Error(ErrorCode::unavailable,
-                 "no container engine on this host: neither Docker's nor Podman's socket is there");
-  }
-  return found;
+  return engines_of(context);
 }
 
 /// An engine that fails leaves the others their turn.

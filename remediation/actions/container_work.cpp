@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace chiron::remediation {
 namespace {
@@ -13,11 +14,6 @@ using Verdict = ContainerJudgement::Verdict;
 constexpr Duration kLook = std::chrono::milliseconds(200);
 /// How long a container without a health check must stay up.
 constexpr Duration kSettle = std::chrono::seconds(1);
-
-Error left_alone(const ContainerDetail& container, std::string_view reason) {
-  return {ErrorCode::failed_precondition,
-          fmt::format("container {} is left alone: it {}", container.name, reason)};
-}
 
 bool is_up(const ContainerDetail& container) { return container.state == "running"; }
 
@@ -34,6 +30,12 @@ std::string describe(const ContainerDetail& container) {
   std::string text = fmt::format("{} ({})", container.state, container.exit_code);
   if (!container.error.empty()) text += ": " + container.error;
   return text;
+}
+
+Error leave_alone(const ContainerDetail& container, std::string_view reason, Report& report) {
+  report.left_alone = true;
+  return {ErrorCode::failed_precondition,
+          fmt::format("container {} is left alone: it {}", container.name, reason)};
 }
 
 BootTime ContainerWork::deadline() const {
@@ -55,14 +57,29 @@ Result<ContainerDetail> ContainerWork::find(const std::string& name) const {
   return found;
 }
 
-Status ContainerWork::judge_again(const Request& request, const ContainerDetail& judged) const {
+Result<ContainerJudgement> ContainerWork::judge(ContainerVerb verb, const ContainerDetail& container) const {
+  ContainerCircumstances circumstances{.manual = context_.manual};
+  if (!context_.manual && depends_on_stop_request(verb, container)) {
+    // Ends and starts are the engine's own times, as those of its events are.
+    const auto since = static_cast<std::int64_t>(container.started_at);
+    const WallTime now = system_clock().wall();
+    const Result<std::vector<ContainerEvent>> events = engine_.past_events(container.id, since, now, wait());
+    if (!events) return events.error();
+    circumstances.stop = stop_request_of(*events, now);
+  }
+  return remediation::judge(verb, container, circumstances);
+}
+
+Status ContainerWork::judge_again(const Request& request, const ContainerDetail& judged,
+                                  Report& report) const {
   const Result<ContainerDetail> now = find(request.name);
   if (!now) return now.error();
-  if (now->id != judged.id) return left_alone(judged, "is another container of that name now");
+  if (now->id != judged.id) return leave_alone(judged, "is another container of that name now", report);
   if (now->started_at != judged.started_at)
-    return left_alone(judged, "was started by somebody else meanwhile");
-  const ContainerJudgement judgement = judge(request.verb, *now, context_.manual);
-  return judgement.verdict == Verdict::act ? Status() : left_alone(judged, judgement.reason);
+    return leave_alone(judged, "was started by somebody else meanwhile", report);
+  const Result<ContainerJudgement> judgement = judge(request.verb, *now);
+  if (!judgement) return judgement.error();
+  return judgement->verdict == Verdict::act ? Status() : leave_alone(judged, judgement->reason, report);
 }
 
 template <class Done>
@@ -82,7 +99,7 @@ Result<ContainerDetail> ContainerWork::follow(const std::string& id, Done done) 
 }
 
 Status ContainerWork::act(const Request& request, const ContainerDetail& judged, Report& report) const {
-  if (Status same = judge_again(request, judged); !same) return same;
+  if (Status same = judge_again(request, judged, report); !same) return same;
   std::string target = fmt::format("/containers/{}/{}", judged.id, to_string(request.verb));
   if (request.verb == ContainerVerb::kill) {
     target += "?signal=" + request.signal;
@@ -135,18 +152,27 @@ Status ContainerWork::see_up(const ContainerDetail& before, Report& report) cons
   return {};
 }
 
+Result<std::vector<std::string>> engines_of(const ActionContext& context) {
+  const std::vector<std::string> given(context.container_sockets.begin(), context.container_sockets.end());
+  std::vector<std::string> found = find_engine_sockets(context.paths, given);
+  if (!found.empty()) return found;
+  return Error(ErrorCode::unavailable,
+               given.empty()
+                   ? "no container engine on this host: neither Docker's nor Podman's socket is there"
+                   : fmt::format("no container engine: none of collectors.containers.socket ({}) is "
+                                 "there",
+                                 fmt::join(given, ", ")));
+}
+
 Result<std::string> find_engine_of(ActionContext& context, const std::string& socket,
                                    const std::string& name) {
   if (!socket.empty()) return context.paths.root(socket);
-  const std::vector<std::string> sockets = find_engine_sockets(context.paths, {});
-  if (sockets.empty()) {
-    return Error(ErrorCode::unavailable,
-                 "no container engine on this host: neither Docker's nor Podman's socket is there");
-  }
-  if (sockets.size() == 1) return sockets.front();
+  const Result<std::vector<std::string>> sockets = engines_of(context);
+  if (!sockets) return sockets.error();
+  if (sockets->size() == 1) return sockets->front();
   std::vector<std::string> having;
   std::optional<Error> failure;
-  for (const std::string& each : sockets) {
+  for (const std::string& each : *sockets) {
     const Result<ContainerDetail> found = ContainerWork(context, each).find(name);
     if (found) having.push_back(each);
     if (!found && (!failure || failure->code() == ErrorCode::not_found)) failure = found.error();

@@ -22,6 +22,8 @@ class ContainerWork {
 
   /// By name or id; refuses what is denied.
   Result<ContainerDetail> find(const std::string& name) const;
+  /// remediation::judge(), with what the engine remembers of a stop.
+  Result<ContainerJudgement> judge(ContainerVerb verb, const ContainerDetail& container) const;
 
   struct Request {
     ContainerVerb verb = ContainerVerb::restart;
@@ -36,7 +38,7 @@ class ContainerWork {
 
  private:
   BootTime deadline() const;
-  Status judge_again(const Request& request, const ContainerDetail& judged) const;
+  Status judge_again(const Request& request, const ContainerDetail& judged, Report& report) const;
   Status see_ended(const Request& request, const ContainerDetail& before, Report& report) const;
   Status see_up(const ContainerDetail& before, Report& report) const;
   /// Until `done` says so of the container's state; the last state.
@@ -46,6 +48,13 @@ class ContainerWork {
   ActionContext& context_;
   const ContainerEngine engine_;
 };
+
+/// The refusal of a step that leaves the container to somebody else; says so in `report`.
+Error leave_alone(const ContainerDetail& container, std::string_view reason, Report& report);
+
+/// The sockets of this host's engines that are there: ActionContext::container_sockets, or the usual ones.
+/// unavailable when there is none.
+Result<std::vector<std::string>> engines_of(const ActionContext& context);
 
 /// The engine that has the container: the one at `socket`, or else the only one of this host that does.
 Result<std::string> find_engine_of(ActionContext& context, const std::string& socket,

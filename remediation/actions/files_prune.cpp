@@ -45,6 +45,7 @@ Status FilesPrune::validate() const {
   for (const std::string& text : globs_) {
     Result<PathGlob> glob = PathGlob::compile(text, PathGlob::Hidden::explicit_);
     if (!glob) return std::move(glob).error().wrap("globs");
+    if (Status plain = check_no_braces(text); !plain) return std::move(plain).error().wrap("globs");
   }
   if (older_than_ < Duration::zero()) return refuse("older_than: must not be negative");
   if (keep_ < 0 || keep_ > kMostKept) return refuse(fmt::format("keep: must be from 0 to {}", kMostKept));

@@ -87,6 +87,7 @@ Status LogsRotate::validate() const {
   for (const std::string& text : globs_) {
     Result<PathGlob> glob = PathGlob::compile(text, PathGlob::Hidden::explicit_);
     if (!glob) return std::move(glob).error().wrap("globs");
+    if (Status plain = check_no_braces(text); !plain) return std::move(plain).error().wrap("globs");
     if (text.ends_with("**"))
       return refuse(fmt::format("globs: {} must end in the name of logs, such as *.log", quoted(text)));
   }

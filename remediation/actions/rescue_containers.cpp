@@ -54,9 +54,12 @@ Result<std::string> why_not(const ActionContext& context, const ContainerEngine&
 
 Result<EnginesOnDevice> find_engines_on(ActionContext& context, dev_t device) {
   EnginesOnDevice found;
-  const std::vector<std::string> sockets = find_engine_sockets(context.paths, {});
-  if (sockets.empty()) found.skipped.emplace_back("no container engine on this host");
-  for (const std::string& socket : sockets) {
+  const Result<std::vector<std::string>> sockets = engines_of(context);
+  if (!sockets) {
+    found.skipped.emplace_back(sockets.error().message());
+    return found;
+  }
+  for (const std::string& socket : *sockets) {
     const Result<std::string> why = why_not(context, ContainerEngine(socket), device);
     if (context.cancel.cancelled()) return Error(ErrorCode::cancelled, "the rescue was cancelled");
     if (!why) {

@@ -59,6 +59,7 @@ Result<RescueStage> stage_of_globs(const StageOptions& options) {
   for (const std::string& text : options.globs) {
     Result<PathGlob> glob = PathGlob::compile(text, Hidden::explicit_);
     if (!glob) return std::move(glob).error().wrap("globs");
+    if (Status plain = check_no_braces(text); !plain) return std::move(plain).error().wrap("globs");
     const auto same = std::ranges::find(stage.places, glob->base(), &RescuePlace::start);
     RescuePlace& place =
         same != stage.places.end()

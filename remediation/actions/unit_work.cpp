@@ -107,7 +107,10 @@ Status UnitWork::perform(UnitVerb verb, const UnitState& unit, Report& report) c
     report.summary = fmt::format("{} {} already", unit.id, judgement.reason);
     return {};
   }
-  if (judgement.verdict == Verdict::leave_alone) return left_alone(unit, judgement.reason);
+  if (judgement.verdict == Verdict::leave_alone) {
+    report.left_alone = true;
+    return left_alone(unit, judgement.reason);
+  }
   return act(verb, unit, judgement.reset_failed, report);
 }
 

@@ -26,7 +26,7 @@ class UnitWork {
   Status check_reach(UnitVerb verb, const UnitState& unit) const;
   Judgement judge(UnitVerb verb, const UnitState& unit) const;
   /// Judges a unit that was found and, when the judgement is to act, acts and sees what came of it. Nothing
-  /// to do is a success with a summary that says so; left alone is failed_precondition.
+  /// to do is a success with a summary that says so; left alone is failed_precondition, and said in `report`.
   Status perform(UnitVerb verb, const UnitState& unit, Report& report) const;
   /// Whether the unit is up after `settle`, in that invocation still; its state then. unavailable when not.
   Result<UnitState> stays_up(UnitVerb verb, const UnitState& unit, Duration settle) const;

@@ -212,7 +212,8 @@ Result<std::string> Approvals::launch(RunRecord record) {
                               : target_named(*remedy, "");
   if (!target.ok()) return no(target.detail);
   if (target.name != record.target) return no("the remedy's target is now " + target.name);
-  if (std::optional<std::string> absent = absence_of(*remedy, services_.paths)) return no(*std::move(absent));
+  if (std::optional<std::string> absent = absence_of(*remedy, services_.paths, services_.container_sockets))
+    return no(*std::move(absent));
   Run::Plan plan = run_plan(*remedy, target.name, alert, false);
   // A person has said yes; everything else is asked once more.
   plan.policy = as_asked(remedy->policy);

@@ -36,6 +36,7 @@ class Approvals {
     PolicyBook& book;
     OutcomeMetrics& metrics;
     const HostPaths& paths;
+    const std::vector<std::string>& container_sockets;  ///< ActionContext::container_sockets
     const Clock& clock;
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;

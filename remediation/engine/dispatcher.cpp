@@ -117,7 +117,7 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   };
   if (!target.ok()) return no(target.reason, target.detail);
   const SuppressionNotes::Key key{remedy.name, target.name, alert.fingerprint};
-  if (std::optional<std::string> absent = absence_of(remedy, services_.paths))
+  if (std::optional<std::string> absent = absence_of(remedy, services_.paths, services_.container_sockets))
     return no(Suppression::absent, *std::move(absent));
   if (alert.held) return no(Suppression::held, "the source of the rule's series is failing");
   if (services_.pool.stopping()) return no(Suppression::stopping, "the agent is stopping");

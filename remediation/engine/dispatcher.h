@@ -38,6 +38,7 @@ class Dispatcher {
     OutcomeMetrics& metrics;
     Scheduler& schedules;
     const HostPaths& paths;
+    const std::vector<std::string>& container_sockets;  ///< ActionContext::container_sockets
     const Clock& clock;
     EventLog& log;
     std::function<Result<bool>(const rules::Alert&)> still_holds;

@@ -28,7 +28,7 @@ bool Dispatcher::take(const RemedySpec& remedy, const Turn& turn) {
 /// Why the remedy does not act on this turn, apart from a dry-run and from asking a person.
 std::optional<Decision> Dispatcher::hindrance(const RemedySpec& remedy, const Turn& turn,
                                               const Target& target) {
-  if (std::optional<std::string> absent = absence_of(remedy, services_.paths))
+  if (std::optional<std::string> absent = absence_of(remedy, services_.paths, services_.container_sockets))
     return Decision{Suppression::absent, *std::move(absent), std::nullopt};
   absent_.erase(remedy.name);
   if (turn.kind == Turn::Kind::missed) {

@@ -1,11 +1,14 @@
 #include "remediation/engine/outcome_metrics.h"
 
+#include "remediation/engine/step_runner.h"
+
 namespace chiron::remediation {
 namespace {
 
 constexpr std::array<RunState, 6> kEnds{RunState::succeeded, RunState::ineffective, RunState::failed,
                                         RunState::timed_out, RunState::cancelled,   RunState::interrupted};
-constexpr std::array<std::string_view, 4> kStepEnds{"succeeded", "failed", "timed_out", "cancelled"};
+constexpr std::array<std::string_view, 5> kStepEnds{"succeeded", "failed", "timed_out", "cancelled",
+                                                    StepRunner::kLeftAlone};
 
 Labels labels(std::string_view first, std::string_view value, std::string_view second = {},
               std::string_view second_value = {}) {
@@ -98,6 +101,7 @@ void OutcomeMetrics::step_ended(std::string_view action, std::string_view outcom
 }
 
 void OutcomeMetrics::suppressed(std::string_view remedy, Suppression reason) {
+  if (remedy.empty()) return;
   metrics_
       .counter("chiron_remedy_suppressed_total",
                "Times that a remedy was asked for and did not act, by reason; once per alert and reason.",

@@ -36,7 +36,7 @@ Status Remediator::take_up() {
                                                   {"target", run.target},
                                                   {"outcome", "interrupted"},
                                                   {"reason", run.reason}});
-    self.metrics.run_ended(run);
+    if (run.mode != kDryRunMode) self.metrics.run_ended(run);
   }
   if (Status recalled = recall(); !recalled) return recalled;
   self.starts.begin(!std::ranges::all_of(*interrupted, only_looked));

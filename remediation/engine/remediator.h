@@ -59,6 +59,7 @@ class Remediator {
     std::size_t workers = 4;
     BusAddress bus;
     std::vector<std::string> watched_services;
+    std::vector<std::string> container_sockets = {};  ///< ActionContext::container_sockets
     std::shared_ptr<const HostView> host;  ///< for health.check and report.write; nothing: they fail
     Limits limits;
     /// STATE_DIR/pause: as long as it is there every remedy is paused. "": there is none.

@@ -35,6 +35,7 @@ struct Remediator::Impl {
         steps({.deletion = options.limits.deletion,
                .bus = options.bus,
                .watched_services = options.watched_services,
+               .container_sockets = options.container_sockets,
                .host = options.host,
                .grace = options.grace,
                .requests = options.limits.requests,
@@ -44,14 +45,15 @@ struct Remediator::Impl {
         verifier({services.store, services.clock, frames, services.want_frame, services.still_holds}),
         pool({options.workers, [this] { dispatcher.wake(); }},
              {services.ledger, steps, book, metrics, services.clock, services.log}),
-        approvals({services.ledger, pool, book, metrics, services.paths, services.clock, services.log,
-                   services.still_holds, [this] { return list(); }, options.boundary}),
+        approvals({services.ledger, pool, book, metrics, services.paths, options.container_sockets,
+                   services.clock, services.log, services.still_holds, [this] { return list(); },
+                   options.boundary}),
         schedules({services.ledger, services.paths, services.clock, services.log, metrics}),
         pauses({services.ledger, book, pool, metrics, services.log, options.pause_file,
                 [this] { return list(); }, [this] { dispatcher.wake(); }}),
         dispatcher({services.ledger, pool, approvals, book, metrics, schedules, services.paths,
-                    services.clock, services.log, services.still_holds, [this] { return list(); },
-                    [this] { keep_house(); }}) {
+                    options.container_sockets, services.clock, services.log, services.still_holds,
+                    [this] { return list(); }, [this] { keep_house(); }}) {
     book.set_gate(options.limits.gate);
     book.set_host_budget(options.limits.budget);
   }

@@ -23,7 +23,7 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
     return {Suppression::in_progress, fmt::format("a run of {} on {} is in progress", *occupant, target.name),
             std::nullopt};
   }
-  if (std::optional<std::string> absent = absence_of(remedy, services.paths))
+  if (std::optional<std::string> absent = absence_of(remedy, services.paths, options.container_sockets))
     return {Suppression::absent, *std::move(absent), std::nullopt};
   Decision decision = book.decide(remedy.name, target.name, person ? as_asked(remedy.policy) : remedy.policy);
   if (decision.reason != Suppression::approval) return decision;

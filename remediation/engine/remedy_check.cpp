@@ -1,12 +1,15 @@
 #include "remediation/engine/remedy_check.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
+#include "remediation/actions/deletion/guard.h"
 #include "remediation/engine/vacuous.h"
 #include "rules/engine/expr_facts.h"
 
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace chiron::remediation {
 namespace {
@@ -202,6 +205,45 @@ class Check {
 };
 
 }  // namespace
+
+namespace {
+
+void check_step(const RemedySpec& remedy, const StepSpec& step, const std::vector<std::string>& roots,
+                DiagnosticSink& sink) {
+  if (step.action == nullptr || (step.action->name != "files.prune" && step.action->name != "logs.rotate"))
+    return;
+  for (const auto& [name, value] : step.arguments) {
+    if (name != "globs") continue;
+    for (const std::string& text : value.texts) {
+      if (text.find("{{") != std::string::npos) continue;
+      const Result<PathGlob> glob = PathGlob::compile(text, PathGlob::Hidden::explicit_);
+      if (!glob || root_of(roots, glob->base()) != nullptr) continue;
+      Diagnostic out;
+      out.severity = Severity::warning;
+      out.code = "outside-roots";
+      out.message = fmt::format("{}: {} is below none of deletion.roots ({})", step.action->name,
+                                quoted(text), fmt::join(roots, ", "));
+      out.hint = "the step fails each time; add the directory to deletion: {roots: [...]} in chiron.yml";
+      out.file = value.file;
+      out.path = {remedy.name};
+      out.where = value.where;
+      sink.add(std::move(out));
+    }
+  }
+}
+
+}  // namespace
+
+void check_against_roots(std::span<const RemedySpec> remedies, const DeletionPolicy& deletion,
+                         DiagnosticSink& sink) {
+  const Result<std::vector<std::string>> roots = clean_roots(deletion);
+  if (!roots) return;  // said where the configuration is read
+  for (const RemedySpec& remedy : remedies) {
+    if (remedy.file.starts_with("shipped:") && remedy.policy.mode == Mode::dry_run) continue;
+    for (const auto* steps : {&remedy.steps, &remedy.on_failure})
+      for (const StepSpec& step : *steps) check_step(remedy, step, *roots, sink);
+  }
+}
 
 void check_against_rules(std::span<const RemedySpec> remedies, std::span<const rules::GroupSpec> groups,
                          DiagnosticSink& sink) {

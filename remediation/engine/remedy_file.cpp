@@ -6,6 +6,7 @@
 #include "remediation/engine/policy_keys.h"
 #include "remediation/engine/step_keys.h"
 #include "remediation/engine/step_runner.h"
+#include "remediation/engine/target.h"
 #include "remediation/engine/template_key.h"
 #include "remediation/engine/trigger_keys.h"
 
@@ -92,9 +93,12 @@ class RemedyReader {
       if (!item.is_scalar()) {
         reader_.fail_at(item, "wrong-type", "a path is wanted here",
                         "a list within `needs` holds paths, of which one is enough");
-      } else if (!item.text().starts_with('/')) {
-        reader_.fail_at(item, "bad-path", fmt::format("\"{}\" is no path from the root", item.text()),
-                        "write it like /usr/bin/redis-server");
+      } else if (!item.text().starts_with('/') && item.text() != kContainerEngine &&
+                 !is_local_server(item.text())) {
+        reader_.fail_at(item, "bad-path",
+                        fmt::format("\"{}\" is no path from the root, no port of this host and not {}",
+                                    item.text(), kContainerEngine),
+                        "write it like /usr/bin/redis-server or 127.0.0.1:6379");
       } else {
         paths.push_back(item.text());
       }

@@ -27,6 +27,9 @@ struct VerifySpec {
   promql::Features features;  ///< that `expr` may use
 };
 
+/// In RemedySpec::needs: one of the engines' sockets that the configuration names, or of the usual ones.
+inline constexpr std::string_view kContainerEngine = "container-engine";
+
 /// One remedy as written, checked (design.md, section 7).
 struct RemedySpec {
   std::string name;
@@ -36,7 +39,8 @@ struct RemedySpec {
   rules::Template target;                ///< of a remedy that only a schedule triggers by default its name
   std::optional<std::vector<std::string>> targets;  ///< globs; nothing: no target from labels is acted on
   bool lists_targets = false;  ///< an argument is '{{ $targets }}': what `targets` lists is acted on
-  /// Paths of the host, of each list any; while all of a list are absent there is nothing to do here.
+  /// Of each list any; while all of a list are absent there is nothing to do here. Paths of the host;
+  /// HOST:PORT on loopback, where a server listens; kContainerEngine.
   std::vector<std::vector<std::string>> needs;
   std::vector<StepSpec> steps;
   std::vector<StepSpec> on_failure;  ///< after a run that failed, timed out or did not help

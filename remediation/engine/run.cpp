@@ -33,6 +33,14 @@ rules::TemplateData data_of(const Cure& cure) {
   return data;
 }
 
+/// Whether the steps so far changed nothing: what only reads, and the last one, which left its target alone.
+bool has_done_nothing(const RunRecord& record) {
+  return std::all_of(record.steps.begin(), record.steps.end() - 1, [](const StepRecord& step) {
+    const ActionInfo* const action = find_action(step.action);
+    return action != nullptr && action->only_reads;
+  });
+}
+
 }  // namespace
 
 Result<std::vector<PreparedStep>> RunExecutor::prepare(const Run& run) const {
@@ -79,6 +87,9 @@ RunExecutor::End RunExecutor::do_step(Run& run, PreparedStep prepared, int index
   if (step.outcome == "succeeded") return {};
   const std::string reason = fmt::format("step {} ({}): {}", index + 1, step.action, step.detail);
   if (step.outcome == "cancelled") return when_cancelled(reason);
+  if (step.outcome == StepRunner::kLeftAlone && has_done_nothing(run.record())) {
+    return {RunState::suppressed, fmt::format("{}: {}", to_string(Suppression::left_alone), reason)};
+  }
   return {step.outcome == "timed_out" ? RunState::timed_out : RunState::failed, reason};
 }
 
@@ -230,9 +241,9 @@ std::uint64_t RunExecutor::plan_step(Run& run, PreparedStep prepared, int index,
   step.action = prepared.info->name;
   step.arguments = prepared.arguments_json;
   step.started = moment_now(services_.clock);
-  step.outcome = "planned";
   const Result<Plan> plan = services_.steps.plan(std::move(prepared), owner_of(run, record, index));
   step.took = services_.clock.boot() - step.started.boot;
+  step.outcome = plan ? "planned" : "failed";
   step.detail = plan ? plan->summary : "cannot plan: " + plan.error().to_string();
   if (failure != nullptr) step.detail = "on_failure: " + step.detail;
   if (Status begun = services_.ledger.begin_step(record.id, step); !begun) {
@@ -253,17 +264,22 @@ RunExecutor::End RunExecutor::rehearse(Run& run) const {
   Result<std::vector<PreparedStep>> steps = prepare(run);
   if (!steps) return {RunState::planned, fmt::format("dry_run: would fail: {}", steps.error().to_string())};
   std::uint64_t bytes = 0;
+  std::string fault;
   for (std::size_t i = 0; i < steps->size(); ++i) {
     PreparedStep& step = (*steps)[i];
     const int index = static_cast<int>(i);
     if (!step.info->only_reads) {
       bytes += plan_step(run, std::move(step), index);
+      const StepRecord planned = run.record().steps.back();
+      if (fault.empty() && planned.outcome == "failed")
+        fault = fmt::format("step {} ({}): {}", i + 1, planned.action, planned.detail);
       continue;
     }
     if (run.cancel().cancelled()) return when_cancelled(fmt::format("cancelled before step {}", i + 1));
     const End end = do_step(run, std::move(step), index);
     if (end.state != RunState::succeeded) return end;
   }
+  if (!fault.empty()) return {RunState::planned, "dry_run: would fail: " + fault};
   return {RunState::planned, bytes > 0 ? fmt::format("dry_run: would free {} bytes", bytes) : "dry_run"};
 }
 
@@ -282,9 +298,14 @@ void RunExecutor::finish(Run& run, End end) const {
   }
   if (!run.plan().dry_run) {
     services_.book.note_end(record.remedy, record.target, *record.finished, record.state);
-    services_.metrics.run_ended(record);
+    if (record.state == RunState::suppressed) {
+      services_.metrics.suppressed(record.remedy, Suppression::left_alone);
+    } else {
+      services_.metrics.run_ended(record);
+    }
   }
-  const bool well = record.state == RunState::succeeded || record.state == RunState::planned;
+  const bool well = record.state == RunState::succeeded || record.state == RunState::planned ||
+                    record.state == RunState::suppressed;
   // As for one that nothing is left of: an end that no executor saw.
   const bool lost = run.plan().resumed && record.state == RunState::interrupted;
   services_.log.write(well ? LogLevel::info : LogLevel::warning, lost ? "run interrupted" : "run ended",

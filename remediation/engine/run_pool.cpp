@@ -75,7 +75,7 @@ std::variant<std::string, RunPool::Refusal> RunPool::launch(Run::Plan plan, RunR
                                        fmt::format("{}: {}", to_string(now.reason), now.detail))};
     }
   }
-  record.state = plan.dry_run ? RunState::planned : RunState::running;
+  record.state = RunState::running;
   record.started = moment_now(services_.clock);
   // A run that waited for approval has its row.
   Result<std::string> id = record.id;

@@ -14,6 +14,7 @@ constexpr std::size_t kRunsBeforeStart = 200;
 }  // namespace
 
 bool only_looked(const RunRecord& run) {
+  if (run.mode == kDryRunMode) return true;
   return !run.steps.empty() && std::ranges::all_of(run.steps, [](const StepRecord& step) {
     const ActionInfo* action = find_action(step.action);
     return action != nullptr && action->only_reads;

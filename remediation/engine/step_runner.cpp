@@ -50,6 +50,7 @@ Status expand(ArgumentValues& values, const rules::TemplateData& data) {
 std::string_view outcome_of(const Status& status, const Report& report) {
   if (report.goes_on) return "goes_on";
   if (status) return "succeeded";
+  if (report.left_alone) return StepRunner::kLeftAlone;
   switch (status.error().code()) {
     case ErrorCode::timed_out:
       return "timed_out";
@@ -155,6 +156,7 @@ struct StepRunner::Job {
         deletion(std::move(may_delete)),
         requests(std::move(may_request)),
         watched(options.watched_services),
+        container_sockets(options.container_sockets),
         host_view(options.host),
         context{paths,
                 clock,
@@ -173,7 +175,8 @@ struct StepRunner::Job {
                 &requests,
                 options.notifier,
                 options.findings,
-                host_view.get()} {}
+                host_view.get(),
+                container_sockets} {}
 
   const std::shared_ptr<Isolation> isolation;
   PreparedStep step;
@@ -181,6 +184,7 @@ struct StepRunner::Job {
   const DeletionPolicy deletion;
   const RequestPolicy requests;
   const std::vector<std::string> watched;
+  const std::vector<std::string> container_sockets;
   const std::shared_ptr<const HostView> host_view;
   ActionContext context;
   std::function<void(Job&)> work;

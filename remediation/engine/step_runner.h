@@ -49,7 +49,7 @@ struct StepOwner {
 };
 struct StepResult {
   std::string
-      outcome;         ///< succeeded, failed, timed_out, cancelled; goes_on, not_found of one that is resumed
+      outcome;  ///< succeeded, failed, timed_out, cancelled, left_alone; goes_on, not_found of a resumed one
   std::string detail;  ///< summary, or the error chain
   Report report;       ///< empty when the step was abandoned
   Duration took{};
@@ -64,7 +64,8 @@ class StepRunner {
     DeletionPolicy deletion;
     BusAddress bus;
     std::vector<std::string> watched_services;
-    std::shared_ptr<const HostView> host;  ///< shared with abandoned steps
+    std::vector<std::string> container_sockets = {};  ///< ActionContext::container_sockets
+    std::shared_ptr<const HostView> host = {};        ///< shared with abandoned steps
     Duration grace =
         std::chrono::seconds(10);  ///< beyond the deadline or the cancellation, before it is left behind
     std::size_t max_stuck = 16;    ///< threads left behind before no step is started any more
@@ -74,6 +75,9 @@ class StepRunner {
     Findings* findings = nullptr;
   };
   StepRunner(Options options, const HostPaths& paths, const Clock& clock, EventLog& log);
+
+  /// Report::left_alone, as an outcome.
+  static constexpr std::string_view kLeftAlone = "left_alone";
 
   StepResult run(PreparedStep step, const StepOwner& owner);
   /// Takes up what the step of an earlier process began: Action::resume.

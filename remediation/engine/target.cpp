@@ -1,15 +1,19 @@
 #include "remediation/engine/target.h"
 
+#include "exporter/base/stream_socket.h"
 #include "exporter/base/systemd.h"
+#include "exporter/collectors/container_engine.h"
 #include "remediation/actions/unit_policy.h"
 #include "remediation/engine/expansion.h"
 #include "remediation/engine/step_runner.h"
 
 #include <algorithm>
 #include <filesystem>
+#include <ranges>
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace chiron::remediation {
 namespace {
@@ -158,9 +162,30 @@ Target check(const RemedySpec& remedy, std::string name, const rules::TemplateDa
   return target;
 }
 
+std::string describe_need(const std::string& need) {
+  if (need == kContainerEngine) return "container engine";
+  return need.starts_with('/') ? need : "server at " + need;
+}
+
+/// Not there is what refuses, or has no address; its silence is the run's to tell.
+bool listens(const std::string& server) {
+  constexpr Duration kAnswer = std::chrono::milliseconds(200);
+  const Result<StreamAddress> address = parse_stream_address(server);
+  if (!address) return false;
+  const Result<FileDescriptor> connected = connect_stream(*address, SocketWait::within(kAnswer));
+  return connected || connected.error().code() == ErrorCode::timed_out;
+}
+
 }  // namespace
 
-std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths) {
+bool is_local_server(std::string_view need) {
+  const Result<StreamAddress> address = parse_stream_address(need);
+  return address && !address->is_unix &&
+         (address->host == "localhost" || address->host == "::1" || address->host.starts_with("127."));
+}
+
+std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths,
+                                      const std::vector<std::string>& container_sockets) {
   if (remedy.lists_targets && remedy.targets->empty()) {
     return fmt::format(
         "it acts on what its `targets` list, and that is nothing yet; in the configuration: remedies: "
@@ -168,6 +193,8 @@ std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths&
         remedy.name);
   }
   const auto absent = [&](const std::string& path) {
+    if (path == kContainerEngine) return find_engine_sockets(paths, container_sockets).empty();
+    if (!path.starts_with('/')) return !listens(path);
     // A link that leads nowhere, like a socket that nobody may see, is there: its fault is the run's to tell.
     std::error_code fault;
     return std::filesystem::symlink_status(paths.root(path), fault).type() ==
@@ -176,7 +203,7 @@ std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths&
   for (const std::vector<std::string>& any : remedy.needs) {
     if (std::ranges::all_of(any, absent))
       return fmt::format("there is no {} on this host, and {} has nothing to do without it",
-                         fmt::join(any, " and no "), remedy.name);
+                         fmt::join(any | std::views::transform(describe_need), " and no "), remedy.name);
   }
   return std::nullopt;
 }

@@ -27,8 +27,13 @@ Target target_for(const RemedySpec& remedy, const rules::TemplateData& alert);
 Target target_named(const RemedySpec& remedy, std::string_view name,
                     const rules::TemplateData* alert = nullptr);
 
-/// What of the paths that the remedy needs is not on this host; nothing when of each list one is there.
-std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths);
+/// Whether `need` is HOST:PORT on loopback, the one kind of address that answers or refuses at once.
+bool is_local_server(std::string_view need);
+/// What the remedy needs (RemedySpec::needs) and is not on this host; nothing when of each list one is there.
+/// A server is asked for a connection, which takes it a fifth of a second at most; one that is too busy to
+/// answer is there. `container_sockets` as in ActionContext.
+std::optional<std::string> absence_of(const RemedySpec& remedy, const HostPaths& paths,
+                                      const std::vector<std::string>& container_sockets);
 
 /// What makes a name unfit to be anybody's target: empty, too long, control characters, "..", a leading dash.
 std::optional<std::string> unfit_target(std::string_view name);

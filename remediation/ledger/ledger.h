@@ -15,7 +15,9 @@
 
 namespace chiron::remediation {
 
-/// design.md section 7: planned -> suppressed | running -> verifying -> one of the ends.
+/// design.md section 7: planned -> suppressed | running -> verifying -> one of the ends. A dry-run is running
+/// until all of its steps are planned, and ends as planned; a run that waits for approval is planned too, and
+/// has no end (waits_for_approval).
 enum class RunState {
   planned,
   suppressed,
@@ -48,7 +50,7 @@ struct StepRecord {
   int index = 0;
   std::string action{};
   std::string arguments{};  ///< JSON object, as expanded
-  /// "" while running; succeeded, failed, timed_out, cancelled, interrupted, planned (dry-run).
+  /// "" while running; succeeded, failed, timed_out, cancelled, left_alone, interrupted, planned (dry-run).
   std::string outcome{};
   std::string detail{};  ///< summary, or the error chain
   Moment started{};
@@ -75,6 +77,9 @@ struct RunRecord {
   std::uint64_t removed_objects = 0;
   std::vector<StepRecord> steps{};
 };
+
+/// RunRecord::mode of a run that only says what it would do.
+inline constexpr std::string_view kDryRunMode = "dry-run";
 
 /// Whether the run was planned for a person to approve, and nobody has decided yet.
 bool waits_for_approval(const RunRecord& run);
@@ -122,8 +127,8 @@ class Ledger {
   /// Whether open() found a damaged file and began a fresh one: nobody knows what was paused or had just run.
   virtual Result<bool> lost_records() { return false; }
 
-  /// Records the intent of a run (state running, or suppressed/planned for one that will not act) and returns
-  /// its id.
+  /// Records the intent of a run (state running, or suppressed for one that will not act, or planned for one
+  /// that waits for approval) and returns its id.
   virtual Result<std::string> begin(RunRecord run) = 0;
   /// The intent of a run that waited for approval and begins now: state running, its start, who approved.
   /// not_found when it does not wait any more.

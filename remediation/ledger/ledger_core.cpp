@@ -195,8 +195,8 @@ Status LedgerCore::may_begin(bool acts) {
 Result<std::string> LedgerCore::insert(RunRecord run) {
   // The reserve is for the ends of what has begun: first those.
   if (Status settled = settle(); !settled && !owed_.empty()) return std::move(settled).error();
-  if (Status may = may_begin(!is_final(run.state) || waits_for_approval(run)); !may)
-    return std::move(may).error();
+  const bool acts = !is_final(run.state) && run.mode != kDryRunMode;
+  if (Status may = may_begin(acts || waits_for_approval(run)); !may) return std::move(may).error();
   run.id = next_run_id(run.started.wall, last_id_, static_cast<std::uint8_t>(random_()));
   if (Status status = write([&run](Database& database) { return insert_run(database, run); }); !status)
     return std::move(status).error();

@@ -36,14 +36,18 @@ std::optional<Decision> judge(const Measure& measure, std::vector<Duration> ages
 }  // namespace
 
 int budget_left(const Case& now) {
-  const auto counts = [&](const PastAttempt& attempt) { return attempt.started < now.spec.budget_per; };
+  const auto counts = [&](const PastAttempt& attempt) {
+    return attempt.outcome != Outcome::left_alone && attempt.started < now.spec.budget_per;
+  };
   const auto used = static_cast<int>(std::ranges::count_if(now.past, counts));
   return std::max(0, now.spec.budget_runs - used);
 }
 
 std::optional<Decision> judge_budget(const Case& now) {
   std::vector<Duration> ages;
-  for (const PastAttempt& attempt : now.past) ages.push_back(attempt.started);
+  for (const PastAttempt& attempt : now.past) {
+    if (attempt.outcome != Outcome::left_alone) ages.push_back(attempt.started);
+  }
   return judge({Suppression::budget, "its", now.spec.budget_runs, now.spec.budget_per}, std::move(ages),
                now.now);
 }

@@ -19,8 +19,9 @@ Outcome outcome_of(RunState state) {
     case RunState::timed_out:
     case RunState::interrupted:
       return Outcome::in_vain;
-    case RunState::planned:
     case RunState::suppressed:
+      return Outcome::left_alone;
+    case RunState::planned:
     case RunState::running:
     case RunState::verifying:
       break;

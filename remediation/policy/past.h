@@ -12,8 +12,9 @@ namespace chiron::remediation {
 enum class Outcome {
   under_way,
   helped,
-  in_vain,    ///< ineffective, failed, timed out, or interrupted: nobody knows whether it helped
-  called_off  ///< by a person: says nothing about the remedy
+  in_vain,     ///< ineffective, failed, timed out, or interrupted: nobody knows whether it helped
+  called_off,  ///< by a person: says nothing about the remedy
+  left_alone   ///< it did nothing, since the target is somebody else's: no run that a budget counts
 };
 Outcome outcome_of(RunState state);
 /// Whether a run in that state did anything, or may have.
@@ -48,6 +49,8 @@ class History {
   void prune(Duration horizon, const Clock& clock);
   Past past(const Clock& clock) const;
   bool empty() const { return attempts_.empty(); }
+  /// Of one that is not empty.
+  const Attempt& newest() const { return attempts_.back(); }
 
   /// That many are remembered however old they are, for breakers, which count attempts and not time.
   static constexpr std::size_t kAlwaysKept = 100;

@@ -82,7 +82,16 @@ void PolicyBook::note_attempt(std::string_view remedy, std::string_view target, 
 void PolicyBook::note_end(std::string_view remedy, std::string_view target, Moment when, RunState state) {
   const std::lock_guard lock(mutex_);
   const auto found = histories_.find(Key(remedy, target));
-  if (found != histories_.end()) found->second.end(std::move(when), state);
+  if (found == histories_.end() || found->second.empty()) return;
+  if (outcome_of(state) == Outcome::left_alone) forget_by_alert(found->second.newest().started);
+  found->second.end(std::move(when), state);
+}
+
+void PolicyBook::forget_by_alert(const Moment& started) {
+  const auto found = std::ranges::find_if(by_alerts_ | std::views::reverse, [&](const Moment& when) {
+    return when.boot == started.boot && when.boot_id == started.boot_id;
+  });
+  if (found != by_alerts_.rend()) by_alerts_.erase(std::prev(found.base()));
 }
 
 void PolicyBook::reset(std::string_view remedy, std::string_view target) {

@@ -81,6 +81,8 @@ class PolicyBook {
  private:
   using Key = std::pair<std::string, std::string>;
   std::vector<Duration> host_past() const;
+  /// Of the host's budget, an attempt that did nothing.
+  void forget_by_alert(const Moment& started);
   Decision dry_run_decision(std::string_view remedy, const PolicySpec& policy) const;
 
   const Clock& clock_;

@@ -8,7 +8,7 @@
 namespace chiron::remediation {
 namespace {
 
-constexpr std::array<std::pair<Suppression, std::string_view>, 21> kReasons{{
+constexpr std::array<std::pair<Suppression, std::string_view>, 22> kReasons{{
     {Suppression::none, "none"},
     {Suppression::dry_run, "dry_run"},
     {Suppression::approval, "approval"},
@@ -30,6 +30,7 @@ constexpr std::array<std::pair<Suppression, std::string_view>, 21> kReasons{{
     {Suppression::absent, "absent"},
     {Suppression::expired, "expired"},
     {Suppression::missed, "missed"},
+    {Suppression::left_alone, "left_alone"},
 }};
 
 // Beyond that the calendar of RFC 3339 ends, and nobody waits.

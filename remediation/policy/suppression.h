@@ -29,9 +29,10 @@ enum class Suppression {
   held,
   ledger,
   stopping,
-  absent,   ///< what the remedy needs is not on this host
-  expired,  ///< it waited for approval, and nobody gave it in time
-  missed,   ///< a time of its schedule passed while nobody looked
+  absent,      ///< what the remedy needs is not on this host
+  expired,     ///< it waited for approval, and nobody gave it in time
+  missed,      ///< a time of its schedule passed while nobody looked
+  left_alone,  ///< its step left the target to somebody's will or turn, and did nothing
 };
 std::string_view to_string(Suppression reason);
 /// Every reason, for metrics that exist at zero.

@@ -92,22 +92,27 @@ def a_remedy_at_work_holds_the_page():
     db = alert('ServiceDown', 'critical', name='db.service')
     elsewhere = alert('ServiceDown', 'critical', 'b:10071', name='web.service')
     redis = alert('RedisMemoryHigh', 'critical', target='127.0.0.1:6379')
-    remedies = [at_work('restart-unit', 'web.service'), at_work('rescue-disk', '/srv'), at_work('prune-redis', '127.0.0.1:6379')]
+    remedies = [at_work('restart-unit', 'web.service'), at_work('rescue-disk', '/srv'), at_work('prune-redis', '127.0.0.1:6379'),
+                at_work('restart-container', 'shop')]
     send(*remedies, web, db, elsewhere, disk, redis, alert('HostDiskFull', 'warning', mountpoint='/srv'),
          alert('UnitFailed', 'warning', name='web.service'), alert('UnitFailed', 'warning', name='cron.service'),
+         alert('ContainerUnhealthy', 'warning', name='shop'), alert('ContainerUnhealthy', 'warning', name='mail'),
          alert('ProbeDown', 'critical', target='127.0.0.1:80'))
     wait_for('the others to be told', lambda: told('page', name='db.service') and told('page', instance='b:10071')
-             and told('page', alertname='ProbeDown') and told('ticket', name='cron.service'))
+             and told('page', alertname='ProbeDown') and told('ticket', name='cron.service')
+             and told('ticket', name='mail'))
     expect_equal(inhibited(), {('ServiceDown', 'critical', 'web.service'), ('UnitFailed', 'warning', 'web.service'),
                                ('HostDiskFull', 'critical', '/srv'), ('HostDiskFull', 'warning', '/srv'),
-                               ('RedisMemoryHigh', 'critical', '127.0.0.1:6379')}, 'held alerts')
+                               ('RedisMemoryHigh', 'critical', '127.0.0.1:6379'),
+                               ('ContainerUnhealthy', 'warning', 'shop')}, 'held alerts')
 
     # The disk is mended, the service is not.
     send(disk, alert('HostDiskFull', 'warning', mountpoint='/srv'), over=True)
     send(*remedies, over=True)
     send(alert('ChironRemedyExhausted', 'critical', remedy='restart-unit', target='web.service'))
     wait_for('the page after a remedy in vain', lambda: told('page', name='web.service', instance='a:10071')
-             and told('page', alertname='RedisMemoryHigh') and told('page', alertname='ChironRemedyExhausted'))
+             and told('page', alertname='RedisMemoryHigh') and told('page', alertname='ChironRemedyExhausted')
+             and told('ticket', name='shop'))
     expect_equal(inhibited(), {('UnitFailed', 'warning', 'web.service')}, 'held alerts afterwards')
     expect(not told('page', mountpoint='/srv') and not told('ticket', mountpoint='/srv'), 'a mended disk was told')
 

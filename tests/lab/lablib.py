@@ -304,7 +304,8 @@ class Agent:
 
     def acted(self, **wanted):
         """Runs that did something."""
-        return [row for row in self.history(**wanted) if row['state'] not in ('suppressed', 'planned')]
+        return [row for row in self.history(**wanted) if row['state'] not in ('suppressed', 'planned')
+                and (row['mode'], row['state']) != ('dry-run', 'running')]
 
     def log(self, event, **wanted):
         """Entries of the log. A full disk may have cut a line."""

@@ -24,9 +24,9 @@ inline std::string http_answer(int status, const std::string& body) {
          "\r\n\r\n" + body;
 }
 
-/// A container engine on a Unix socket: each request is answered with what the test says; GET /events is a
-/// stream that stays open, into which the test writes. Like Podman, it sends the stream's head with the first
-/// event only.
+/// A container engine on a Unix socket: each request is answered with what the test says; GET /events without
+/// an end is a stream that stays open, into which the test writes. Like Podman, it sends the stream's head
+/// with the first event only.
 class EngineServer {
  public:
   using Answer = std::function<std::string(std::string_view request)>;
@@ -96,7 +96,7 @@ class EngineServer {
       char buffer[65536];
       const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
       const std::string_view request(buffer, size > 0 ? static_cast<std::size_t>(size) : 0);
-      if (request.starts_with("GET /events?")) {
+      if (request.starts_with("GET /events?") && request.find("&until=") == request.npos) {
         const std::lock_guard lock(mutex_);
         streams_.push_back({fd});
         ++streams_opened_;

@@ -101,6 +101,22 @@ bool next_component(std::string_view& path, std::string_view& component) {
 
 }  // namespace
 
+Status check_no_braces(std::string_view pattern) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+      continue;
+    }
+    if (pattern[i] != '{') continue;
+    const std::string_view inside = pattern.substr(i, pattern.find('}', i) - i);
+    const bool ends = i + inside.size() < pattern.size();
+    if (ends && inside.find(',') != std::string_view::npos) {
+      return bad(pattern, "has braces, which make no alternatives here; write one glob for each of them");
+    }
+  }
+  return {};
+}
+
 bool is_within(std::string_view path, std::string_view directory) {
   if (directory == "/") return true;
   return path.substr(0, directory.size()) == directory &&

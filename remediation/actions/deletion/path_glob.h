@@ -48,6 +48,10 @@ class PathGlob {
   Hidden hidden_ = Hidden::matched;
 };
 
+/// Refuses {a,b} in a glob that a person wrote: a shell makes several words of it, here it would be a name
+/// with braces, which nobody means. A brace that is meant is written \\{.
+Status check_no_braces(std::string_view pattern);
+
 /// Whether `path` is `directory` or below it; both absolute, without trailing slashes.
 bool is_within(std::string_view path, std::string_view directory);
 /// An absolute path with repeated and trailing slashes taken away. Refused: relative paths, "." and ".."

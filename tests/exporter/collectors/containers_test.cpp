@@ -141,7 +141,7 @@ TEST_F(ContainersTest, ReportsRunningAndStoppedContainers) {
   EXPECT_EQ(value("container_start_time_seconds{" + web + "}"), 1704067200.5);
   EXPECT_EQ(value("container_last_seen{" + web + "}"), 1'700'000'000);
   EXPECT_EQ(value("container_health_state{" + web + "}"), 1);
-  EXPECT_EQ(value("container_health_state{" + job + "}"), -1);
+  EXPECT_EQ(value("container_health_state{" + job + "}"), std::nullopt);
   EXPECT_EQ(value("chiron_container_state{" + web + ", state=\"running\"}"), 1);
   EXPECT_EQ(value("chiron_container_state{" + web + ", state=\"exited\"}"), 0);
   EXPECT_EQ(value("chiron_container_state{" + job + ", state=\"exited\"}"), 1);
@@ -180,6 +180,27 @@ TEST_F(ContainersTest, SteadyStateAsksTheEngineNothingAndAnEventInspectsOne) {
   EXPECT_EQ(value("chiron_container_health{" + web_ + ", status=\"unhealthy\"}"), 1);
   EXPECT_EQ(answers_.inspections, 3);
   EXPECT_EQ(server_.streams(), 1);
+}
+
+TEST_F(ContainersTest, HealthIsThereOnlyWhileTheContainerRuns) {
+  // docker stop leaves the last result of the health check in State.Health.
+  answers_.replace(answers_.web, "\"healthy\"", "\"unhealthy\"");
+  const auto collector = make(server_.path());
+  ASSERT_TRUE(pass(*collector).ok());
+  const std::string health = "chiron_container_health{" + web_ + ", status=\"unhealthy\"}";
+  EXPECT_EQ(value(health), 1);
+  std::string before = "running";
+  for (const char* state : {"paused", "exited", "restarting", "running"}) {
+    answers_.replace(answers_.web, "\"Status\":\"" + before, std::string("\"Status\":\"") + state);
+    before = state;
+    server_.event("any", kWeb);
+    ASSERT_TRUE(pass_until(*collector, [&] {
+      return value("chiron_container_state{" + web_ + ", state=\"" + state + "\"}") == 1;
+    }));
+    const bool runs = before == "running";
+    EXPECT_EQ(value(health), runs ? std::optional(1.0) : std::nullopt) << state;
+    EXPECT_EQ(value("container_health_state{" + web_ + "}"), runs ? std::optional(0.0) : std::nullopt);
+  }
 }
 
 TEST_F(ContainersTest, ARestartIsANewProcess) {

@@ -205,7 +205,9 @@ TEST_F(ContainerPruneTest, TheBudgetHolds) {
 TEST_F(ContainerPruneTest, TheOthersGoOnlyWhenTheyAreNamed) {
   store_.containers[container_id('1')] = {.name = "web", .volume = "data", .network = container_id('7')};
   store_.containers[container_id('2')] = {.name = "done", .state = "exited"};
-  store_.containers[container_id('3')] = {.name = "chiron", .state = "exited"};
+  store_.containers[container_id('3')] = {.name = "own", .state = "exited"};
+  host_.write("proc/self/cgroup", "0::/docker/" + container_id('3') + "\n");
+  fixture_.paths = HostPaths{HostPaths::Roots{host_ / "proc", host_ / "sys", "/"}};
   store_.containers[container_id('4')] = {
       .name = "new", .state = "exited", .finished = to_rfc3339(fixture_.clock.wall())};
   store_.volumes["data"] = {};

@@ -30,6 +30,8 @@ class FakeEngine {
     int runs = 1;  ///< tells one run from the next
     std::string health_after_start = "";
     std::string state_after_start = "running";
+    /// "die", "kill 15", the oldest first, a second apart until now.
+    std::vector<std::string> events = {};
   };
   std::map<std::string, Container> containers;  // by id
   std::vector<std::string> deeds;
@@ -40,6 +42,7 @@ class FakeEngine {
     const std::lock_guard lock(mutex);
     const std::string line(request.substr(0, request.find(" HTTP/")));
     if (line == "GET /containers/json?all=true") return chiron::testing::http_answer(200, list());
+    if (line.starts_with("GET /events?since=")) return chiron::testing::http_answer(200, events(line));
     if (line.starts_with("POST ")) deeds.push_back(line);
     if (before_inspection && line.starts_with("GET ")) before_inspection();
     std::string rest = line.substr(line.find("/containers/") + 12);
@@ -59,6 +62,20 @@ class FakeEngine {
     for (const auto& [id, container] : containers)
       rows += (rows.empty() ? "" : ",") + (R"({"Id":")" + id + "\"}");
     return "[" + rows + "]";
+  }
+  std::string events(const std::string& line) const {
+    std::string lines;
+    for (const auto& [id, container] : containers) {
+      if (line.find(id) == line.npos) continue;
+      std::int64_t time = to_ms(system_clock().wall()) / 1000 - std::ssize(container.events);
+      for (const std::string& event : container.events) {
+        const std::string action = event.substr(0, event.find(' '));
+        const std::string signal = event == action ? "" : event.substr(action.size() + 1);
+        lines += R"({"Type":"container","Action":")" + action + R"(","Actor":{"ID":")" + id +
+                 R"(","Attributes":{"signal":")" + signal + R"("}},"time":)" + std::to_string(++time) + "}\n";
+      }
+    }
+    return lines;
   }
   static std::string describe(const std::string& id, const Container& c) {
     const std::string health = c.health.empty() ? "" : R"(,"Health":{"Status":")" + c.health + "\"}";
@@ -147,11 +164,54 @@ TEST_F(ContainerActionTest, OneThatSomebodyStartedMeanwhileIsLeftAlone) {
   EXPECT_TRUE(engine_.deeds.empty());
 }
 
-TEST_F(ContainerActionTest, ChironsOwnIsNeverTouched) {
-  engine_.containers[id_of('a')] = {.name = "chiron"};
+TEST(ContainerPolicy, TheContainerThatThisProcessRunsInIsNeverTouched) {
+  chiron::testing::TempDir root;
+  const HostPaths paths{HostPaths::Roots{root / "proc", root / "sys", "/"}};
+  const auto denied = [&](const std::string& id, const std::string& name = "any") {
+    ContainerDetail container;
+    container.id = id;
+    container.name = name;
+    const Status allowed = check_container_not_denied(paths, container);
+    return !allowed && allowed.error().code() == ErrorCode::permission_denied;
+  };
+  root.write("proc/self/cgroup", "0::/system.slice/docker-" + id_of('a') + ".scope\n");
+  EXPECT_TRUE(denied(id_of('a')));
+  EXPECT_FALSE(denied(id_of('b')));
+  // In a control group namespace of its own; of b only something else is mounted.
+  root.write("proc/self/cgroup", "0::/\n");
+  root.write("proc/self/mountinfo", "1 2 8:1 /var/lib/docker/containers/" + id_of('b') +
+                                        "/mounts/shm /run/shm rw - ext4 /dev/sda rw\n" +
+                                        "3 2 8:1 /var/lib/docker/containers/" + id_of('a') +
+                                        "/hostname /etc/hostname rw - ext4 x rw\n");
+  EXPECT_TRUE(denied(id_of('a')));
+  EXPECT_FALSE(denied(id_of('b')));
+  EXPECT_FALSE(denied(id_of('b'), "chiron-prometheus-1"))
+      << "of deploy/compose.yml, and no less to be healed";
+}
+
+TEST_F(ContainerActionTest, ItsOwnIsNotStoppedByHandEither) {
+  chiron::testing::TempDir root;
+  root.write("proc/self/cgroup", "0::/docker/" + id_of('a') + "\n");
+  fixture_.paths = HostPaths{HostPaths::Roots{root / "proc", root / "sys", "/"}};
+  engine_.containers[id_of('a')] = {.name = "web"};
   ContainerStop stop;
-  EXPECT_EQ(run(stop, "chiron", seconds(5), true).error().code(), ErrorCode::permission_denied);
+  EXPECT_EQ(run(stop, "web", seconds(5), true).error().code(), ErrorCode::permission_denied);
   EXPECT_TRUE(engine_.deeds.empty());
+}
+
+TEST_F(ContainerActionTest, TheConfiguredSocketIsTheOneThatIsUsed) {
+  engine_.containers[id_of('a')] = {.name = "web"};
+  const std::vector<std::string> sockets = {server_.path()};
+  ContainerStop stop;
+  ASSERT_TRUE(chiron::testing::ArgumentBuilder().text("container", "web").fill(stop).ok());
+  ActionContext context = fixture_.context(seconds(20));
+  context.container_sockets = sockets;
+  const Status done = stop.run(context, report_);
+  EXPECT_TRUE(done.ok()) << done.error().to_string();
+  const std::vector<std::string> none = {"/nonexistent/engine.sock"};
+  context.container_sockets = none;
+  EXPECT_THAT(stop.run(context, report_).error().to_string(), HasSubstr("collectors.containers.socket"));
+  EXPECT_EQ(engines_of(context).error().code(), ErrorCode::unavailable);
 }
 
 TEST_F(ContainerActionTest, StopAndKillSeeTheEnd) {
@@ -166,6 +226,59 @@ TEST_F(ContainerActionTest, StopAndKillSeeTheEnd) {
   ContainerKill kill;
   ASSERT_TRUE(run(kill).ok());
   EXPECT_EQ(engine_.deeds.back(), "POST /containers/" + id_of('a') + "/kill?signal=SIGKILL");
+}
+
+TEST_F(ContainerActionTest, WhatSomebodyStoppedStaysStoppedWhateverItsExitCode) {
+  struct Case {
+    std::vector<std::string> events;
+    bool acts;
+  };
+  const Case cases[] = {
+      {{"start", "die"}, true},
+      {{"start", "kill 15", "die", "stop"}, false},
+      {{"start", "die", "stop"}, false},
+      {{"start", "kill 9", "die"}, false},
+      {{"start", "kill", "died"}, false},
+      {{"start", "kill 1", "die"}, true},
+      {{"start", "kill 15", "die", "stop", "start", "die"}, true},
+      {{"start"}, false},
+      {{}, false},
+  };
+  for (const Case& one : cases) {
+    engine_.containers[id_of('a')] = {.name = "web", .state = "exited", .exit_code = 3, .events = one.events};
+    engine_.deeds.clear();
+    report_ = {};
+    ContainerStart start;
+    const Status done = run(start);
+    EXPECT_EQ(done.ok(), one.acts) << ::testing::PrintToString(one.events);
+    EXPECT_EQ(report_.left_alone, !one.acts) << ::testing::PrintToString(one.events);
+    EXPECT_EQ(engine_.deeds.empty(), !one.acts) << ::testing::PrintToString(one.events);
+  }
+  engine_.containers[id_of('a')] = {
+      .name = "web", .state = "exited", .exit_code = 3, .events = {"kill 15", "die", "stop"}};
+  ContainerStart start;
+  EXPECT_TRUE(run(start, "web", seconds(20), true).ok()) << "a person asks for it now";
+}
+
+TEST_F(ContainerActionTest, OneThatIsBeingStoppedIsLeftAlone) {
+  engine_.containers[id_of('a')] = {
+      .name = "web", .health = "unhealthy", .health_after_start = "healthy", .events = {"start", "kill 15"}};
+  ContainerRestart restart;
+  EXPECT_THAT(run(restart).error().to_string(), HasSubstr("is being stopped"));
+  EXPECT_TRUE(report_.left_alone);
+  EXPECT_TRUE(engine_.deeds.empty());
+}
+
+TEST(ContainerPolicy, ASignalThatARunSurvivedIsOver) {
+  const auto now = WallTime(std::chrono::seconds(10'000));
+  const auto event = [](const char* action, double time) {
+    return ContainerEvent{.id = id_of('a'), .action = action, .signal = "15", .time = time};
+  };
+  const ContainerEvent survived[] = {event("kill", 5000), event("die", 9990)};
+  EXPECT_EQ(stop_request_of(survived, now), StopRequest::none);
+  EXPECT_EQ(stop_request_of(std::span(survived).first(1), now), StopRequest::unknown);
+  const ContainerEvent killed[] = {event("kill", 9985), event("die", 9990)};
+  EXPECT_EQ(stop_request_of(killed, now), StopRequest::requested);
 }
 
 TEST_F(ContainerActionTest, AbsentRefusedAndHanging) {
@@ -210,7 +323,7 @@ ContainerDetail ended(int exit_code, const std::string& policy) {
 
 TEST(ContainerPolicy, AnOperatorsStopIsNotUndone) {
   const auto verdict = [](const ContainerDetail& container, bool manual = false) {
-    return judge(ContainerVerb::restart, container, manual).verdict;
+    return judge(ContainerVerb::restart, container, {.manual = manual, .stop = StopRequest::none}).verdict;
   };
   EXPECT_EQ(verdict(ended(1, "no")), Verdict::act);
   EXPECT_EQ(verdict(ended(139, "on-failure")), Verdict::act);
@@ -223,6 +336,10 @@ TEST(ContainerPolicy, AnOperatorsStopIsNotUndone) {
   ContainerDetail starved = ended(137, "no");
   starved.oom_killed = true;
   EXPECT_EQ(verdict(starved), Verdict::act);
+  for (const auto& [stop, expected] : {std::pair{StopRequest::unknown, Verdict::act},
+                                       std::pair{StopRequest::requested, Verdict::leave_alone}}) {
+    EXPECT_EQ(judge(ContainerVerb::start, starved, {.stop = stop}).verdict, expected);
+  }
   ContainerDetail never = ended(0, "no");
   never.started_at = 0;
   never.state = "created";

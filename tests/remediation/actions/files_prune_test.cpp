@@ -207,6 +207,7 @@ TEST_F(FilesPruneTest, BadArgumentsAreRefused) {
   refused(glob("/srv/../etc/*"), "..");
   refused(glob("/etc/*"), "below none of deletion.roots (/srv)");
   refused(glob("/s*/x"), "below none of deletion.roots");
+  refused(glob("/srv/*.{csv,txt}"), "write one glob for each of them");
   refused(glob("/srv/*").text("max_total", "10%"), "max_total");
   refused(glob("/srv/*").text("larger_than", "big"), "larger_than");
   refused(glob("/srv/*").text("keep", "-1"), "keep: must be from 0");

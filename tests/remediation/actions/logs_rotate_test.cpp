@@ -525,6 +525,7 @@ TEST_F(LogsRotateTest, BadArgumentsAreRefused) {
   refused(ArgumentBuilder(), "globs");
   refused(ArgumentBuilder().list("globs", {"/etc/*.log"}), "below none of deletion.roots");
   refused(ArgumentBuilder().list("globs", {"/var/log/**"}), "must end in the name of logs");
+  refused(ArgumentBuilder().list("globs", {"/var/log/{a,b}.log"}), "has braces");
   refused(logs().text("max_size", "large"), "max_size");
   refused(logs().text("keep", "-1"), "keep");
   refused(logs().text("writer", "kill"), "not one of leave, signal, reload, copytruncate");

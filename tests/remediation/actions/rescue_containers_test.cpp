@@ -87,7 +87,8 @@ TEST_F(RescueContainersTest, NothingGoesWhenEnoughIsFree) {
 
 TEST_F(RescueContainersTest, SkippedWithOneEntryWithoutAnEngine) {
   EXPECT_FALSE(run(all()).ok());
-  EXPECT_EQ(fact("stage_containers"), "skipped: no container engine on this host");
+  EXPECT_EQ(fact("stage_containers"),
+            "skipped: no container engine on this host: neither Docker's nor Podman's socket is there");
   EXPECT_EQ(fixture_.log.count("disk rescue stage skipped"), 1);
 }
 

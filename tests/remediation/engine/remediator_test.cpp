@@ -76,6 +76,34 @@ TEST_F(Remediation, AFailedStepEndsTheRunAndCountsForTheCooldown) {
   EXPECT_EQ(remediator_->decision("restart-web", "nginx.service").reason, Suppression::cooldown);
 }
 
+TEST_F(Remediation, ATargetThatIsLeftAloneIsASuppressedRunThatSpendsNothing) {
+  RemedySpec spec = remedy();
+  spec.policy = {.mode = Mode::automatic, .cooldown = 0s, .budget_runs = 1, .budget_per = 2h};
+  spec.policy.breaker = BreakerSpec{.failures = 1, .reopen_after = 1h};
+  spec.on_failure = spec.steps;
+  Remediator::Options options;
+  options.limits.budget = {.runs = 1, .per = 1h};
+  start({spec}, std::move(options));
+  on_run([](ActionContext&, Report& report, const std::string&) -> Status {
+    report.left_alone = true;
+    return Error(ErrorCode::failed_precondition, "somebody stopped it");
+  });
+  pass({alert()});
+  ASSERT_TRUE(eventually([this] { return ended("suppressed"); }));
+  EXPECT_EQ(history("suppressed").front().reason, "left_alone: step 1 (test.act): somebody stopped it");
+  EXPECT_EQ(history("suppressed").front().steps.front().outcome, "left_alone");
+  EXPECT_EQ(suppressed("left_alone"), 1);
+  EXPECT_EQ(runs("failed"), 0);
+  // Without a budget to end it, it would look again in every pass.
+  for (int i = 0; i < 3; ++i) pass({alert()});
+  ASSERT_TRUE(eventually([this] { return suppressed("cooldown") == 1; }));
+  EXPECT_EQ(Stage::get().count(), 1);
+  // Another target has the host's budget still.
+  on_run(nullptr);
+  pass({alert("other.service", 2)});
+  ASSERT_TRUE(eventually([this] { return !history("ineffective").empty(); }));
+}
+
 TEST_F(Remediation, AnActionThatThrowsIsAFailedStep) {
   on_run([](ActionContext&, Report&, const std::string&) -> Status { throw std::runtime_error("boom"); });
   start({remedy()});
@@ -238,6 +266,48 @@ TEST_F(Remediation, InDryRunItSaysOnceWhatItWouldDo) {
   for (const FrameEntry& entry : frame.entries()) {
     EXPECT_NE(catalogue_->labels(entry.id).get(kMetricName), "chiron_remedy_active");
   }
+}
+
+TEST_F(Remediation, ADryRunIsUnderWayUntilEveryStepIsPlanned) {
+  RemedySpec spec = remedy();
+  spec.steps.push_back(spec.steps.front());
+  start({spec});
+  std::atomic<bool> go{false};
+  std::atomic<int> plans{0};
+  const auto set_plan = [](std::function<void()> plan) {
+    const std::lock_guard lock(Stage::get().mutex);
+    Stage::get().plan = std::move(plan);
+  };
+  set_plan([&] {
+    while (++plans > 1 && !go) std::this_thread::sleep_for(1ms);
+  });
+  RunRequest request;
+  request.remedy = "restart-web";
+  request.target = "nginx.service";
+  request.trigger = "manual";
+  request.dry_run = true;
+  const Result<std::string> id = remediator_->request(request, false);
+  ASSERT_TRUE(id.ok()) << id.error().to_string();
+  ASSERT_TRUE(eventually([&] { return (*ledger_->run(*id))->steps.size() == 1; }));
+  EXPECT_FALSE(is_final((*ledger_->run(*id))->state)) << "its second step is not planned yet";
+  EXPECT_FALSE((*ledger_->run(*id))->finished.has_value());
+  go = true;
+  ASSERT_TRUE(eventually([&] { return is_final((*ledger_->run(*id))->state); }));
+  RunRecord run = **ledger_->run(*id);
+  EXPECT_EQ(run.state, RunState::planned);
+  ASSERT_EQ(run.steps.size(), 2U);
+  EXPECT_EQ(run.steps[1].detail, "would act on nginx.service");
+  EXPECT_EQ(Stage::get().count(), 0U);
+
+  ASSERT_TRUE(eventually([this] { return remediator_->active().empty(); }));
+  set_plan([] { throw std::runtime_error("no such thing"); });
+  const Result<std::string> faulty = remediator_->request(request, false);
+  ASSERT_TRUE(faulty.ok()) << faulty.error().to_string();
+  ASSERT_TRUE(eventually([&] { return is_final((*ledger_->run(*faulty))->state); }));
+  run = **ledger_->run(*faulty);
+  EXPECT_EQ(run.state, RunState::planned);
+  EXPECT_EQ(run.reason.find("dry_run: would fail: step 1 (test.act): cannot plan: "), 0U) << run.reason;
+  EXPECT_EQ(run.steps.front().outcome, "failed");
 }
 
 TEST_F(Remediation, EverySeriesIsThereAtZero) {

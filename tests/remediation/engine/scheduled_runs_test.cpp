@@ -1,5 +1,8 @@
+#include "remediation/engine/target.h"
 #include "tests/remediation/engine/remediator_fixture.h"
+#include "tests/support/engine_server.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/scripted_server.h"
 
 namespace chiron::remediation::testing {
 namespace {
@@ -200,6 +203,35 @@ TEST_F(ScheduledRuns, TellOnceWhatIsAbsent) {
   EXPECT_TRUE(ran(1));
   EXPECT_EQ(history("suppressed").size(), 1U);
   EXPECT_EQ(remediator_->plan("clean-up", "")->steps.size(), 1U);
+}
+
+TEST_F(ScheduledRuns, TellOnceOfAServerThatIsInstalledAndDoesNotRun) {
+  chiron::testing::ScriptedServer server(nullptr, chiron::testing::ScriptedServer::Kind::tcp);
+  RemedySpec redis = scheduled();
+  redis.needs = {{"127.0.0.1:1"}, {server.address()}};
+  start({redis});
+  first_look();
+  for (int i = 0; i < 3; ++i) pass_after(1h);
+  EXPECT_TRUE(eventually([this] { return history("suppressed").size() == 1; }));
+  EXPECT_EQ(history("suppressed").front().reason.find("absent: there is no server at 127.0.0.1:1 on this"),
+            0U);
+  redis.needs.erase(redis.needs.begin());
+  remediator_->load({redis});
+  pass_after(1h);
+  EXPECT_TRUE(ran(1));
+}
+
+TEST_F(ScheduledRuns, LookForAnEngineWhereTheConfigurationSaysItIs) {
+  RemedySpec images = scheduled();
+  images.needs = {{"container-engine"}};
+  chiron::testing::EngineServer engine([](std::string_view) { return std::string(); });
+  EXPECT_TRUE(absence_of(images, paths_, {dir_ / "none.sock"}).has_value());
+  Remediator::Options options;
+  options.container_sockets = {engine.path()};
+  start({images}, std::move(options));
+  first_look();
+  pass_after(1h);
+  EXPECT_TRUE(ran(1));
 }
 
 TEST_F(ScheduledRuns, SkipATimeWhileTheRunBeforeIsAtWork) {

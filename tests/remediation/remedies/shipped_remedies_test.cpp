@@ -66,11 +66,9 @@ TEST(ShippedRemedies, MaintainByTheClock) {
   EXPECT_EQ(clean_up.policy.cooldown, Duration::zero());
   EXPECT_EQ(clean_up.policy.budget_runs, kNoBudget);
   EXPECT_EQ(to_string(*all.at("prune-idle-redis").schedule), "every 1h");
-  EXPECT_EQ(all.at("prune-idle-redis").needs,
-            (std::vector<std::vector<std::string>>{{"/usr/bin/redis-server"}}));
+  EXPECT_EQ(all.at("prune-idle-redis").needs, (std::vector<std::vector<std::string>>{{"127.0.0.1:6379"}}));
   EXPECT_EQ(to_string(*all.at("prune-images").schedule), "0 4 * * sun (Local)");
-  EXPECT_EQ(all.at("prune-images").needs,
-            (std::vector<std::vector<std::string>>{{"/run/docker.sock", "/run/podman/podman.sock"}}));
+  EXPECT_EQ(all.at("prune-images").needs, (std::vector<std::vector<std::string>>{{"container-engine"}}));
   EXPECT_FALSE(all.at("rescue-disk").schedule.has_value());
   EXPECT_EQ(to_string(*all.at("health-check").schedule), "every 5m");
   EXPECT_EQ(to_string(*all.at("health-audit").schedule), "every 6h");

@@ -27,6 +27,16 @@ route ticket alertname=YourOwn
 route deadman alertname=Watchdog severity=none
 route nobody alertname=ChironRemedyAtWork severity=none remedy=restart-unit name=web.service
 
+# What a shipped remedy heals on an alert waits for it, and is held while it is at work.
+held=$(awk '/^ *#/ {next} /ChironRemedyAtWork"..*remedy="/ {getline; print}' "$root/alerting/alertmanager.yml")
+waits=$(sed -n '/# What a shipped remedy heals/,/group_wait/p' "$root/alerting/alertmanager.yml" | grep matchers)
+for alert in $(grep -hE '^ +alerts:' "$root"/remediation/remedies/*.yml | grep -oE 'alertname=~?"[^"]+"' | cut -d'"' -f2 | tr '|' '\n'); do
+  for place in held waits; do
+    eval "text=\$$place"
+    echo "$text" | grep -qwE "$alert" || { echo "alertmanager.yml: $alert, which a shipped remedy heals, is not among: $place"; exit 1; }
+  done
+done
+
 # What Alertmanager's configuration names, there is.
 names=$(grep -v '^ *#' "$root/alerting/alertmanager.yml" | grep -oE '\b(Host|Unit|Service|Probe|Container|Redis|Chiron)[A-Z][A-Za-z]+')
 for alert in $names; do

@@ -129,6 +129,13 @@ TEST(CleanAbsolutePath, TakesSlashesAwayAndRefusesDots) {
   EXPECT_TRUE(clean_absolute_path("/a/..b").ok());
 }
 
+TEST(Braces, AreRefusedWhereAShellWouldTakeThemForAlternatives) {
+  for (const char* pattern : {"/srv/{a,b}", "/srv/{a,b}/*.log", "/{srv/a,var/b}/x", "/srv/{x}{a,b}"})
+    EXPECT_FALSE(check_no_braces(pattern)) << pattern;
+  for (const char* pattern : {"/srv/{a}", "/srv/\\{a,b}", "/srv/a,b}", "/srv/{a,b", "/srv/*", "/srv/\\"})
+    EXPECT_TRUE(check_no_braces(pattern)) << pattern;
+}
+
 TEST(IsWithin, NeedsAWholeComponent) {
   EXPECT_TRUE(is_within("/var/log", "/var/log"));
   EXPECT_TRUE(is_within("/var/log/x", "/var/log"));
