@@ -131,6 +131,8 @@ std::string_view MediaRange::parameter(std::string_view name) const {
   return it == parameters.end() ? std::string_view() : it->value;
 }
 
+std::optional<MediaRange> parse_with_parameters(std::string_view value) { return parse_element(value); }
+
 std::vector<MediaRange> parse_accept(std::string_view header) {
   std::vector<MediaRange> ranges;
   std::string_view element;

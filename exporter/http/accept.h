@@ -31,6 +31,10 @@ struct MediaRange {
 /// All elements, in their order, those of quality 0 too.
 std::vector<MediaRange> parse_accept(std::string_view header);
 
+/// Another header's value with parameters, as Content-Type or Content-Disposition have them (RFC 9110,
+/// 5.6.6); nothing when it is malformed.
+std::optional<MediaRange> parse_with_parameters(std::string_view value);
+
 /// What a server can answer with: a type and the parameters that tell it from others of the same type. A
 /// range that says nothing of these, or the same, matches; its other parameters (charset) are overlooked.
 struct Offer {

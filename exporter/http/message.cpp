@@ -1,8 +1,10 @@
 #include "exporter/base/parse.h"
+#include "exporter/http/multipart.h"
 #include "exporter/http/server.h"
 #include "exporter/http/url.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace chiron::http {
 namespace {
@@ -43,8 +45,13 @@ std::string Request::header_list(std::string_view lower_name) const {
 
 std::vector<std::pair<std::string, std::string>> Request::all_params() const {
   std::vector<std::pair<std::string, std::string>> all;
-  if (is_form(header("content-type"))) collect_params(trim(body), all);
+  const std::string type = header("content-type");
+  if (is_form(type)) collect_params(trim(body), all);
   collect_params(query, all);
+  // Go's net/http, whose clients these are, puts them in this order (ParseMultipartForm).
+  if (auto fields = parse_multipart(type, body)) {
+    all.insert(all.end(), std::move_iterator(fields->begin()), std::move_iterator(fields->end()));
+  }
   return all;
 }
 

@@ -26,8 +26,8 @@ struct Request {
   std::string header(std::string_view lower_name) const;
   /// All values of a header whose value is a list, as one list (RFC 9110, 5.3).
   std::string header_list(std::string_view lower_name) const;
-  /// The parameters of the body, when it is a form, and those of the query string; decoded. What cannot be
-  /// decoded is left out.
+  /// The parameters of the query string, and those of the body when it is a form: before them when it is
+  /// urlencoded, behind them when it is multipart/form-data. Decoded; what cannot be decoded is left out.
   std::vector<std::pair<std::string, std::string>> all_params() const;
   /// All values of one of them.
   std::vector<std::string> params(std::string_view name) const;
