@@ -67,6 +67,8 @@ class Settings {
   void set(const Setting& setting, std::vector<std::string> values, std::string source, Position where,
            DiagnosticSink& sink);
   void read_environment(const Environment& environment, DiagnosticSink& sink);
+  /// One value, and where it came from, as the others have it.
+  void take(std::string_view option, const Settings& others);
 
   const std::string& text(std::string_view option) const;
   const std::vector<std::string>& list(std::string_view option) const;
