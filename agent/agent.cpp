@@ -115,6 +115,7 @@ Status AgentParts::make_remediator() {
   options.limits = limits_of(config);
   options.pause_file = state->path() + "/pause";
   options.watched_services = config.services;
+  options.container_sockets = config.settings.list("collector.containers.socket");
   door = std::make_shared<HostDoor>(state->path());
   options.host = door;
   remediator = std::make_unique<remediation::Remediator>(
@@ -225,7 +226,7 @@ Result<std::unique_ptr<Agent>> Agent::start(Config config, const Clock& clock, E
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
 }
 
-Status Agent::reload() { return parts_->reload(); }
+Result<std::vector<std::string>> Agent::reload() { return parts_->reload(); }
 
 bool Agent::ready() const { return parts_->views->ready(); }
 

@@ -21,8 +21,9 @@ class Agent {
   ~Agent();
 
   /// Reads configuration, rules and remedies again. Rules, remedies, their tuning, deletion and remediation
-  /// take effect, all or nothing; what needs a restart is said. An error leaves everything as it was.
-  Status reload();
+  /// take effect, all or nothing. The changed settings that wait for a restart. An error leaves everything as
+  /// it was.
+  Result<std::vector<std::string>> reload();
 
   /// Whether the first pass is done.
   bool ready() const;

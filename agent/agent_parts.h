@@ -82,7 +82,7 @@ struct AgentParts {
   Mutex fault_mutex;
   std::string reload_fault CHIRON_GUARDED_BY(fault_mutex);  // of the last reload, "" when it went well
   std::vector<std::string> alertmanager_urls CHIRON_GUARDED_BY(fault_mutex);  // of the last one that did
-  std::string config_yaml CHIRON_GUARDED_BY(fault_mutex);                     // the same
+  std::string config_yaml CHIRON_GUARDED_BY(fault_mutex);                     // what is in effect
   std::vector<rules::Alert> firing;                                           // loop thread only
   SelfMetrics::Gauge* reload_successful = nullptr;
   SelfMetrics::Gauge* reload_time = nullptr;
@@ -99,13 +99,14 @@ struct AgentParts {
   Status take_up_ledger();
   bool catch_up();
   void after_pass(PassTime pass);
-  Status reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
+  Result<std::vector<std::string>> reload() CHIRON_EXCLUDES(reload_mutex, fault_mutex);
   std::string last_reload_fault() CHIRON_EXCLUDES(fault_mutex);
   void make_api();
   std::size_t max_queries() const;
   promapi::ServerFacts server_facts() CHIRON_EXCLUDES(fault_mutex);
   promapi::TargetFacts target_facts() const;
-  std::string waiting_for_restart(const Config& fresh) const;
+  std::vector<std::string> waiting_for_restart(const Config& fresh) const;
+  Config in_effect(const Config& fresh) const;
   remediation::Remediator::Limits limits_of(const Config& fresh) const;
 };
 

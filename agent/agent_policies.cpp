@@ -1,7 +1,16 @@
 #include "agent/agent_parts.h"
 #include "agent/findings.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace chiron::agent {
+namespace {
+
+/// The one setting that takes effect without a restart.
+constexpr std::string_view kReloaded = "remediation.mode";
+
+}  // namespace
 
 Status AgentParts::load_policies_at_start() {
   reload_successful =
@@ -30,7 +39,7 @@ void AgentParts::apply(const Config& fresh, Policies policies) {
     alertmanager_urls.clear();
     for (const alerting::AlertmanagerSpec& one : fresh.alertmanagers) alertmanager_urls.push_back(one.url);
     config_yaml.clear();
-    for (const ShownSetting& one : shown_settings(fresh))
+    for (const ShownSetting& one : shown_settings(in_effect(fresh)))
       config_yaml += one.name + ": " + one.as_yaml() + '\n';
   }
   tell_again = true;
@@ -45,20 +54,31 @@ std::string AgentParts::last_reload_fault() {
 }
 
 /// What is in use since the start and cannot be changed under it.
-std::string AgentParts::waiting_for_restart(const Config& fresh) const {
-  std::string names;
-  const auto add = [&names](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+std::vector<std::string> AgentParts::waiting_for_restart(const Config& fresh) const {
+  std::vector<std::string> names;
   for (const Setting& setting : all_settings()) {
-    if (setting.option == "remediation.mode") continue;
-    if (fresh.settings.list(setting.option) != config.settings.list(setting.option)) add(setting.option);
+    if (setting.option == kReloaded) continue;
+    if (fresh.settings.list(setting.option) != config.settings.list(setting.option))
+      names.push_back(setting.key.empty() ? setting.option : setting.key);
   }
-  if (fresh.services != config.services) add("services");
-  if (fresh.probes != config.probes) add("probes");
-  if (fresh.external_labels != config.external_labels) add("identity.external_labels");
+  if (fresh.services != config.services) names.emplace_back("services");
+  if (fresh.probes != config.probes) names.emplace_back("probes");
+  if (fresh.external_labels != config.external_labels) names.emplace_back("identity.external_labels");
   return names;
 }
 
-Status AgentParts::reload() {
+/// Of what waiting_for_restart() looks at the agent goes by what it was started with.
+Config AgentParts::in_effect(const Config& fresh) const {
+  Config effective = fresh;
+  effective.settings = config.settings;
+  effective.settings.take(kReloaded, fresh.settings);
+  effective.services = config.services;
+  effective.probes = config.probes;
+  effective.external_labels = config.external_labels;
+  return effective;
+}
+
+Result<std::vector<std::string>> AgentParts::reload() {
   const MutexLock lock(reload_mutex);
   DiagnosticSink sink;
   GivenOptions given;
@@ -78,11 +98,14 @@ Status AgentParts::reload() {
     return Error(ErrorCode::invalid_argument,
                  errors_text(sink) + "nothing was changed: the old rules and remedies stay");
   }
-  const std::string waiting = waiting_for_restart(fresh);
-  if (!waiting.empty()) log.warning("changed settings wait for a restart", {{"settings", waiting}});
+  std::vector<std::string> waiting = waiting_for_restart(fresh);
+  if (!waiting.empty()) {
+    log.warning("changed settings wait for a restart",
+                {{"settings", fmt::format("{}", fmt::join(waiting, ", "))}});
+  }
   apply(fresh, std::move(policies));
   log.info("reloaded", {{"file", fresh.file_exists ? fresh.file : "built-in defaults"}});
-  return {};
+  return waiting;
 }
 
 remediation::Remediator::Limits AgentParts::limits_of(const Config& fresh) const {

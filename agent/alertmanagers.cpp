@@ -3,6 +3,9 @@
 #include "exporter/base/url.h"
 
 #include <algorithm>
+#include <cerrno>
+
+#include <unistd.h>
 
 namespace chiron::agent {
 namespace {
@@ -14,6 +17,18 @@ std::string path_of(yaml::Reader& reader, std::string_view key) {
   const std::string path = reader.string(key).value_or("");
   if (!path.empty() && path.front() != '/') {
     reader.fail(key, "bad-value", "'" + path + "' is not an absolute path");
+  } else if (!path.empty() && ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    // Whoever checks may see less than the agent, and a file that is not there yet may come: it is read each
+    // time.
+    Diagnostic absent;
+    absent.severity = Severity::warning;
+    absent.code = "no-such-file";
+    absent.message = std::string(key) + ": there is no file '" + path + "'";
+    absent.hint = "until it is there, nothing reaches this Alertmanager";
+    absent.path = reader.path();
+    absent.file = reader.node(key).file();
+    absent.where = reader.node(key).where();
+    reader.sink().add(std::move(absent));
   }
   return path;
 }
@@ -99,10 +114,12 @@ void read_one(yaml::Reader& reader, std::vector<AlertmanagerSpec>& specs) {
     spec.url = base + prefix;
     while (spec.url.ends_with('/')) spec.url.pop_back();
     const Result<Url> url = parse_url(spec.url);
-    if (!url.ok() || url->scheme == "unix" || spec.url.find_first_of("?#") != std::string::npos) {
-      reader.fail_at(
-          reader.self(), "bad-value",
-          url.ok() ? "'" + spec.url + "' is not an http or https address" : url.error().to_string());
+    const bool has_query = spec.url.find_first_of("?#") != std::string::npos;
+    if (!url.ok() || url->scheme == "unix" || has_query) {
+      std::string why = "'" + spec.url + "' is not an http or https address";
+      if (has_query)
+        why = "'" + spec.url + "' has a query or a fragment, and the path of the API goes behind it";
+      reader.fail_at(reader.self(), "bad-value", url.ok() ? why : url.error().to_string());
       continue;
     }
     const bool twice =

@@ -7,6 +7,7 @@
 #include "exporter/base/parse.h"
 #include "exporter/base/yaml.h"
 #include "remediation/actions/action.h"
+#include "remediation/engine/remedy_check.h"
 
 #include <cerrno>
 #include <set>
@@ -35,7 +36,10 @@ class Checker {
     remedies_ += policies.remedies.size();
     ++files_;
     notes_ += armed_notes(config, policies.remedies);
-    if (!configured_) configured_.emplace();
+    if (!configured_) {
+      configured_.emplace();
+      deletion_ = config.deletion;
+    }
     std::move(policies.groups.begin(), policies.groups.end(), std::back_inserter(*configured_));
   }
 
@@ -80,10 +84,12 @@ class Checker {
       DiagnosticSink elsewhere;
       const Config config = load_config(options_, process_environment(), elsewhere);
       configured_ = load_policies(config, elsewhere).groups;
+      deletion_ = config.deletion;
       rules_are_faulty_ = rules_are_faulty_ || !elsewhere.ok();
     }
     std::move(configured_->begin(), configured_->end(), std::back_inserter(named_.groups));
     check_together(named_, rules_are_faulty_, sink_);
+    remediation::check_against_roots(named_.remedies, deletion_, sink_);
   }
 
   int report(bool json) const {
@@ -119,6 +125,7 @@ class Checker {
   DiagnosticSink sink_;
   Policies named_;
   std::optional<std::vector<rules::GroupSpec>> configured_;  ///< of the configurations named
+  remediation::DeletionPolicy deletion_;                     ///< of the first of them
   bool rules_are_faulty_ = false;
   std::set<std::string> read_;
   std::string notes_;  ///< what is no fault, and yet to be known

@@ -72,10 +72,14 @@ std::string runs_table(const Json& runs) {
 
 std::string run_text(const Json& run) {
   std::string text = fmt::format("run {}: {}", text_of(run, "id"), text_of(run, "state"));
-  if (const std::string reason = text_of(run, "reason"); !reason.empty()) text += ": " + reason;
+  if (const std::string reason = line_of(run, "reason"); !reason.empty()) text += ": " + reason;
   text += '\n';
   const auto line = [&text](const char* name, const std::string& value) {
-    if (!value.empty()) text += fmt::format("  {:8} {}\n", name, value);
+    // What a program wrote goes on below, and not where a line of Chiron's own would begin.
+    std::string indented = value;
+    for (std::size_t at = 0; (at = indented.find('\n', at)) != std::string::npos; at += 12)
+      indented.insert(at + 1, 11, ' ');
+    if (!value.empty()) text += fmt::format("  {:8} {}\n", name, indented);
   };
   line("remedy", text_of(run, "remedy"));
   line("target", text_of(run, "target"));

@@ -24,7 +24,19 @@ struct RemedyOptions {
   bool no_wait = false;
 };
 
-/// Follows a run to its end; 0 when it succeeded (or was a dry run).
+/// Whether the run did what it was to do; of a dry-run, whether all of its steps could be planned.
+bool went_well(const Json& run) {
+  const std::string state = text_of(run, "state");
+  if (state != "planned") return state == "succeeded";
+  const Json& steps = field(run, "steps");
+  for (const Json& step : steps) {
+    const std::string outcome = text_of(step, "outcome");
+    if (outcome != "planned" && outcome != "succeeded") return false;
+  }
+  return !steps.empty();
+}
+
+/// Follows a run to its end; 0 when it went well.
 int follow(const SettingOptions& options, const std::string& id, bool json) {
   std::string shown;
   const CancelToken never;
@@ -35,7 +47,7 @@ int follow(const SettingOptions& options, const std::string& id, bool json) {
     const auto parsed = remediation::parse_run_state(state);
     if (parsed && remediation::is_final(*parsed)) {
       print_answer(*run, json, run_text);
-      return state == "succeeded" || state == "planned" ? kExitOk : kExitFailed;
+      return went_well(*run) ? kExitOk : kExitFailed;
     }
     if (!json && state != shown) {
       print("run " + id + ": " + state + '\n');
@@ -182,7 +194,8 @@ void add_remedy(Cli& cli, CLI::App& parent) {
       ->type_name("NAME");
   run->add_flag("--force", wanted->force,
                 "Despite cooldown, budget and pause. The allow-list and deny-list still hold.");
-  run->add_flag("--dry-run", wanted->dry_run, "Record what would be done and do nothing.");
+  run->add_flag("--dry-run", wanted->dry_run,
+                "Say and record what each step would do, and do nothing; fails when one could not.");
   run->add_flag("--no-wait", wanted->no_wait, "Print the run's id and return.");
   cli.add_json_flag(*run);
 }

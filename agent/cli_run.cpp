@@ -71,7 +71,7 @@ int serve_until_told(Agent& agent, const sigset_t& signals) {
     if (signal < 0) continue;
     if (signal != SIGHUP) return signal;
     notify_service_manager("RELOADING=1", kManagerWithin);
-    const Status reloaded = agent.reload();
+    const auto reloaded = agent.reload();
     notify_service_manager(reloaded.ok() ? "READY=1\nSTATUS=Serving."
                                          : "READY=1\nSTATUS=Serving; the last reload failed, see the log.",
                            kManagerWithin);
@@ -129,6 +129,9 @@ int reload(const SettingOptions& options) {
   const auto done = ask_agent(options, {{"command", "reload"}});
   if (!done.ok()) return fail(done.error().to_string());
   print("reloaded\n");
+  const std::string waiting = join(field(*done, "wait_for_restart"));
+  if (!waiting.empty())
+    print("not in effect yet, since only a restart of the agent makes it so: " + waiting + '\n');
   return kExitOk;
 }
 

@@ -7,6 +7,8 @@
 #include "exporter/base/systemd.h"
 #include "exporter/base/yaml_reader.h"
 #include "exporter/collectors/collector.h"
+#include "exporter/collectors/probe_attempt.h"
+#include "remediation/actions/deletion/path_glob.h"
 #include "remediation/actions/request_policy.h"
 
 #include <cstdlib>
@@ -117,6 +119,8 @@ std::optional<ProbeSpec> read_probe(yaml::Reader& reader) {
     probe.module = module;
     probe.target = *target;
     ++modules;
+    if (const Status fits = check_probe_target(probe); !fits.ok())
+      reader.fail(key, "bad-value", fits.error().message());
   }
   if (modules != 1) {
     reader.fail_at(reader.self(), "probe-target", "a probe has exactly one of http, tcp, unix and redis",
@@ -129,6 +133,8 @@ std::optional<ProbeSpec> read_probe(yaml::Reader& reader) {
   if (probe.interval < std::chrono::seconds(1)) {
     reader.fail("interval", "bad-value", "a probe runs at most once a second");
   }
+  if (probe.interval > kLongestWait) reader.fail("interval", "bad-value", "a year at most");
+  if (probe.timeout > kLongestWait) reader.fail("timeout", "bad-value", "a year at most");
   for (const std::string& status : reader.strings("valid_status").value_or(std::vector<std::string>{})) {
     const auto code = parse_int<int>(status);
     if (!code || *code < 100 || *code > 599) {
@@ -225,15 +231,18 @@ void read_deletion(yaml::Reader& root, Config& config) {
   if (auto roots = deletion.strings("roots")) config.deletion.roots = *std::move(roots);
   if (auto protect = deletion.strings("protect")) config.deletion.protect = *std::move(protect);
   for (const auto& [path, node] : texts_of(deletion, "roots")) {
-    if (path.size() < 2 || path.front() != '/') {
-      deletion.fail_at(node, "bad-value", "'" + path + "' is not an absolute path below /",
-                       "for example /var/log");
+    const Result<std::string> clean = remediation::clean_absolute_path(path);
+    if (!clean.ok()) {
+      deletion.fail_at(node, "bad-value", clean.error().message(), "for example /var/log");
+    } else if (*clean == "/") {
+      deletion.fail_at(node, "bad-value", "/ would allow everything", "name directories, such as /var/log");
     }
   }
   for (const auto& [glob, node] : texts_of(deletion, "protect")) {
-    if (glob.empty() || (glob.front() != '/' && glob.front() != '*')) {
-      deletion.fail_at(node, "bad-value", "'" + glob + "' must be a glob over absolute paths",
-                       "for example /var/log/audit/**");
+    const auto compiled = remediation::PathGlob::compile(glob, remediation::PathGlob::Hidden::matched);
+    Status good = compiled.ok() ? remediation::check_no_braces(glob) : Status(compiled.error());
+    if (!good.ok()) {
+      deletion.fail_at(node, "bad-value", good.error().message(), "for example /var/log/audit/**");
     }
   }
   deletion.finish();

@@ -130,7 +130,11 @@ Result<std::string> ControlCommands::pause_state(const std::string& remedy) cons
 
 Result<std::string> ControlCommands::change(const Call& call) {
   const std::string& command = call.command;
-  if (command == "reload") return done(reload_());
+  if (command == "reload") {
+    const auto waiting = reload_();
+    if (!waiting.ok()) return waiting.error();
+    return dump(Json{{"wait_for_restart", *waiting}});
+  }
   if (command == "remedy.run") {
     remediation::RunRequest request;
     request.remedy = call.text("remedy");

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace chiron::agent {
 
@@ -15,7 +16,7 @@ namespace chiron::agent {
 class ControlCommands {
  public:
   ControlCommands(const Views& views, promapi::Api& api, remediation::Remediator& remediator, EventLog& log,
-                  std::function<Status()> reload)
+                  std::function<Result<std::vector<std::string>>()> reload)
       : views_(views), api_(api), remediator_(remediator), log_(log), reload_(std::move(reload)) {}
 
   /// Never throws.
@@ -33,7 +34,7 @@ class ControlCommands {
   promapi::Api& api_;
   remediation::Remediator& remediator_;
   EventLog& log_;
-  const std::function<Status()> reload_;
+  const std::function<Result<std::vector<std::string>>()> reload_;  ///< Agent::reload
 };
 
 }  // namespace chiron::agent

@@ -3,6 +3,8 @@
 #include "exporter/base/parse.h"
 #include "exporter/series/labels.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace chiron::agent {
@@ -16,6 +18,13 @@ const Json& field(const Json& json, const char* name) {
 std::string text_of(const Json& json, const char* name) {
   const Json& value = field(json, name);
   return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::string line_of(const Json& json, const char* name) {
+  std::string text = text_of(json, name);
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
+  return text;
 }
 
 double number_of(const Json& json, const char* name) {

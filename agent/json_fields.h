@@ -11,6 +11,8 @@ namespace chiron::agent {
 const Json& field(const Json& json, const char* name);
 /// "" when absent.
 std::string text_of(const Json& json, const char* name);
+/// The same on one line: what may come from labels or from a program must not begin another.
+std::string line_of(const Json& json, const char* name);
 /// 0 when absent.
 double number_of(const Json& json, const char* name);
 /// false when absent.

@@ -79,6 +79,7 @@ Result<std::string> plan_without_agent(const Config& config, const std::string& 
   options.limits = {config.deletion, config.gate(), config.host_budget, config.requests};
   options.pause_file = config.settings.text("storage.path") + "/pause";
   options.watched_services = config.services;
+  options.container_sockets = config.settings.list("collector.containers.socket");
   NamedReceivers receivers(config.alertmanagers);
   remediation::Remediator remediator(
       remediation::Remediator::Services{.ledger = **ledger,

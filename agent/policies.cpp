@@ -203,6 +203,7 @@ Policies load_policies(const Config& config, DiagnosticSink& sink) {
   apply_overrides(config, policies.remedies, sink);
   fill_in_targets(config, policies.remedies, sink);
   check_together(policies, rules_are_faulty, sink);
+  remediation::check_against_roots(policies.remedies, config.deletion, sink);
   return policies;
 }
 

@@ -317,6 +317,10 @@ void Settings::disable_default_collectors() {
 
 const SettingValue& Settings::value(std::string_view option) const { return values_.find(option)->second; }
 const std::vector<std::string>& Settings::list(std::string_view option) const { return value(option).values; }
+void Settings::take(std::string_view option, const Settings& others) {
+  values_[std::string(option)] = others.value(option);
+}
+
 const std::string& Settings::text(std::string_view option) const { return value(option).values.front(); }
 bool Settings::flag(std::string_view option) const { return parse_bool(text(option)).value_or(false); }
 Duration Settings::duration(std::string_view option) const {

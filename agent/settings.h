@@ -67,6 +67,8 @@ class Settings {
   void set(const Setting& setting, std::vector<std::string> values, std::string source, Position where,
            DiagnosticSink& sink);
   void read_environment(const Environment& environment, DiagnosticSink& sink);
+  /// One value, and where it came from, as the others have it.
+  void take(std::string_view option, const Settings& others);
 
   /// Once everything is set: collector.disable-defaults turns off the collectors that nobody named.
   void disable_default_collectors();

@@ -12,13 +12,13 @@ namespace {
 
 std::string host_text(const Json& status) {
   const Json& host = field(status, "host");
-  std::string text = text_of(host, "name").empty() ? text_of(host, "instance") : text_of(host, "name");
-  if (const std::string kernel = text_of(host, "kernel"); !kernel.empty()) text += " (Linux " + kernel + ")";
+  std::string text = line_of(host, "name").empty() ? line_of(host, "instance") : line_of(host, "name");
+  if (const std::string kernel = line_of(host, "kernel"); !kernel.empty()) text += " (Linux " + kernel + ")";
   if (field(host, "uptime_seconds").is_number())
     text += ", up " + human_duration(number_of(host, "uptime_seconds"));
-  text += ": agent " + text_of(field(status, "health"), "status") + "\n";
+  text += ": agent " + line_of(field(status, "health"), "status") + "\n";
   for (const Json& problem : field(field(status, "health"), "problems")) {
-    text += "  " + text_of(problem, "what") + ": " + text_of(problem, "detail") + '\n';
+    text += "  " + line_of(problem, "what") + ": " + line_of(problem, "detail") + '\n';
   }
   std::string line;
   if (field(host, "cpu_used_ratio").is_number())
@@ -39,7 +39,7 @@ std::string filesystems_text(const Json& host) {
   Table table({"FILE SYSTEM", "TYPE", "SIZE", "AVAILABLE", "USED", "INODES FREE"});
   for (const Json& one : field(host, "filesystems")) {
     const double size = number_of(one, "size_bytes");
-    table.add({text_of(one, "mountpoint"), text_of(one, "fstype"), bytes_of(one, "size_bytes"),
+    table.add({line_of(one, "mountpoint"), line_of(one, "fstype"), bytes_of(one, "size_bytes"),
                bytes_of(one, "avail_bytes"),
                size > 0 ? human_percent(1 - number_of(one, "avail_bytes") / size) : "-",
                field(one, "inodes_free_ratio").is_number()
@@ -53,19 +53,19 @@ std::string services_text(const Json& status) {
   Table table({"WATCHED", "NAME", "STATE", "WHAT"});
   const Json& services = field(status, "services");
   for (const Json& one : field(services, "watched")) {
-    table.add({"service", text_of(one, "name"), flag_of(one, "up") ? "up" : "DOWN"});
+    table.add({"service", line_of(one, "name"), flag_of(one, "up") ? "up" : "DOWN"});
   }
   for (const Json& one : field(services, "discovered")) {
-    const std::string state = text_of(one, "state");
+    const std::string state = line_of(one, "state");
     table.add(
-        {"installed", text_of(one, "name"), state == "failed" ? "FAILED" : state, text_of(one, "unit")});
+        {"installed", line_of(one, "name"), state == "failed" ? "FAILED" : state, line_of(one, "unit")});
   }
   for (const Json& one : field(status, "probes")) {
     table.add(
-        {"probe", text_of(one, "probe"), flag_of(one, "success") ? "ok" : "FAILING", text_of(one, "target")});
+        {"probe", line_of(one, "probe"), flag_of(one, "success") ? "ok" : "FAILING", line_of(one, "target")});
   }
   for (const Json& one : field(status, "containers")) {
-    table.add({"container", text_of(one, "name"), text_of(one, "state"), text_of(one, "image")});
+    table.add({"container", line_of(one, "name"), line_of(one, "state"), line_of(one, "image")});
   }
   std::string text = table.empty() ? "" : '\n' + table.to_string();
   if (!field(services, "failed").empty()) text += "\nfailed units: " + join(field(services, "failed")) + '\n';
@@ -76,10 +76,10 @@ std::string alerts_text(const Json& alerts) {
   if (alerts.empty()) return "\nno alerts\n";
   Table table({"ALERT", "SEVERITY", "STATE", "FOR", "SUMMARY"});
   for (const Json& alert : alerts) {
-    std::string summary = text_of(field(alert, "annotations"), "summary");
+    std::string summary = line_of(field(alert, "annotations"), "summary");
     if (summary.empty()) summary = labels_text(field(alert, "labels"));
-    table.add({text_of(alert, "name"), text_of(field(alert, "labels"), "severity"),
-               text_of(alert, "state") + (flag_of(alert, "held") ? " (held)" : ""),
+    table.add({line_of(alert, "name"), line_of(field(alert, "labels"), "severity"),
+               line_of(alert, "state") + (flag_of(alert, "held") ? " (held)" : ""),
                human_duration(number_of(alert, "active_seconds")), summary});
   }
   return '\n' + table.to_string();
@@ -87,8 +87,8 @@ std::string alerts_text(const Json& alerts) {
 
 std::string decision_text(const Json& decision) {
   if (flag_of(decision, "would_act")) return "would act now";
-  const std::string detail = text_of(decision, "detail");
-  return "does not act: " + text_of(decision, "reason") + (detail.empty() ? "" : " (" + detail + ")");
+  const std::string detail = line_of(decision, "detail");
+  return "does not act: " + line_of(decision, "reason") + (detail.empty() ? "" : " (" + detail + ")");
 }
 
 std::string target_states_text(const Json& remedies) {
@@ -104,7 +104,7 @@ std::string target_states_text(const Json& remedies) {
 std::string status_text(const Json& status) {
   std::string text = host_text(status) + filesystems_text(field(status, "host")) + services_text(status) +
                      alerts_text(field(status, "alerts")) + '\n';
-  if (const std::string paused = text_of(status, "paused"); !paused.empty()) text += paused + '\n';
+  if (const std::string paused = line_of(status, "paused"); !paused.empty()) text += paused + '\n';
   text += remedies_text(field(status, "remedies"));
   if (!field(status, "waiting_runs").empty()) {
     text += "\nwaiting for `chiron remedy approve RUN` or `reject RUN`:\n" +
@@ -119,27 +119,27 @@ std::string status_text(const Json& status) {
 std::string remedies_text(const Json& remedies) {
   Table table({"REMEDY", "MODE", "ON", "DOES", "AT MOST", "NEXT"});
   for (const Json& one : remedies) {
-    table.add({text_of(one, "name"), mode_text(one), text_of(one, "on"), join(field(one, "steps")),
-               text_of(one, "limits"), minute_text(text_of(field(one, "schedule"), "next"))});
+    table.add({line_of(one, "name"), mode_text(one), line_of(one, "on"), join(field(one, "steps")),
+               line_of(one, "limits"), minute_text(line_of(field(one, "schedule"), "next"))});
   }
   return table.empty() ? "no remedies\n" : table.to_string() + target_states_text(remedies);
 }
 
 std::string remedy_text(const Json& remedy) {
-  std::string text = fmt::format("remedy {}, {}, on {}\n", text_of(remedy, "name"), mode_text(remedy),
-                                 text_of(remedy, "on"));
+  std::string text = fmt::format("remedy {}, {}, on {}\n", line_of(remedy, "name"), mode_text(remedy),
+                                 line_of(remedy, "on"));
   const auto line = [&text](std::string_view what, const std::string& value) {
     if (!value.empty()) text += fmt::format("  {:<12}{}\n", what, value);
   };
-  line("", text_of(remedy, "description"));
+  line("", line_of(remedy, "description"));
   line("does", join(field(remedy, "steps")));
-  line("target", text_of(remedy, "target"));
+  line("target", line_of(remedy, "target"));
   line("allowed", join(field(remedy, "targets")));
-  line("at most", text_of(remedy, "limits"));
-  line("next", field(remedy, "schedule").is_object() ? minute_text(text_of(field(remedy, "schedule"), "next"))
+  line("at most", line_of(remedy, "limits"));
+  line("next", field(remedy, "schedule").is_object() ? minute_text(line_of(field(remedy, "schedule"), "next"))
                                                      : std::string());
-  line("paused", text_of(remedy, "paused_detail"));
-  line("file", text_of(remedy, "file"));
+  line("paused", line_of(remedy, "paused_detail"));
+  line("file", line_of(remedy, "file"));
   const std::string states = target_states_text(Json::array({remedy}));
   return text + (states.empty() ? "\nno earlier run holds it back anywhere\n" : states);
 }
@@ -148,36 +148,36 @@ std::string why_text(const Json& why) {
   std::string text;
   for (const Json& rule : field(why, "rules")) {
     const Json& labels = field(rule, "labels");
-    text += fmt::format("rule {}{} in group {} of {}\n  {}\n", text_of(why, "name"),
-                        labels.empty() ? "" : labels_text(labels), text_of(rule, "group"),
-                        text_of(rule, "file"), text_of(rule, "expr"));
-    if (const std::string error = text_of(rule, "error"); !error.empty()) text += "  fails: " + error + '\n';
+    text += fmt::format("rule {}{} in group {} of {}\n  {}\n", line_of(why, "name"),
+                        labels.empty() ? "" : labels_text(labels), line_of(rule, "group"),
+                        line_of(rule, "file"), text_of(rule, "expr"));
+    if (const std::string error = line_of(rule, "error"); !error.empty()) text += "  fails: " + error + '\n';
   }
   if (!field(why, "rules").empty() && field(why, "alerts").empty())
     text += "  not firing: its expression yields nothing now\n";
   for (const Json& alert : field(why, "alerts")) {
-    text += fmt::format("alert {} for {}{}\n", text_of(alert, "state"),
+    text += fmt::format("alert {} for {}{}\n", line_of(alert, "state"),
                         human_duration(number_of(alert, "active_seconds")),
                         flag_of(alert, "held") ? ", held: the source of its series fails" : "");
     text += "  " + labels_text(field(alert, "labels")) + '\n';
   }
   for (const Json& remedy : field(why, "remedies")) {
-    text += fmt::format("remedy {}, {}, on {}\n", text_of(remedy, "name"), mode_text(remedy),
-                        text_of(remedy, "on"));
-    if (const std::string paused = text_of(remedy, "paused_detail"); !paused.empty()) {
+    text += fmt::format("remedy {}, {}, on {}\n", line_of(remedy, "name"), mode_text(remedy),
+                        line_of(remedy, "on"));
+    if (const std::string paused = line_of(remedy, "paused_detail"); !paused.empty()) {
       text += "  " + paused + '\n';
     }
     if (field(remedy, "schedule").is_object()) {
       text += fmt::format("  next by its schedule at {}: {}\n",
-                          minute_text(text_of(field(remedy, "schedule"), "next")),
+                          minute_text(line_of(field(remedy, "schedule"), "next")),
                           decision_text(field(remedy, "decision")));
     }
-    if (field(remedy, "decisions").empty() && !text_of(remedy, "alerts").empty())
+    if (field(remedy, "decisions").empty() && !line_of(remedy, "alerts").empty())
       text += "  no firing or pending alert matches it now\n";
     for (const Json& decision : field(remedy, "decisions")) {
-      const bool firing = text_of(field(decision, "alert"), "state") == "firing";
+      const bool firing = line_of(field(decision, "alert"), "state") == "firing";
       text += fmt::format(
-          "  on '{}' for {}: {}\n", text_of(decision, "target"), text_of(field(decision, "alert"), "name"),
+          "  on '{}' for {}: {}\n", line_of(decision, "target"), line_of(field(decision, "alert"), "name"),
           firing ? decision_text(field(decision, "decision")) : "does not act: the alert is pending");
     }
   }
@@ -189,14 +189,14 @@ std::string why_text(const Json& why) {
 }
 
 std::string plan_text(const Json& plan) {
-  std::string text = text_of(plan, "summary") + '\n';
+  std::string text = line_of(plan, "summary") + '\n';
   Table table({"WHAT", "BYTES", "NOTE"});
   std::size_t shown = 0;
   for (const Json& item : field(plan, "items")) {
     if (++shown > 30) break;
     const double bytes = number_of(item, "bytes");
-    table.add({text_of(item, "what"), bytes > 0 ? format_bytes(static_cast<std::uint64_t>(bytes)) : "-",
-               text_of(item, "note")});
+    table.add({line_of(item, "what"), bytes > 0 ? format_bytes(static_cast<std::uint64_t>(bytes)) : "-",
+               line_of(item, "note")});
   }
   if (!table.empty()) text += table.to_string();
   if (field(plan, "items").size() > 30)
@@ -205,11 +205,11 @@ std::string plan_text(const Json& plan) {
 }
 
 std::string remedy_plan_text(const Json& plan) {
-  std::string text = fmt::format("remedy {} on '{}': {}\n", text_of(plan, "remedy"), text_of(plan, "target"),
+  std::string text = fmt::format("remedy {} on '{}': {}\n", line_of(plan, "remedy"), line_of(plan, "target"),
                                  decision_text(plan));
   for (const Json& step : field(plan, "steps")) {
-    text += "step " + text_of(step, "action") + ": ";
-    text += field(step, "plan").is_null() ? "cannot: " + text_of(step, "error") + '\n'
+    text += "step " + line_of(step, "action") + ": ";
+    text += field(step, "plan").is_null() ? "cannot: " + line_of(step, "error") + '\n'
                                           : plan_text(field(step, "plan"));
   }
   return text;

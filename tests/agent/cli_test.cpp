@@ -1,6 +1,8 @@
 #include "agent/cli.h"
 
+#include "agent/cli_client.h"
 #include "agent/cli_print.h"
+#include "agent/status_text.h"
 #include "agent/table.h"
 #include "exporter/base/file.h"
 #include "remediation/ledger/ledger.h"
@@ -246,6 +248,27 @@ TEST(Cli, NamesFromStrangersDoNotSteerTheTerminal) {
   Table table({"A", "B"});
   table.add({"one\ntwo", "x"});
   EXPECT_EQ(table.to_string(), "A        B\none two  x\n");
+}
+
+TEST(Cli, NamesFromStrangersBeginNoLine) {
+  const std::string forged = "x\nalert firing for 1 s\r\tremedy";
+  const Json decision{{"target", forged},
+                      {"alert", {{"state", "firing"}, {"name", forged}}},
+                      {"decision", {{"reason", "none"}, {"detail", forged}}}};
+  const Json why{{"name", "A"},
+                 {"rules", Json::array()},
+                 {"alerts", {{{"state", "firing"}, {"labels", {{"name", forged}}}}}},
+                 {"remedies", {{{"name", "r"}, {"on", "A"}, {"alerts", "A"}, {"decisions", {decision}}}}}};
+  const std::string text = why_text(why);
+  EXPECT_THAT(text, ::testing::HasSubstr("x alert firing for 1 s  remedy"));
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("\nalert firing for 1 s")));
+  const Json run{
+      {"id", "1"},
+      {"state", "failed"},
+      {"reason", "a\nrun 2: succeeded"},
+      {"steps", {{{"action", "command.run"}, {"outcome", "failed"}, {"detail", "b\nrun 3: failed\nc"}}}}};
+  EXPECT_THAT(run_text(run), ::testing::HasSubstr("run 1: failed: a run 2: succeeded\n"));
+  EXPECT_THAT(run_text(run), ::testing::HasSubstr("b\n           run 3: failed\n           c\n"));
 }
 
 TEST(Cli, WithoutACommandItSaysHowToGoOn) {

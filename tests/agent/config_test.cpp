@@ -102,6 +102,71 @@ TEST_F(ConfigTest, EveryMistakeIsReportedInOnePassWithItsPlace) {
   EXPECT_THAT(all, ::testing::HasSubstr("approval"));
 }
 
+TEST_F(ConfigTest, ATargetThatAProbeCannotHaveIsAMistakeOfTheFile) {
+  load(
+      "probes:\n"
+      "  - {name: a, http: 'x'}\n"
+      "  - {name: b, http: 'http://'}\n"
+      "  - {name: c, tcp: 'h'}\n"
+      "  - {name: d, tcp: 'h:99999'}\n"
+      "  - {name: e, tcp: /run/x.sock}\n"
+      "  - {name: f, redis: ''}\n"
+      "  - {name: g, unix: rel/path}\n"
+      "  - {name: h, tcp: 'h:1', interval: 400d}\n"
+      "  - {name: i, http: 'https://[::1]:8443/x?y', timeout: 1s}\n");
+  EXPECT_EQ(sink_.errors(), 8u) << findings();
+  const std::string all = findings();
+  for (const char* place :
+       {":2:21: ", ":3:21: ", ":4:20: ", ":5:20: ", ":6:20: ", ":7:22: ", ":8:21: ", ":9:37: "}) {
+    EXPECT_THAT(all, ::testing::HasSubstr(place));
+  }
+}
+
+TEST_F(ConfigTest, DeletionRootsAndProtectedGlobsAreThoseThatCanBeUsed) {
+  load(
+      "deletion: {roots: ['/etc/../', '//', /var/tmp/], protect: ['*.log', '/var/log/{a,b}', "
+      "'/srv/\\{a,b}']}\n");
+  EXPECT_EQ(sink_.errors(), 4u) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr("must not contain . or .. components"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("has braces"));
+}
+
+TEST_F(ConfigTest, GlobsOutsideTheDeletionRootsAreWarnedOf) {
+  const std::string remedies = dir_ / "own.yml";
+  dir_.write("own.yml",
+             "remedies:\n"
+             "  - name: tidy\n"
+             "    description: Tidies.\n"
+             "    on: {schedule: {every: 1h}}\n"
+             "    steps:\n"
+             "      - files.prune: {globs: [/var/tmp/a/*.csv, /srv/b/*.csv], older_than: 1d}\n"
+             "      - logs.rotate: {globs: ['/opt/x/*.log'], writer: copytruncate}\n");
+  const Config config = load("deletion: {roots: [/var/tmp]}\nrule_files: []\nremedy_files: ['shipped:*', '" +
+                             remedies + "']\n");
+  ASSERT_TRUE(sink_.ok()) << findings();
+  load_policies(config, sink_);
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr("own.yml:6:"));
+  EXPECT_THAT(findings(),
+              ::testing::HasSubstr("\"/srv/b/*.csv\" is below none of deletion.roots (/var/tmp)"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("\"/opt/x/*.log\""));
+  EXPECT_THAT(findings(), ::testing::Not(::testing::HasSubstr("\"/var/tmp/a")));
+  EXPECT_THAT(findings(), ::testing::Not(::testing::HasSubstr("clean-up")));
+}
+
+TEST_F(ConfigTest, FilesOfAnAlertmanagerThatAreNotThereAreWarnedOf) {
+  load(
+      "alertmanagers:\n"
+      "  - {url: 'http://[::1]:9093', tls_config: {ca_file: /nonexistent/ca.pem}, basic_auth: {username: x, "
+      "password_file: /nonexistent/word}}\n");
+  EXPECT_TRUE(sink_.ok()) << findings();
+  EXPECT_THAT(findings(), ::testing::HasSubstr("ca_file: there is no file '/nonexistent/ca.pem'"));
+  EXPECT_THAT(findings(), ::testing::HasSubstr("password_file: there is no file '/nonexistent/word'"));
+  load("alertmanagers: [{url: 'http://[::1]:9093/x?y'}]\n");
+  EXPECT_EQ(sink_.errors(), 1u);
+  EXPECT_THAT(findings(), ::testing::HasSubstr("has a query"));
+}
+
 TEST_F(ConfigTest, ExternalLabelsAreReadAndTheirNamesChecked) {
   const Config config = load("identity: {job: x, external_labels: {site: paris}}\n");
   EXPECT_TRUE(sink_.ok()) << findings();

@@ -1,3 +1,4 @@
+#include "exporter/base/http_client.h"
 #include "remediation/ledger/ledger.h"
 #include "tests/support/agent_process.h"
 #include "tests/support/private_mounts.h"
@@ -110,6 +111,33 @@ TEST_F(Process, ReloadsOnSighupAllOrNothing) {
   ASSERT_TRUE(agent.notified(kReady));
   EXPECT_EQ(mode(), "dry-run");
   EXPECT_EQ(problem(agent, "configuration"), "");
+}
+
+TEST_F(Process, ReloadSaysWhatWaitsForARestartAndTheApiWhatIsInEffect) {
+  AgentProcess agent(dir_, {});
+  ASSERT_TRUE(agent.notified(kReady));
+  ASSERT_TRUE(agent.logged("\"serving\""));
+  const std::size_t at = agent.log().find("http://127.0.0.1:");
+  ASSERT_NE(at, std::string::npos) << agent.log();
+  const std::string base = agent.log().substr(at, agent.log().find("/metrics", at) - at);
+  const auto shown = [&] {
+    const Result<HttpResponse> answer = http_request({.url = base + "/api/v1/status/config"});
+    if (!answer.ok()) return answer.error().to_string();
+    return nlohmann::json::parse(answer->body)["data"]["yaml"].get<std::string>();
+  };
+  EXPECT_THAT(shown(), HasSubstr("sampling.interval: "));
+  const std::string before = shown();
+  agent.configure(
+      "sampling: {interval: 59s}\nservices: [nginx]\nremediation: {mode: 'off'}\n"
+      "deletion: {roots: [/var/tmp/only]}\n");
+  const nlohmann::json waiting = agent.ask({{"command", "reload"}});
+  EXPECT_EQ(waiting["wait_for_restart"], nlohmann::json({"sampling.interval", "services"})) << waiting;
+  EXPECT_THAT(shown(), ::testing::Not(HasSubstr("59s")));
+  EXPECT_THAT(shown(), ::testing::Not(HasSubstr("nginx")));
+  EXPECT_THAT(shown(), HasSubstr("/var/tmp/only"));
+  EXPECT_THAT(shown(), ::testing::ContainsRegex("remediation.mode: '?off"));
+  agent.configure("");
+  EXPECT_EQ(agent.ask({{"command", "reload"}})["wait_for_restart"], nlohmann::json::array());
 }
 
 TEST_F(Process, SigtermEndsARunWithinTwoSecondsAndRecordsIt) {
