@@ -95,10 +95,8 @@ void check_expression(const std::string& expr, const promql::Features& features,
     diagnostic.message = error.message;
     diagnostic.hint = error.hint;
     diagnostic.file = "EXPR";
-    const std::string_view before =
-        std::string_view(expr).substr(0, std::min(error.range.begin, expr.size()));
-    diagnostic.where.line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-    diagnostic.where.column = before.size() - (before.rfind('\n') + 1) + 1;
+    const promql::TextPosition at = promql::position_in(expr, error.range.begin);
+    diagnostic.where = {at.line, at.column};
     diagnostic.length =
         std::max<std::size_t>(1, error.range.end - std::min(error.range.begin, error.range.end));
     sink.add(std::move(diagnostic));

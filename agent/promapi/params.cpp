@@ -56,10 +56,8 @@ Error invalid_parameter(std::string_view name, std::string_view why) {
 }
 
 std::string parse_fault(std::string_view expr, const promql::ParseError& fault) {
-  const std::string_view before = expr.substr(0, std::min(fault.range.begin, expr.size()));
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
-  return fmt::format("{}:{}: parse error: {}", line, column, fault.message);
+  const promql::TextPosition at = promql::position_in(expr, fault.range.begin);
+  return fmt::format("{}:{}: parse error: {}", at.line, at.column, fault.message);
 }
 
 std::string_view Params::get(std::string_view name) const {

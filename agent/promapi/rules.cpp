@@ -1,4 +1,5 @@
 #include "agent/promapi/api.h"
+#include "exporter/base/fnv.h"
 #include "rules/promql/json.h"
 
 #include <algorithm>
@@ -22,11 +23,9 @@ bool is_alerting(const RuleOverview& rule) { return rule.spec.kind == RuleSpec::
 
 /// Stands for the group where the next page begins; nobody else makes sense of it.
 std::string token_of(const GroupOverview& group) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : group.spec.file + ';' + group.spec.name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
-  return fmt::format("{:016x}", hash);
+  Fnv1a hash;
+  hash.add(group.spec.file + ';' + group.spec.name);
+  return fmt::format("{:016x}", hash.value());
 }
 
 /// A rule has those of its group too, which its own override.

@@ -1,5 +1,6 @@
 #include "remediation/engine/schedule.h"
 
+#include "exporter/base/fnv.h"
 #include "exporter/base/parse.h"
 
 #include <algorithm>
@@ -12,12 +13,10 @@ namespace {
 
 using Kind = Turn::Kind;
 
-/// FNV-1a: the same in every build, unlike std::hash.
 std::uint64_t hash_of(std::string_view one, std::string_view other) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const std::string_view text : {one, std::string_view("\0", 1), other}) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
+  Fnv1a fnv;
+  for (const std::string_view text : {one, std::string_view("\0", 1), other}) fnv.add(text);
+  std::uint64_t hash = fnv.value();
   // Its last bytes hardly reach the high bits, which decide below (the finalizer of MurmurHash3).
   hash ^= hash >> 33;
   hash *= 0xff51afd7ed558ccd;

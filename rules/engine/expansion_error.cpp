@@ -2,7 +2,6 @@
 
 #include "exporter/base/utf8.h"
 
-
 #include <fmt/format.h>
 
 namespace chiron::rules {
