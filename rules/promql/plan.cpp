@@ -50,6 +50,7 @@ void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, c
   said_.clear();
   ++evaluation_;
   held_ = 0;
+  counts_ = {};
   sets_before_ = sets.size();
 }
 
@@ -77,6 +78,7 @@ bool Context::hold(Charge& charge, std::size_t samples) {
   held_ = held_ - charge.samples + samples;
   charge.samples = samples;
   const std::size_t made = kSamplesPerSet * (sets.size() - sets_before_);
+  counts_.peak = std::max(counts_.peak, held_ + made);
   if (held_ + made <= limits.max_samples) return true;
   return too_many_samples();
 }

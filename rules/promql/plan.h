@@ -64,6 +64,24 @@ class Context {
   /// it has made included.
   bool hold(Charge& charge, std::size_t samples);
 
+  /// Says that a node shows `queryable` samples at this step, `read` of them for the first time.
+  void count(std::size_t queryable, std::size_t read) {
+    if (subqueries_ == 0) counts_.queryable += queryable;
+    counts_.read += read;
+  }
+  const SampleCounts& counts() const { return counts_; }
+  /// While there is one, what is evaluated is the inside of a subquery, whose results alone are queryable.
+  class InSubquery {
+   public:
+    explicit InSubquery(Context& context) : context_(context) { ++context_.subqueries_; }
+    ~InSubquery() { --context_.subqueries_; }
+    InSubquery(const InSubquery&) = delete;
+    InSubquery& operator=(const InSubquery&) = delete;
+
+   private:
+    Context& context_;
+  };
+
   /// Fails as hold() does. False.
   bool too_many_samples();
   /// Moves with begin().
@@ -131,6 +149,8 @@ class Context {
   std::size_t work_ = 0;
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
+  SampleCounts counts_;
+  std::size_t subqueries_ = 0;
   std::size_t set_limit_ = 0;
   std::size_t sets_before_ = 0;  // label sets there were when the evaluation began
   Slots unique_;
