@@ -10,6 +10,8 @@
 namespace chiron {
 namespace {
 
+constexpr int kLargeBlock = 1 << 20;
+
 /// Whether the loader writes into the read-only segments (DT_TEXTREL, elf(5)): then they are not as the file
 /// is.
 bool has_text_relocations(const dl_phdr_info& object) {
@@ -45,7 +47,11 @@ int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*data*/) {
 
 }  // namespace
 
-void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
+void share_one_heap() {
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kLargeBlock);
+}
 
 void release_unused_memory() {
   ::malloc_trim(0);
