@@ -21,6 +21,7 @@ constexpr const char* kTimeout = "25s";
 /// Points of a range query without --step.
 constexpr std::int64_t kPoints = 250;
 constexpr std::size_t kColumns = 80;
+constexpr const char* kSeeHelp = "`chiron query --help` tells what it takes";
 
 struct Asked {
   std::string expr, time, start, end, step;
@@ -111,14 +112,15 @@ int ask(const SettingOptions& options, const Asked& asked, bool json) {
   PlotOptions range;
   if (asked.is_range()) {
     const auto given = range_of(asked, to_ms(system_clock().wall()));
-    if (!given.ok())
-      return fail_usage(given.error().to_string(), "`chiron query --help` tells what it takes");
+    if (!given.ok()) return fail_usage(given.error().to_string(), kSeeHelp);
     range = *given;
     request["start"] = seconds_text(range.start);
     request["end"] = seconds_text(range.end);
     request["step"] = fmt::format("{:.3f}", std::chrono::duration<double>(range.step).count());
-  } else {
-    request["time"] = asked.time;
+  } else if (!asked.time.empty()) {
+    const auto time = moment("--time", asked.time, to_ms(system_clock().wall()));
+    if (!time.ok()) return fail_usage(time.error().to_string(), kSeeHelp);
+    request["time"] = seconds_text(*time);
   }
   const auto answer = ask_agent(options, request);
   if (!answer.ok()) return fail(answer.error().to_string());
@@ -153,11 +155,10 @@ void add_expression_command(Cli& cli) {
   command->add_option("EXPR", asked->expr, "The expression.")->required();
   command
       ->add_option("--time", asked->time,
-                   "Evaluation time, Unix seconds or RFC 3339; the newest sample when absent.")
+                   "Evaluation time: Unix seconds, RFC 3339, or a duration (30m: so long ago); the newest "
+                   "sample when absent.")
       ->type_name("TIME");
-  command
-      ->add_option("--start", asked->start,
-                   "Draw a plot from here on: Unix seconds, RFC 3339, or a duration (30m: so long ago).")
+  command->add_option("--start", asked->start, "Draw a plot from here on, a time as --time takes it.")
       ->type_name("TIME");
   command->add_option("--end", asked->end, "To here; now when absent.")->type_name("TIME");
   command->add_option("--step", asked->step, "Time between two points; so that there are 250 when absent.")

@@ -195,7 +195,12 @@ struct ControlServer::Impl {
 
   void serve(const FileDescriptor& connection) const {
     gid_t gid = 0;
-    const Peer peer = peer_of(connection.get(), gid);
+    Peer peer = peer_of(connection.get(), gid);
+    peer.gone = [fd = connection.get()] {
+      // One that only sends no more (shutdown(2)) still waits for its answer: poll(2) says POLLHUP for both.
+      pollfd hung_up{fd, 0, 0};
+      return ::poll(&hung_up, 1, 0) > 0 && (hung_up.revents & (POLLHUP | POLLERR)) != 0;
+    };
     std::string pending;
     std::string line;
     for (;;) {

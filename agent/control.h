@@ -21,6 +21,9 @@ struct Peer {
   unsigned uid = 0;
   int pid = 0;
   std::string user;  ///< name, or "uid 1000"
+  /// Whether it has closed its connection meanwhile, for handlers that take long. Only while the handler
+  /// runs; null where nobody can tell.
+  std::function<bool()> gone = nullptr;
 };
 
 /// The control socket: STATE_DIR/control.sock, mode 0660, group chiron when there is one. A connection

@@ -83,7 +83,7 @@ Result<std::string> ControlCommands::read(const Call& call) {
     for (const char* name : {"query", "time", "start", "end", "step", "timeout"}) {
       if (std::string text = call.text(name); !text.empty()) parameters.emplace_back(name, std::move(text));
     }
-    return api_.query(std::move(parameters));
+    return api_.query(std::move(parameters), call.peer->gone);
   }
   if (command == "report") {
     const auto request = parse_report_request(call.text("format"), call.text("period"));

@@ -156,12 +156,13 @@ std::string short_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   constexpr std::array<const char*, 7> kUnits{"", " k", " M", " G", " T", " P", " E"};
+  double scaled = value;
   std::size_t unit = 0;
-  while (std::abs(value) >= (unit == 0 ? 9999.5 : 999.95) && unit + 1 < kUnits.size()) {
-    value /= 1000;
-    ++unit;
+  while (std::abs(scaled) >= (unit == 0 ? 9999.5 : 999.95)) {
+    if (++unit == kUnits.size()) return fmt::format("{:.4g}", value);
+    scaled /= 1000;
   }
-  return fmt::format("{:.4g}{}", value, kUnits[unit]);
+  return fmt::format("{:.4g}{}", scaled, kUnits[unit]);
 }
 
 std::string plot(const std::vector<PlotLine>& lines, const PlotOptions& options) {

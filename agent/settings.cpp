@@ -98,7 +98,7 @@ std::vector<Setting> make_settings() {
        "16MB",
        "Most memory that samples may take.",
        {}},
-      {"query.max-samples", "query.max_samples", SettingKind::count, "5000000",
+      {"query.max-samples", "query.max_samples", SettingKind::count, "10000000",
        "Most samples that a query may hold in memory at once, at 16 bytes.", "1|10000000000"},
       {"query.timeout",
        "query.timeout",

@@ -45,9 +45,9 @@ std::optional<std::chrono::sys_days> take_date(std::string_view& text) {
 
 std::optional<std::chrono::milliseconds> take_seconds(std::string_view& text) {
   const auto seconds = take_number(text, 2);
-  if (!seconds || *seconds > 60) return std::nullopt;  // 60: a leap second
+  if (!seconds || *seconds > 59) return std::nullopt;  // Go knows no leap second
   std::chrono::milliseconds total = std::chrono::seconds(*seconds);
-  if (!take(text, ".")) return total;
+  if (!take(text, ".,")) return total;
   int digits = 0;
   for (int unit = 100; !text.empty() && text.front() >= '0' && text.front() <= '9'; unit /= 10, ++digits) {
     total += std::chrono::milliseconds((text.front() - '0') * unit);
@@ -59,13 +59,13 @@ std::optional<std::chrono::milliseconds> take_seconds(std::string_view& text) {
 
 std::optional<TimestampMs> parse_rfc3339(std::string_view text) {
   const auto date = take_date(text);
-  if (!date || !take(text, "Tt ")) return std::nullopt;
+  if (!date || !take(text, "T")) return std::nullopt;
   const auto hours_minutes = take_hours_minutes(text);
   if (!hours_minutes || !take(text, ":")) return std::nullopt;
   const auto seconds = take_seconds(text);
   if (!seconds || text.empty()) return std::nullopt;
   std::chrono::minutes zone{0};
-  if (!take(text, "Zz")) {
+  if (!take(text, "Z")) {
     const bool east = text.front() == '+';
     if (!take(text, "+-")) return std::nullopt;
     const auto offset = take_hours_minutes(text);
@@ -77,13 +77,24 @@ std::optional<TimestampMs> parse_rfc3339(std::string_view text) {
   return time.time_since_epoch().count();
 }
 
+/// The fraction counts to the millisecond, rounded for itself (parseTime of web/api/v1/api.go): 1.0005 is 1.
+TimestampMs from_seconds(double seconds) {
+  constexpr double kFarthest = kLatest / 1000;
+  if (!(seconds > -kFarthest)) return kEarliest;
+  if (seconds >= kFarthest) return kLatest;
+  double whole = 0;
+  const double fraction = std::modf(seconds, &whole);
+  const auto nanoseconds = static_cast<std::int64_t>(std::round(fraction * 1000) / 1000 * 1e9);
+  using std::chrono::floor, std::chrono::milliseconds;
+  return static_cast<TimestampMs>(whole) * 1000 +
+         floor<milliseconds>(std::chrono::nanoseconds(nanoseconds)).count();
+}
+
 }  // namespace
 
 std::optional<TimestampMs> parse_time(std::string_view text) {
-  const auto value = parse_double(text);
-  if (!value) return parse_rfc3339(text);
-  if (!std::isfinite(*value) || std::abs(*value) > 9e12) return std::nullopt;
-  return static_cast<TimestampMs>(std::llround(*value * 1000));
+  const auto seconds = parse_double(text);
+  return seconds ? from_seconds(*seconds) : parse_rfc3339(text);
 }
 
 }  // namespace chiron::agent

@@ -12,6 +12,8 @@ namespace {
 
 using promql::append_json_string;
 
+constexpr std::size_t kMostNotes = 10;  // of each kind (web/api/v1/api.go, respond)
+
 struct Kind {
   std::string_view type;
   int status;
@@ -41,8 +43,11 @@ Kind kind_of(ErrorCode code) {
 
 void append_notes(std::string& out, std::string_view name, const std::vector<std::string>& notes) {
   if (notes.empty()) return;
-  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
-  append_json_list(out, notes);
+  fmt::format_to(std::back_inserter(out), ",\"{}s\":", name);
+  if (notes.size() <= kMostNotes) return append_json_list(out, notes);
+  std::vector<std::string> some(notes.begin(), notes.begin() + kMostNotes);
+  some.push_back(fmt::format("{} more {} annotations omitted", notes.size() - kMostNotes, name));
+  append_json_list(out, some);
 }
 
 }  // namespace
@@ -64,13 +69,16 @@ http::Response refusal(const Error& error) {
 }
 
 http::Response answer(const http::Request& request, const Endpoint& endpoint) {
-  std::string body = R"({"status":"success","data":)";
+  constexpr std::string_view kBefore = R"({"status":"success")", kData = R"(,"data":)";
+  std::string body;
+  body.append(kBefore).append(kData);
   Notes notes;
   if (const Status status = endpoint(body, notes); !status.ok()) {
     return refusal(status.error());
   }
-  append_notes(body, "warnings", notes.warnings);
-  append_notes(body, "infos", notes.infos);
+  if (body.size() == kBefore.size() + kData.size()) body.resize(kBefore.size());
+  append_notes(body, "warning", notes.warnings);
+  append_notes(body, "info", notes.infos);
   body += '}';
   return compressed({.content_type = "application/json", .body = std::move(body)}, request);
 }

@@ -15,8 +15,9 @@ struct Notes {
   std::vector<std::string> warnings, infos;
 };
 
-/// Appends the value of `data`; what is appended before an error is thrown away. The error's code tells the
-/// type that Prometheus has for it: invalid_argument is bad_data, and so on (answer.cpp).
+/// Appends the value of `data`, or nothing: then there is none. What is appended before an error is thrown
+/// away. The error's code tells the type that Prometheus has for it: invalid_argument is bad_data, and so on
+/// (answer.cpp).
 using Endpoint = std::function<Status(std::string& data, Notes& notes)>;
 
 /// Prometheus' envelope around what `endpoint` says: {"status":"success","data":...,"warnings":[...]}, or

@@ -17,7 +17,7 @@ http::Handler Api::plain(Handler handler) {
 
 http::Handler Api::gated(bool range) {
   return [this, range](const http::Request& request) {
-    return run_query(request, Params(request.all_params()), range);
+    return answer_query(request, Params(request.all_params()), range);
   };
 }
 

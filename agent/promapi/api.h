@@ -8,6 +8,7 @@
 #include "rules/engine/engine.h"
 #include "rules/promql/promql.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -57,30 +58,32 @@ class Api {
     std::function<ServerFacts()> server;
     std::function<TargetFacts()> target;
   };
-  Api(Sources sources, Limits limits) : sources_(std::move(sources)), limits_(limits), gate_(limits.gate) {}
+  Api(Sources sources, Limits limits)
+      : sources_(std::move(sources)),
+        limits_(limits),
+        share_(std::max<std::size_t>(limits.query.max_samples / limits.gate.most, 1)),
+        gate_(limits.gate),
+        large_({.most = 1, .waiting = limits.gate.most}) {}
 
   /// Handlers keep a reference to this.
   std::vector<http::Route> routes();
   /// What `chiron query` asks, with the parameters of /api/v1/query, or of query_range when there is a step.
-  /// The same envelope.
-  std::string query(Params::Pairs pairs);
+  /// The same envelope. `gone` as in a request of HTTP.
+  std::string query(Params::Pairs pairs, std::function<bool()> gone);
   /// Cancels the queries that run; those that come are refused.
-  void stop() { gate_.stop(); }
+  void stop() {
+    gate_.stop();
+    large_.stop();
+  }
 
  private:
   using Handler = Status (Api::*)(const Params&, std::string&, Notes&) const;
   http::Handler plain(Handler handler);
   http::Handler gated(bool range);
-  http::Response run_query(const http::Request& request, const Params& params, bool range);
   TimestampMs now() const;
 
   // queries.cpp
-  struct Run;
-  Status query_instant(Run& run, std::string& data, Notes& notes) const;
-  Status query_range(Run& run, std::string& data, Notes& notes) const;
-  Result<promql::Query> prepare(Run& run) const;
-  Status finish(Run& run, const promql::Query& query, Result<promql::Value> value, std::string& data,
-                Notes& notes) const;
+  http::Response answer_query(const http::Request& request, const Params& params, bool range);
   Status query_exemplars(const Params& params, std::string& data, Notes& notes) const;
   Status format_query(const Params& params, std::string& data, Notes& notes) const;
   Status parse_query(const Params& params, std::string& data, Notes& notes) const;
@@ -108,7 +111,10 @@ class Api {
 
   const Sources sources_;
   const Limits limits_;
-  QueryGate gate_;
+  /// So that all queries that run hold twice max_samples together, whatever they ask: each at most its share
+  /// of them, and one at a time all of them.
+  const std::size_t share_;
+  QueryGate gate_, large_;
 };
 
 }  // namespace chiron::agent::promapi

@@ -52,9 +52,11 @@ void append_labels(std::string& page, const Labels& labels, const Labels& extern
 
 http::Response Api::federate(const http::Request& request) const {
   const Params params(request.all_params());
-  auto selectors = params.selectors("match[]");
+  auto selectors = params.selectors();
   if (!selectors.ok()) return {.status = 400, .body = selectors.error().message() + '\n'};
   http::Response response{.content_type = "text/plain; version=0.0.4; charset=utf-8"};
+  // One without a matcher selects nothing in Prometheus' storage.
+  std::erase_if(*selectors, [](const std::vector<Matcher>& matchers) { return matchers.empty(); });
   if (selectors->empty()) return response;
 
   const TimestampMs end = now();

@@ -69,14 +69,15 @@ Status Api::metadata(const Params& params, std::string& data, Notes&) const {
 Status Api::targets_metadata(const Params& params, std::string& data, Notes&) const {
   const auto limit = params.count("limit");
   if (!limit.ok()) return limit.error();
-  const auto selectors = params.selectors("match_target");
-  if (!selectors.ok()) return selectors.error();
+  std::vector<Matcher> matchers;
+  if (params.has("match_target")) {
+    auto read = read_selector(params.get("match_target"));
+    if (!read.ok()) return invalid_parameter("match_target", read.error().message());
+    matchers = *std::move(read);
+  }
   const TargetFacts target = sources_.target();
-  const auto fits = [&](const std::vector<Matcher>& matchers) {
-    return std::all_of(matchers.begin(), matchers.end(),
-                       [&](const Matcher& matcher) { return matcher.matches(target.labels); });
-  };
-  const bool wanted = selectors->empty() || std::any_of(selectors->begin(), selectors->end(), fits);
+  const bool wanted = std::all_of(matchers.begin(), matchers.end(),
+                                  [&](const Matcher& matcher) { return matcher.matches(target.labels); });
   const std::string_view metric = params.get("metric");
   data += '[';
   std::size_t count = 0;
@@ -99,12 +100,14 @@ Status Api::targets_metadata(const Params& params, std::string& data, Notes&) co
 
 Status Api::targets(const Params& params, std::string& data, Notes&) const {
   const TargetFacts target = sources_.target();
-  const std::string_view state = params.get("state"), pool = params.get("scrapePool");
+  const std::string state = to_lower(params.get("state"));
+  const bool any = state.empty() || state == "any";
+  const std::string_view pool = params.get("scrapePool");
   const std::string job(target.labels.get("job"));
   const std::string url = "http://" + target.address + "/metrics";
   const auto span = format_duration(target.interval);
   data += R"({"activeTargets":[)";
-  if (state != "dropped" && (pool.empty() || pool == job)) {
+  if ((any || state == "active") && (pool.empty() || pool == job)) {
     const std::vector<std::pair<std::string, std::string>> discovered{
         {"__address__", target.address}, {"__metrics_path__", "/metrics"}, {"__scheme__", "http"},
         {"__scrape_interval__", span},   {"__scrape_timeout__", span},     {"job", job}};
@@ -129,10 +132,14 @@ Status Api::targets(const Params& params, std::string& data, Notes&) const {
                                                       : "down",
                    span, span);
   }
-  data += "]";
-  data += R"(,"droppedTargets":[],"droppedTargetCounts":{)";
-  append_json_string(data, job);
-  data += ":0}}";
+  data += R"(],"droppedTargets":[],"droppedTargetCounts":)";
+  if (any || state == "dropped") {
+    data += '{';
+    append_json_string(data, job);
+    data += ":0}}";
+  } else {
+    data += "null}";
+  }
   return {};
 }
 

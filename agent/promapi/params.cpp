@@ -3,9 +3,9 @@
 #include "agent/time_text.h"
 #include "exporter/base/parse.h"
 #include "exporter/base/utf8.h"
-#include "rules/promql/nodes.h"
-#include "rules/promql/promql.h"
+#include "rules/promql/selector_parser.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,36 +17,15 @@ namespace {
 /// What Go's time formats as its earliest and latest moment; clients send it for "from the beginning".
 constexpr std::string_view kMinTime = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxTime = "292277025-08-18T07:12:54.999999999Z";
-constexpr TimestampMs kFarthest = 9'007'199'254'740'991;  // as a double has it to the millisecond
 
 std::optional<TimestampMs> read_time(std::string_view text) {
-  if (text == kMinTime) return -kFarthest;
-  if (text == kMaxTime) return kFarthest;
+  if (text == kMinTime) return kEarliest;
+  if (text == kMaxTime) return kLatest;
   return parse_time(text);
 }
 
 std::string not_a_time(std::string_view text) {
   return fmt::format("cannot parse {} to a valid timestamp", quoted(text));
-}
-
-/// The matchers of a selector without modifiers.
-Result<std::vector<Matcher>> read_selector(std::string_view text) {
-  constexpr std::string_view kEmpty = "vector selector must contain at least one non-empty matcher";
-  const promql::Parsed parsed = promql::parse(text);
-  if (!parsed.ok()) {
-    if (parsed.errors.front().message == kEmpty) {
-      return Error(ErrorCode::invalid_argument, "match[] must contain at least one non-empty matcher");
-    }
-    return Error(ErrorCode::invalid_argument, parse_fault(text, parsed.errors.front()));
-  }
-  const auto* selector = std::get_if<promql::VectorSelector>(&parsed.expr->node);
-  const bool plain = selector != nullptr && !selector->modifiers.has_offset &&
-                     selector->modifiers.at == promql::Modifiers::At::none;
-  if (!plain) {
-    return Error(ErrorCode::invalid_argument,
-                 "1:1: parse error: expected a series selector without modifiers");
-  }
-  return selector->matchers;
 }
 
 }  // namespace
@@ -55,9 +34,51 @@ Error invalid_parameter(std::string_view name, std::string_view why) {
   return Error(ErrorCode::invalid_argument, fmt::format("invalid parameter \"{}\": {}", name, why));
 }
 
-std::string parse_fault(std::string_view expr, const promql::ParseError& fault) {
-  const promql::TextPosition at = promql::position_in(expr, fault.range.begin);
-  return fmt::format("{}:{}: parse error: {}", at.line, at.column, fault.message);
+Error parse_fault(std::string_view text, const std::vector<promql::ParseError>& faults) {
+  const promql::ParseError& fault = faults.front();
+  std::string where = "unknown position";
+  if (!text.empty()) {
+    const promql::TextPosition at = promql::position_in(text, fault.range.begin);
+    where = fmt::format("{}:{}", at.line, at.column);
+  }
+  return Error(ErrorCode::invalid_argument, fmt::format("{}: parse error: {}", where, fault.message));
+}
+
+Result<std::vector<Matcher>> read_selector(std::string_view text) {
+  promql::ParsedMatchers parsed = promql::parse_matchers(text);
+  if (!parsed.errors.empty()) return parse_fault(text, parsed.errors);
+  return std::move(parsed.matchers);
+}
+
+Result<Duration> read_duration(std::string_view text) {
+  const auto fault = [&](std::string_view why) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("cannot parse {} to a valid duration{}", quoted(text), why));
+  };
+  if (const auto seconds = parse_double(text)) {
+    const double nanoseconds = *seconds * 1e9;
+    if (std::isnan(nanoseconds)) return Duration::min();  // Go's conversion to an integer
+    if (!(std::abs(nanoseconds) < static_cast<double>(Duration::max().count())))
+      return fault(". It overflows int64");
+    return Duration(static_cast<Duration::rep>(nanoseconds));
+  }
+  const auto duration = parse_duration(text);
+  if (!duration.ok()) return fault("");
+  return *duration;
+}
+
+Result<std::int64_t> read_integer(std::string_view go_function, std::string_view text, std::int64_t most) {
+  const auto fault = [&](std::string_view why) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("strconv.{}: parsing {}: {}", go_function, quoted(text), why));
+  };
+  std::string_view digits = text;
+  if (!digits.empty() && (digits.front() == '+' || digits.front() == '-')) digits.remove_prefix(1);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
+    return fault("invalid syntax");
+  const auto size = parse_int<std::int64_t>(digits);
+  if (!size || *size > most) return fault("value out of range");
+  return text.front() == '-' ? -*size : *size;
 }
 
 std::string_view Params::get(std::string_view name) const {
@@ -88,63 +109,51 @@ Result<TimestampMs> Params::time_or(std::string_view name, TimestampMs fallback)
   const auto time = read_time(get(name));
   if (!time)
     return invalid_parameter(name,
-                             fmt::format("Invalid time value for '{}': {}", name, not_a_time(get(name))));
+                             fmt::format("invalid time value for '{}': {}", name, not_a_time(get(name))));
   return *time;
 }
 
 Result<Duration> Params::duration(std::string_view name) const {
-  const std::string_view text = get(name);
-  const auto fault = [&](std::string_view why) {
-    return invalid_parameter(name, fmt::format("cannot parse {} to a valid duration{}", quoted(text), why));
-  };
-  if (const auto seconds = parse_double(text)) {
-    const double nanoseconds = *seconds * 1e9;
-    if (!(std::abs(nanoseconds) < static_cast<double>(std::numeric_limits<Duration::rep>::max())))
-      return fault(". It overflows int64");
-    return Duration(static_cast<Duration::rep>(nanoseconds));
-  }
-  const auto duration = parse_duration(text);
-  if (!duration.ok()) return fault("");
+  const auto duration = read_duration(get(name));
+  if (!duration.ok()) return invalid_parameter(name, duration.error().message());
   return *duration;
 }
 
 Result<std::size_t> Params::limit(std::string_view name) const {
-  const std::string_view text = get(name);
-  if (text.empty()) return std::size_t{0};
-  const auto value = parse_int<std::int64_t>(text);
-  if (!value)
-    return invalid_parameter(name, fmt::format("strconv.Atoi: parsing {}: invalid syntax", quoted(text)));
+  if (!has(name)) return std::size_t{0};
+  const auto value = read_integer("Atoi", get(name), std::numeric_limits<std::int64_t>::max());
+  if (!value.ok()) return invalid_parameter(name, value.error().message());
   if (*value < 0) return invalid_parameter(name, "limit must be non-negative");
   return static_cast<std::size_t>(*value);
 }
 
 Result<std::optional<long>> Params::count(std::string_view name) const {
   if (!has(name)) return std::optional<long>();
-  const auto value = parse_int<long>(get(name));
-  if (!value) return Error(ErrorCode::invalid_argument, fmt::format("{} must be a number", name));
+  const auto value = read_integer("Atoi", get(name), std::numeric_limits<long>::max());
+  if (!value.ok()) return Error(ErrorCode::invalid_argument, fmt::format("{} must be a number", name));
   return std::optional<long>(*value);
 }
 
-Result<bool> Params::flag(std::string_view name) const {
-  // Go's strconv.ParseBool.
-  const std::string_view text = get(name);
-  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"}) {
-    if (text == yes) return true;
-  }
-  for (const std::string_view no : {"", "0", "f", "F", "FALSE", "false", "False"}) {
-    if (text == no) return false;
-  }
-  return invalid_parameter(name, fmt::format("{} is neither true nor false", quoted(text)));
-}
-
-Result<std::vector<std::vector<Matcher>>> Params::selectors(std::string_view name) const {
+Result<std::vector<std::vector<Matcher>>> Params::selectors() const {
   std::vector<std::vector<Matcher>> selectors;
-  for (const std::string_view text : all(name)) {
+  for (const std::string_view text : all("match[]")) {
     auto matchers = read_selector(text);
-    if (!matchers.ok()) return invalid_parameter(name, matchers.error().message());
+    if (!matchers.ok()) return std::move(matchers).error();
     selectors.push_back(*std::move(matchers));
   }
   return selectors;
+}
+
+Result<std::vector<std::vector<Matcher>>> Params::narrow_selectors() const {
+  auto all = selectors();
+  if (!all.ok()) return all;
+  const auto narrows = [](const Matcher& matcher) { return !matcher.matches_empty(); };
+  for (const std::vector<Matcher>& matchers : *all) {
+    if (std::none_of(matchers.begin(), matchers.end(), narrows)) {
+      return Error(ErrorCode::invalid_argument, "match[] must contain at least one non-empty matcher");
+    }
+  }
+  return all;
 }
 
 }  // namespace chiron::agent::promapi

@@ -5,6 +5,7 @@
 #include "exporter/series/labels.h"
 #include "rules/promql/promql.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +14,8 @@
 
 namespace chiron::agent::promapi {
 
-/// The parameters of a request, read as Prometheus reads them and with its messages (web/api/v1/api.go):
-/// every error is ErrorCode::invalid_argument. Immutable.
+/// The parameters of a request, read as Prometheus 3.14 reads them and with its messages
+/// (web/api/v1/api.go): every error is ErrorCode::invalid_argument. Immutable.
 class Params {
  public:
   using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -35,9 +36,11 @@ class Params {
   Result<std::size_t> limit(std::string_view name) const;
   /// A number of what /api/v1/metadata shows; nothing when absent, negative for no limit.
   Result<std::optional<long>> count(std::string_view name) const;
-  Result<bool> flag(std::string_view name) const;
-  /// The series selectors of match[], each as its matchers.
-  Result<std::vector<std::vector<Matcher>>> selectors(std::string_view name) const;
+  /// The series selectors of match[], each as its matchers. Unlike the other errors, these do not name the
+  /// parameter: some endpoints do.
+  Result<std::vector<std::vector<Matcher>>> selectors() const;
+  /// The same, where one that selects every series is refused.
+  Result<std::vector<std::vector<Matcher>>> narrow_selectors() const;
 
  private:
   Pairs pairs_;
@@ -45,7 +48,13 @@ class Params {
 
 /// invalid parameter "name": why
 Error invalid_parameter(std::string_view name, std::string_view why);
-/// LINE:COLUMN: parse error: ... of the first mistake of an expression that does not parse.
-std::string parse_fault(std::string_view expr, const promql::ParseError& fault);
+/// LINE:COLUMN: parse error: ... of the first mistake of a text that does not parse.
+Error parse_fault(std::string_view text, const std::vector<promql::ParseError>& faults);
+/// A series selector; the error does not name the parameter.
+Result<std::vector<Matcher>> read_selector(std::string_view text);
+/// Seconds or a Prometheus duration; the error does not name the parameter.
+Result<Duration> read_duration(std::string_view text);
+/// As Go's strconv reads it, up to `most` and as much below zero, and with its messages.
+Result<std::int64_t> read_integer(std::string_view go_function, std::string_view text, std::int64_t most);
 
 }  // namespace chiron::agent::promapi

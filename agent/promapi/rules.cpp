@@ -1,5 +1,7 @@
 #include "agent/promapi/api.h"
 #include "exporter/base/fnv.h"
+#include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 #include "rules/promql/json.h"
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -38,11 +41,11 @@ Labels labels_of(const GroupOverview& group, const RuleOverview& rule) {
 
 /// What of the rules is asked for.
 struct Filter {
-  std::string_view type;
+  std::string type;
   std::vector<std::string_view> names, groups, files;
   std::vector<std::vector<Matcher>> selectors;
   bool exclude_alerts = false;
-  std::optional<long> most_groups;
+  std::optional<std::int64_t> most_groups;
   std::string_view next;
 
   static Result<Filter> read(const Params& params);
@@ -57,29 +60,48 @@ struct Filter {
   }
 };
 
+/// Go's strconv.ParseBool of a text in lower case.
+std::optional<bool> read_flag(std::string_view text) {
+  if (text == "1" || text == "t" || text == "true") return true;
+  if (text == "0" || text == "f" || text == "false") return false;
+  return std::nullopt;
+}
+
 Result<Filter> Filter::read(const Params& params) {
   Filter filter;
-  filter.type = params.get("type");
-  if (!filter.type.empty() && filter.type != "alert" && filter.type != "record") {
-    return invalid_parameter("type", fmt::format("not supported value \"{}\"", filter.type));
-  }
   filter.names = params.all("rule_name[]");
   filter.groups = params.all("rule_group[]");
   filter.files = params.all("file[]");
-  auto selectors = params.selectors("match[]");
+  auto selectors = params.narrow_selectors();
   if (!selectors.ok()) return std::move(selectors).error();
   filter.selectors = *std::move(selectors);
-  const auto exclude = params.flag("exclude_alerts");
-  if (!exclude.ok()) return exclude.error();
-  filter.exclude_alerts = *exclude;
+  filter.type = to_lower(params.get("type"));
+  if (!filter.type.empty() && filter.type != "alert" && filter.type != "record") {
+    return invalid_parameter("type", "not supported value " + quoted(filter.type));
+  }
+  if (const std::string exclude = to_lower(params.get("exclude_alerts")); !exclude.empty()) {
+    const auto flag = read_flag(exclude);
+    if (!flag) {
+      return invalid_parameter("exclude_alerts",
+                               fmt::format("error converting exclude_alerts: strconv.ParseBool: parsing {}: "
+                                           "invalid syntax",
+                                           quoted(exclude)));
+    }
+    filter.exclude_alerts = *flag;
+  }
   filter.next = params.get("group_next_token");
-  const auto most = params.count("group_limit");
-  if (!most.ok()) return invalid_parameter("group_limit", "group_limit needs to be a valid number");
-  if (*most && **most <= 0) return invalid_parameter("group_limit", "group_limit needs to be greater than 0");
-  if (!*most && !filter.next.empty()) {
+  if (!params.has("group_limit")) {
+    if (filter.next.empty()) return filter;
     return invalid_parameter("group_next_token",
                              "group_limit needs to be present in order to paginate over the groups");
   }
+  const auto most =
+      read_integer("ParseInt", params.get("group_limit"), std::numeric_limits<std::int32_t>::max());
+  if (!most.ok()) {
+    return invalid_parameter("group_limit",
+                             "group_limit needs to be a valid number: " + most.error().message());
+  }
+  if (*most <= 0) return invalid_parameter("group_limit", "group_limit needs to be greater than 0");
   filter.most_groups = *most;
   return filter;
 }
@@ -213,7 +235,7 @@ Status Api::rules(const Params& params, std::string& data, Notes&) const {
     }
   }
   std::string next;
-  long count = 0;
+  std::int64_t count = 0;
   data += R"({"groups":[)";
   for (; group != groups.end(); ++group) {
     if (!filter->takes(*group)) continue;

@@ -1,33 +1,33 @@
 #include "agent/promapi/api.h"
 #include "agent/promapi/selection.h"
+#include "agent/time_text.h"
 #include "exporter/base/utf8.h"
 #include "rules/promql/json.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <fmt/format.h>
 
 namespace chiron::agent::promapi {
 namespace {
 
-constexpr TimestampMs kEver = 9'007'199'254'740'991;  // as far as a double has milliseconds
-
-/// What match[], start and end select, and how much of it is wanted.
-struct Wanted {
+struct Asked {
   Selection selection;
-  std::size_t limit;
+  std::size_t limit;  ///< of the answer's elements; 0: none
 };
 
-Result<Wanted> wanted(const Params& params, const Store& store) {
+/// What the parameters ask for. `name_match` puts the parameter's name before what is wrong with match[].
+Result<Asked> read(const Params& params, const Store& store, bool name_match = false) {
   const auto limit = params.limit("limit");
   if (!limit.ok()) return limit.error();
-  const auto start = params.time_or("start", -kEver), end = params.time_or("end", kEver);
+  const auto start = params.time_or("start", kEarliest), end = params.time_or("end", kLatest);
   if (!start.ok()) return start.error();
   if (!end.ok()) return end.error();
-  auto selectors = params.selectors("match[]");
-  if (!selectors.ok()) return std::move(selectors).error();
-  return Wanted{Selection{store, *std::move(selectors), *start, *end}, *limit};
+  auto selectors = params.narrow_selectors();
+  if (!selectors.ok()) {
+    return name_match ? invalid_parameter("match[]", selectors.error().message()) : selectors.error();
+  }
+  return Asked{Selection{store, *std::move(selectors), *start, *end}, *limit};
 }
 
 /// True when something was left out of a list that is sorted already.
@@ -57,7 +57,7 @@ void append_sorted(std::string& data, std::vector<std::string_view> texts, std::
 }  // namespace
 
 Status Api::labels(const Params& params, std::string& data, Notes& notes) const {
-  const auto asked = wanted(params, sources_.store);
+  const auto asked = read(params, sources_.store);
   if (!asked.ok()) return asked.error();
   std::set<std::string_view> names;
   for (const SeriesId id : asked->selection.series()) {
@@ -81,7 +81,7 @@ http::Response Api::label_values(const http::Request& request) const {
     return refusal(Error(ErrorCode::invalid_argument, fmt::format("invalid label name: {}", quoted(label))));
   }
   return answer(request, [&](std::string& data, Notes& notes) -> Status {
-    const auto asked = wanted(Params(request.all_params()), sources_.store);
+    const auto asked = read(Params(request.all_params()), sources_.store);
     if (!asked.ok()) return asked.error();
     std::set<std::string_view> values;
     for (const SeriesId id : asked->selection.series()) {
@@ -96,7 +96,7 @@ http::Response Api::label_values(const http::Request& request) const {
 Status Api::series(const Params& params, std::string& data, Notes& notes) const {
   if (params.all("match[]").empty())
     return Error(ErrorCode::invalid_argument, "no match[] parameter provided");
-  const auto asked = wanted(params, sources_.store);
+  const auto asked = read(params, sources_.store, true);
   if (!asked.ok()) return asked.error();
   std::vector<const Labels*> sets;
   for (const SeriesId id : asked->selection.series()) sets.push_back(&sources_.store.labels(id));

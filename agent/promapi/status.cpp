@@ -93,10 +93,10 @@ Status Api::buildinfo(const Params&, std::string& data, Notes&) const {
 
 Status Api::tsdb(const Params& params, std::string& data, Notes&) const {
   const auto limit = params.count("limit");
-  if (!limit.ok() || (*limit && (**limit < 1 || **limit > kMostRows))) {
-    return Error(ErrorCode::invalid_argument,
-                 fmt::format("limit must be a positive number, {} at most", kMostRows));
-  }
+  if (!limit.ok() || (*limit && **limit < 1))
+    return Error(ErrorCode::invalid_argument, "limit must be a positive number");
+  if (*limit && **limit > kMostRows)
+    return Error(ErrorCode::invalid_argument, fmt::format("limit must not exceed {}", kMostRows));
   const std::size_t rows = *limit ? static_cast<std::size_t>(**limit) : kRows;
   std::unordered_map<std::string_view, std::size_t> by_name, bytes;
   std::unordered_map<std::string_view, std::unordered_set<std::string_view>> values;

@@ -11,6 +11,8 @@
 namespace chiron {
 namespace {
 
+constexpr int kLargeBlock = 1 << 20;
+
 /// Whether the loader writes into the read-only segments (DT_TEXTREL, elf(5)): then they are not as the file
 /// is.
 bool has_text_relocations(const dl_phdr_info& object) {
@@ -59,7 +61,11 @@ std::uintptr_t stack_begin() {
 
 }  // namespace
 
-void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
+void share_one_heap() {
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kLargeBlock);
+}
 
 void release_unused_memory() {
   ::malloc_trim(0);

@@ -4,7 +4,10 @@ namespace chiron {
 
 /// For a program that stays: its threads share one heap. glibc makes up to eight heaps a core otherwise, each
 /// with its own free lists and slack (mallopt(3), M_ARENA_MAX): 3.5 MB for the agent's threads, which
-/// allocate too little to wait for one another. Before the first thread is made.
+/// allocate too little to wait for one another. And a block of 1 MiB or more is a mapping of its own, which
+/// goes back when it is freed: glibc would come to keep blocks of up to 32 MB in the heap after the first of
+/// them was freed, for good where something small lies behind them (mallopt(3), M_MMAP_THRESHOLD). Before the
+/// first thread is made.
 void share_one_heap();
 
 /// Gives back what only starting needed, or some other work that is over: freed heap, and the pages of code

@@ -48,6 +48,7 @@ class Walk {
   }
 
   void need(std::int64_t ms) {
+    facts.has_selectors = true;
     facts.history = std::max(facts.history, Duration(std::chrono::milliseconds(ms)));
   }
 };

@@ -13,6 +13,7 @@ namespace chiron::rules {
 struct ExprFacts {
   /// absent() or absent_over_time() is in it: missing data is what the rule looks for.
   bool looks_for_absence = false;
+  bool has_selectors = false;
   /// The longest range with its offsets: how much history must be there before the value is what it would
   /// have been without a restart. Zero for plain selectors.
   Duration history{};

@@ -203,29 +203,16 @@ class Parser {
              (after.keyword == Keyword::by || after.keyword == Keyword::without))) {
           return aggregate();
         }
-        return selector(begin);
+        break;
       case Tok::identifier:
         if (tokens_.peek(1).kind == Tok::left_paren) return call();
-        return selector(begin);
-      case Tok::keyword:
-        if (may_name_a_metric(token.keyword)) return selector(begin);
         break;
-      case Tok::op:
-        if (is_word(token) && token.op != Op::atan2) return selector(begin);
-        break;
-      case Tok::metric_identifier:
-      case Tok::left_brace:
-        return selector(begin);
       default:
         break;
     }
+    if (at_vector_selector(tokens_)) return selector(begin);
     tokens_.unexpected();
     return nullptr;
-  }
-
-  static bool may_name_a_metric(Keyword word) {
-    return word == Keyword::offset || word == Keyword::by || word == Keyword::without ||
-           word == Keyword::anchored || word == Keyword::smoothed || word >= Keyword::fill;
   }
 
   Node selector(std::size_t begin) {

@@ -49,6 +49,7 @@ void Context::begin(TimestampMs first, TimestampMs last, std::int64_t step_ms, c
   said_.clear();
   ++evaluation_;
   held_ = 0;
+  counts_ = {};
 }
 
 void Context::forget_sets() {

@@ -71,6 +71,24 @@ class Context {
     return id;
   }
 
+  /// Says that a node shows `queryable` samples at this step, `read` of them for the first time.
+  void count(std::size_t queryable, std::size_t read) {
+    if (subqueries_ == 0) counts_.queryable += queryable;
+    counts_.read += read;
+  }
+  const SampleCounts& counts() const { return counts_; }
+  /// While there is one, what is evaluated is the inside of a subquery, whose results alone are queryable.
+  class InSubquery {
+   public:
+    explicit InSubquery(Context& context) : context_(context) { ++context_.subqueries_; }
+    ~InSubquery() { --context_.subqueries_; }
+    InSubquery(const InSubquery&) = delete;
+    InSubquery& operator=(const InSubquery&) = delete;
+
+   private:
+    Context& context_;
+  };
+
   /// Fails as hold() does. False.
   bool too_many_samples();
   /// Moves with begin().
@@ -139,7 +157,11 @@ class Context {
     fits();
     return id;
   }
-  bool fits() { return held_ + sets.bytes() / sizeof(Sample) <= limits.max_samples || too_many_samples(); }
+  bool fits() {
+    const std::size_t holds = held_ + sets.bytes() / sizeof(Sample);
+    counts_.peak = std::max(counts_.peak, holds);
+    return holds <= limits.max_samples || too_many_samples();
+  }
   void annotate(Annotation::Kind kind, TextPosition where, std::string message, const Forced* forced);
   const Clock& clock() const { return limits.clock != nullptr ? *limits.clock : system_clock(); }
 
@@ -150,6 +172,8 @@ class Context {
   std::uint64_t evaluation_ = 0;
   std::size_t held_ = 0;
   std::size_t set_bytes_ = 0;  // label sets that take more are forgotten; 0: to be found
+  SampleCounts counts_;
+  std::size_t subqueries_ = 0;
   Slots unique_;
   std::vector<Said> said_;
 };

@@ -92,6 +92,13 @@ struct Annotation {
   std::string text;  ///< with the position: PromQL warning: ... (1:7)
 };
 
+/// Of one evaluation, as Prometheus' API tells them with `stats`.
+struct SampleCounts {
+  std::uint64_t queryable = 0;  ///< that selectors, ranges and subqueries show, at each step anew
+  std::uint64_t read = 0;       ///< from the reader: a range's at the first step that shows them
+  std::size_t peak = 0;         ///< most in memory at once, as max_samples counts
+};
+
 /// An expression made ready for one reader: its selectors hold the ids they resolved to, and resolve again
 /// only when the reader's generation moved. Not thread-safe: a rule keeps one, a request makes one.
 class Query {
@@ -109,6 +116,7 @@ class Query {
 
   /// Of the last evaluation, warnings first. Prometheus' wording.
   std::vector<Annotation> annotations() const;
+  SampleCounts sample_counts() const;
   /// instant() without a copy of any label, for scalars (one element without labels) and vectors. They are
   /// valid until the next evaluation; the numbers of label sets until label_sets().epoch() moves.
   Result<std::span<const Element>> elements(TimestampMs t, const CancelToken* cancel = nullptr);

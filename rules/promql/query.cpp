@@ -254,6 +254,7 @@ Result<Value> Query::range(TimestampMs start, TimestampMs end, Duration step, co
 }
 
 std::vector<Annotation> Query::annotations() const { return impl_->context.annotations(); }
+SampleCounts Query::sample_counts() const { return impl_->context.counts(); }
 Result<std::span<const Element>> Query::elements(TimestampMs t, const CancelToken* cancel) {
   return impl_->elements(t, cancel);
 }

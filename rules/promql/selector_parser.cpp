@@ -50,7 +50,40 @@ bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
   return true;
 }
 
+bool may_name_a_metric(Keyword word) {
+  return word == Keyword::offset || word == Keyword::by || word == Keyword::without ||
+         word == Keyword::anchored || word == Keyword::smoothed || word >= Keyword::fill;
+}
+
 }  // namespace
+
+bool at_vector_selector(const TokenStream& tokens) {
+  const Token& token = tokens.peek();
+  switch (token.kind) {
+    case Tok::aggregator:
+    case Tok::identifier:
+    case Tok::metric_identifier:
+    case Tok::left_brace:
+      return true;
+    case Tok::keyword:
+      return may_name_a_metric(token.keyword);
+    case Tok::op:
+      return is_word(token) && token.op != Op::atan2;
+    default:
+      return false;
+  }
+}
+
+ParsedMatchers parse_matchers(std::string_view text) {
+  TokenStream tokens(text);
+  std::optional<VectorSelector> selector;
+  if (at_vector_selector(tokens)) selector = parse_vector_selector(tokens);
+  if (!tokens.failed() && (!selector || !tokens.at(Tok::end))) tokens.unexpected();
+  ParsedMatchers parsed;
+  parsed.errors = std::move(tokens.errors());
+  if (parsed.errors.empty()) parsed.matchers = std::move(selector->matchers);
+  return parsed;
+}
 
 std::optional<VectorSelector> parse_vector_selector(TokenStream& tokens) {
   VectorSelector selector;

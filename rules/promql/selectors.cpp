@@ -81,12 +81,16 @@ const Elements& SelectorNode::eval(Context& context, TimestampMs t) {
   const TimestampMs until = moved(selector_.ast().modifiers, context, t);
   const TimestampMs after = until - duration_cast<milliseconds>(context.limits.lookback).count();
   const Sequence::Move move = sequence_.next(context, until);
-  if (move == Sequence::Move::same) return out_;
+  if (move == Sequence::Move::same) {
+    context.count(out_.size(), 0);
+    return out_;
+  }
   out_.clear();
   if (move == Sequence::Move::first) ahead_.start();
   const bool done =
       move == Sequence::Move::first ? look_up(context, after, until) : look_ahead(context, after, until);
   if (!done) return out_;
+  context.count(out_.size(), out_.size());
   if (show_ != Show::values) context.check_unique(out_);
   context.hold(charge_, out_.size());
   return out_;
@@ -149,6 +153,7 @@ const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
       out_.push_back({series.labels, v});
     }
   }
+  context.count(out_.size(), out_.size());
   context.hold(charge_, out_.size());
   return out_;
 }
@@ -156,8 +161,14 @@ const Elements& SmoothedNode::eval(Context& context, TimestampMs t) {
 const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
   const TimestampMs until = moved(selector_.ast().modifiers, context, t);
   const Sequence::Move move = sequence_.next(context, until);
-  if (move == Sequence::Move::same) return out_;
-  if (move == Sequence::Move::first) ahead_.start();
+  if (move == Sequence::Move::same) {
+    context.count(shown_, 0);
+    return out_;
+  }
+  if (move == Sequence::Move::first) {
+    ahead_.start();
+    shown_until_ = SeriesReader::kNever;
+  }
   out_.series.clear();
   out_.until = until;
   out_.after = until - resolved_ms(matrix_.range_ms, matrix_.range_expr, context);
@@ -167,20 +178,27 @@ const Windows& RangeSelectorNode::eval(Context& context, TimestampMs t) {
   const TimestampMs to = extended == Extended::smoothed ? until + beyond : until;
   if (context.failed() || !ahead_.advance(context, selector_, out_.after - beyond, to)) return out_;
   const std::vector<ResolvedSelector::Series>& series = selector_.series(context);
-  std::size_t samples = 0;
+  std::size_t fresh = 0;
+  shown_ = 0;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const std::span<const Sample> window = ahead_.window(i);
     if (!window.empty()) out_.series.push_back({series[i].labels, window, false, series[i].id});
-    samples += window.size();
+    shown_ += window.size();
+    for (auto it = window.rbegin(); it != window.rend() && it->t > shown_until_; ++it) ++fresh;
   }
-  context.hold(charge_, samples);
+  shown_until_ = to;
+  context.count(shown_, fresh);
+  context.hold(charge_, shown_);
   return out_;
 }
 
 const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
   const TimestampMs until = moved(subquery_.modifiers, context, t);
   const Sequence::Move move = sequence_.next(context, until);
-  if (move == Sequence::Move::same) return out_;
+  if (move == Sequence::Move::same) {
+    context.count(points().size(), 0);
+    return out_;
+  }
   bool changed = move == Sequence::Move::first;
   if (changed) {
     points_.clear();
@@ -201,6 +219,7 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
     at = std::max(at, next_);
   }
   for (; at <= until && context.tick(); at += step) {
+    const Context::InSubquery inside(context);
     const Elements& elements = inner_->eval(context, at);
     if (context.limits.delayed_name_removal) context.check_distinct(elements);
     for (const Element& element : elements) {
@@ -211,6 +230,7 @@ const Windows& SubqueryNode::eval(Context& context, TimestampMs t) {
     if (!context.hold(charge_, points().size() * 2)) return out_;
   }
   next_ = at;
+  context.count(points().size(), 0);
   if (changed) gather(context);
   return out_;
 }

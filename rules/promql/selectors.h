@@ -75,6 +75,8 @@ class RangeSelectorNode final : public MatrixNode {
   const MatrixSelector& matrix_;
   Sequence sequence_;
   ReadAhead ahead_{SeriesReader::Markers::left_out};
+  std::size_t shown_ = 0;  // samples in the windows
+  TimestampMs shown_until_ = 0;
   Windows out_;
   Charge charge_;
 };

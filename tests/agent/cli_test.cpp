@@ -95,6 +95,22 @@ TEST(Cli, MistakesInAnExpressionAreShownWithoutAnAgent) {
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("             ^~~"));
 }
 
+TEST(Cli, ATimeThatIsNoneIsAMistakeOfUsageWhateverTheOption) {
+  for (const char* option : {"--time", "--start", "--end"}) {
+    std::vector<std::string> arguments{"query", "up", option, "noon"};
+    if (option == std::string("--end")) arguments.insert(arguments.end(), {"--start", "1m"});
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << option;
+    EXPECT_THAT(outcome.err,
+                ::testing::HasSubstr(std::string(option) + ": 'noon' is neither Unix seconds, nor"));
+  }
+  // One that is a duration ago gets as far as to the agent, which is not there.
+  const chiron::testing::TempDir dir;
+  const Outcome asked = run({"query", "up", "--time", "1m", "--storage.path", dir / ""});
+  EXPECT_EQ(asked.code, 1);
+  EXPECT_THAT(asked.err, ::testing::HasSubstr("no agent answers at"));
+}
+
 TEST(CliPromql, RunsScriptsAndCountsWhatFails) {
   const chiron::testing::TempDir dir;
   const std::string good = dir.write("good.test", "load 1m\n  up 1 2\n\neval instant at 1m up\n  up 2\n");

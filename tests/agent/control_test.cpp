@@ -60,6 +60,26 @@ TEST_F(ControlTest, ManyAskAtOnce) {
   EXPECT_EQ(right, 8);
 }
 
+TEST_F(ControlTest, AHandlerIsToldThatItsPeerWentAway) {
+  std::promise<void> entered, left;
+  start([&](const std::string&, const Peer& peer) {
+    EXPECT_FALSE(peer.gone());
+    entered.set_value();
+    while (!peer.gone()) std::this_thread::yield();
+    left.set_value();
+    return std::string("{}");
+  });
+  FileDescriptor connection = connect();
+  ASSERT_EQ(::send(connection.get(), "{}\n", 3, 0), 3);
+  entered.get_future().wait();
+  auto gone = left.get_future();
+  // It sends no more, but waits for its answer.
+  ASSERT_EQ(::shutdown(connection.get(), SHUT_WR), 0);
+  EXPECT_EQ(gone.wait_for(50ms), std::future_status::timeout);
+  connection.reset();
+  EXPECT_EQ(gone.wait_for(10s), std::future_status::ready);
+}
+
 TEST_F(ControlTest, AnIdleConnectionDoesNotKeepItFromStopping) {
   start([](const std::string& request, const Peer&) { return request; });
   const FileDescriptor idle = connect();

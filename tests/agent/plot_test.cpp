@@ -94,8 +94,8 @@ TEST(Plot, ManyLinesHaveAShortLegend) {
 
 TEST(Plot, ShortNumbers) {
   const std::vector<std::pair<double, std::string>> cases{
-      {0, "0"},           {1234, "1234"},       {12'345, "12.35 k"},
-      {-2.5e9, "-2.5 G"}, {0.00012, "0.00012"}, {1e30, "1e+12 E"}};
+      {0, "0"},          {1234, "1234"},  {12'345, "12.35 k"},    {-2.5e9, "-2.5 G"}, {0.00012, "0.00012"},
+      {9.5e20, "950 E"}, {1e21, "1e+21"}, {-1.5e308, "-1.5e+308"}};
   for (const auto& [value, text] : cases) EXPECT_EQ(short_number(value), text);
 }
 

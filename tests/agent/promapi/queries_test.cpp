@@ -29,14 +29,21 @@ TEST_F(QueriesTest, TheLookbackIsAParameter) {
   EXPECT_EQ(data("query", "query=keeps_on&lookback_delta=1200")["result"].size(), 1u);
   EXPECT_EQ(data("query", "query=keeps_on&lookback_delta=0")["result"].size(), 0u);
   EXPECT_EQ(fault("query", "query=up&lookback_delta=x"),
-            "400 bad_data: invalid parameter \"lookback_delta\": cannot parse \"x\" to a valid duration");
+            "400 bad_data: error parsing lookback delta duration: cannot parse \"x\" to a valid duration");
 }
 
 TEST_F(QueriesTest, MistakesAreToldAsPrometheusTellsThem) {
   EXPECT_EQ(fault("query"),
-            "400 bad_data: invalid parameter \"query\": 1:1: parse error: no expression found in input");
+            "400 bad_data: invalid parameter \"query\": unknown position: parse error: no expression found "
+            "in input");
+  EXPECT_EQ(fault("query", "query=%20up%20up"),
+            "400 bad_data: invalid parameter \"query\": 1:5: parse error: unexpected identifier \"up\"");
+  // Of several, the one that Prometheus finds first.
+  EXPECT_THAT(fault("query", "query=)&limit=x&time=x&timeout=x&lookback_delta=x"), HasSubstr("\"limit\""));
+  EXPECT_THAT(fault("query", "query=)&time=x&timeout=x&lookback_delta=x"), HasSubstr("\"time\""));
+  EXPECT_THAT(fault("query", "query=)&timeout=x&lookback_delta=x"), HasSubstr("\"timeout\""));
   EXPECT_EQ(fault("query", "query=up&time=x"),
-            "400 bad_data: invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to "
+            "400 bad_data: invalid parameter \"time\": invalid time value for 'time': cannot parse \"x\" to "
             "a valid "
             "timestamp");
   EXPECT_EQ(fault("query", "query=up&timeout=1fortnight"),
@@ -48,6 +55,10 @@ TEST_F(QueriesTest, MistakesAreToldAsPrometheusTellsThem) {
             "400 bad_data: invalid parameter \"limit\": limit must be non-negative");
   EXPECT_EQ(fault("query", "query=up&limit=x"),
             "400 bad_data: invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax");
+  EXPECT_EQ(fault("query", "query=up&limit=-99999999999999999999"),
+            "400 bad_data: invalid parameter \"limit\": strconv.Atoi: parsing \"-99999999999999999999\": "
+            "value out of "
+            "range");
   EXPECT_EQ(fault("query_range", "query=up"),
             "400 bad_data: invalid parameter \"start\": cannot parse \"\" to a valid timestamp");
   EXPECT_EQ(fault("query_range", "query=up&start=5&end=1&step=1"),
@@ -110,6 +121,69 @@ TEST_F(QueriesTest, StatsTellTheTimings) {
   }
 }
 
+TEST_F(QueriesTest, StatsCountSamples) {
+  const auto counts = [&](const std::string& path, const std::string& query) {
+    const Json samples = data(path, query + "&stats=true")["stats"]["samples"];
+    EXPECT_GT(samples["peakSamples"].get<int>(), 0) << query;
+    return std::pair(samples["totalQueryableSamples"].get<int>(), samples["samplesRead"].get<int>());
+  };
+  using Counts = std::pair<int, int>;
+  EXPECT_EQ(counts("query", "query={job=%22node%22}"), Counts(2, 2));
+  // keeps_on is 1 at 400 s and at 401 s.
+  EXPECT_EQ(counts("query", "query=sum_over_time(keeps_on[5m])&time=402"), Counts(2, 2));
+  // A window shows its samples at each step, and reads each once; @ reads once for all steps.
+  const std::string steps = "&start=401&end=404&step=1";
+  EXPECT_EQ(counts("query_range", "query=sum_over_time(keeps_on[5m])" + steps), Counts(8, 2));
+  EXPECT_EQ(counts("query_range", "query=keeps_on" + steps), Counts(4, 4));
+  EXPECT_EQ(counts("query_range", "query=keeps_on%20@%20401" + steps), Counts(4, 1));
+  // Of a subquery its results are shown; what is inside is read.
+  EXPECT_EQ(counts("query", "query=sum_over_time(keeps_on[3s:1s])&time=404"), Counts(3, 3));
+  EXPECT_EQ(counts("query", "query=max_over_time(sum_over_time(keeps_on[5m])[2s:1s])&time=403"),
+            Counts(2, 2));
+}
+
+TEST_F(QueriesTest, StatsOfAnotherNameAreGivenWithAWarning) {
+  const Json answer = Json::parse(get("/api/v1/query", "query={job=%22node%22}&stats=yes&limit=1").body);
+  EXPECT_TRUE(answer["data"].contains("stats"));
+  EXPECT_EQ(
+      answer["warnings"],
+      Json({"results truncated due to limit",
+            "value \"yes\" for parameter \"stats\" is deprecated and will be rejected in the next major "
+            "release, use \"true\" or \"all\""}));
+  for (const char* known : {"true", "all"}) {
+    EXPECT_FALSE(
+        Json::parse(get("/api/v1/query", std::string("query=1&stats=") + known).body).contains("warnings"));
+  }
+}
+
+TEST_F(QueriesTest, ElevenNotesOfAKindAreTenAndTheirNumber) {
+  std::string expr = "vector(1)";
+  for (int i = 2; i < 14; ++i) expr += "%20or%20quantile(" + std::to_string(i) + ",load1)";
+  const Json answer = Json::parse(get("/api/v1/query", "query=" + expr).body);
+  ASSERT_EQ(answer["warnings"].size(), 11u) << answer;
+  EXPECT_EQ(answer["warnings"][10], "2 more warning annotations omitted");
+}
+
+TEST_F(QueriesTest, TimesAreReadAsGoReadsThem) {
+  const auto time = [&](const std::string& text) {
+    return data("query", "query=1&time=" + text)["result"][0];
+  };
+  EXPECT_EQ(time("1.0005"), 1);
+  EXPECT_EQ(time("9e15"), 9e15);
+  EXPECT_EQ(time("1e300"), 9e15);
+  EXPECT_EQ(time("NaN"), -9e15);
+  EXPECT_EQ(time("2020-01-01T00:00:00,5Z"), 1577836800.5);
+  EXPECT_THAT(fault("query", "query=1&time=2020-01-01t00:00:00z"), HasSubstr("400 bad_data: "));
+  for (const char* expr : {"load1", "rate(load1[5m])", "sum_over_time(load1[1h:1m])", "load1%20offset%20290y",
+                           "load1%20offset%20-290y", "year()", "timestamp(load1)"}) {
+    for (const char* far : {"9e15", "-9e15", "inf", "-inf", "nan"}) {
+      EXPECT_EQ(get("/api/v1/query", std::string("query=") + expr + "&time=" + far).status, 200)
+          << expr << far;
+    }
+  }
+  EXPECT_EQ(get("/api/v1/query_range", "query=load1&start=-9e15&end=9e15&step=1").status, 400);
+}
+
 TEST_F(QueriesTest, AQueryThatTakesTooLongIsStopped) {
   const std::string slow = "query=sum_over_time(count_over_time(vector(1)[100s:1ms])[1000d:1s])&time=1000";
   EXPECT_EQ(fault("query", slow + "&timeout=50ms"), "503 timeout: query timed out in expression evaluation");
@@ -128,6 +202,14 @@ TEST_F(QueriesTest, AQueryOfAClientThatWentAwayIsStopped) {
   EXPECT_EQ(response.status, 499) << response.body;
   EXPECT_THAT(response.body,
               HasSubstr(R"("errorType":"canceled","error":"query was canceled in expression evaluation")"));
+}
+
+TEST_F(QueriesTest, AQueryOfACommandThatWentAwayIsStopped) {
+  std::atomic<int> looks{0};
+  const std::string answer =
+      api_.query({{"query", "sum_over_time(count_over_time(vector(1)[100s:1ms])[1000d:1s])"}},
+                 [&] { return ++looks > 1; });
+  EXPECT_THAT(answer, HasSubstr("query was canceled in expression evaluation"));
 }
 
 TEST_F(QueriesTest, StoppingEndsQueriesAndRefusesThem) {
@@ -151,6 +233,31 @@ TEST_F(FewSamplesTest, TheSamplesOfAQueryAreLimited) {
             "422 execution: query processing would load too many samples into memory in query execution");
 }
 
+/// A query has a share of 5,000 samples; what needs more runs by itself.
+class LargeQueriesTest : public ApiFixture {
+ protected:
+  LargeQueriesTest() : ApiFixture({.query = {.max_samples = 100'000}, .features = {}}) {}
+  // Holds 86,000 samples for some 10 s.
+  const std::string slow_ =
+      "query=sum_over_time(quantile_over_time(0.5,vector(time())[3000s:1s])[40000s:1s])&time=100000";
+  const std::string large_ = "query=sum_over_time(vector(1)[3000s:1s])&time=100000";
+};
+
+TEST_F(LargeQueriesTest, RunOneAtATimeAndHoldUpNoOther) {
+  EXPECT_EQ(data("query", large_)["result"][0]["value"], Json::parse(R"([100000,"3000"])"));
+  auto slow = std::async(std::launch::async, [&] { return fault("query", slow_); });
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  std::string waited;
+  while (waited.empty() && std::chrono::steady_clock::now() < deadline) {
+    if (get("/api/v1/query", large_ + "&timeout=1s").status != 200)
+      waited = fault("query", large_ + "&timeout=10ms");
+  }
+  EXPECT_EQ(waited, "503 timeout: query timed out in query queue");
+  EXPECT_EQ(data("query", "query=sum_over_time(vector(1)[2000s:1s])&time=100000")["result"].size(), 1u);
+  api_.stop();
+  EXPECT_THAT(slow.get(), HasSubstr("499 canceled"));
+}
+
 TEST_F(QueriesTest, AnswersOfSomeSizeAreCompressedForWhoWantsIt) {
   http::Request request{.method = "GET",
                         .path = "/api/v1/query_range",
@@ -166,10 +273,12 @@ TEST_F(QueriesTest, AnswersOfSomeSizeAreCompressedForWhoWantsIt) {
 
 TEST_F(QueriesTest, ThereAreNoExemplars) {
   EXPECT_EQ(data("query_exemplars", "query=up&start=1&end=2"), Json::array());
+  EXPECT_EQ(data("query_exemplars", "query=rate(up[5m])"), Json::array());
+  EXPECT_EQ(get("/api/v1/query_exemplars", "query=1").body, R"({"status":"success"})");
   EXPECT_EQ(fault("query_exemplars", "query=up&start=3&end=2"),
             "400 bad_data: end timestamp must not be before start timestamp");
-  EXPECT_THAT(fault("query_exemplars", "query=)&start=1&end=2"),
-              HasSubstr("400 bad_data: invalid parameter \"query\""));
+  EXPECT_EQ(fault("query_exemplars"),
+            "400 bad_data: unknown position: parse error: no expression found in input");
 }
 
 TEST_F(QueriesTest, ExpressionsAreLaidOutAndTakenApart) {

@@ -92,6 +92,7 @@ TEST_F(RulesTest, AreChosenByParameters) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(names(), (Names{a + "High", a + "Waits", a + "job:load1", two + "Broken", b + "Quiet"}));
   EXPECT_EQ(names("type=record"), Names{a + "job:load1"});
+  EXPECT_EQ(names("type=RECORD"), Names{a + "job:load1"});
   EXPECT_EQ(names("type=alert&file[]=/etc/a.yml"), (Names{a + "High", a + "Waits", two + "Broken"}));
   EXPECT_EQ(names("rule_name[]=High&rule_name[]=Quiet"), (Names{a + "High", b + "Quiet"}));
   EXPECT_EQ(names("rule_group[]=two"), Names{two + "Broken"});
@@ -99,7 +100,7 @@ TEST_F(RulesTest, AreChosenByParameters) {
   EXPECT_EQ(names("rule_group[]=none"), Names{});
   evaluate();
   EXPECT_EQ(data("rules", "exclude_alerts=true")["groups"][0]["rules"][0]["alerts"], Json::array());
-  EXPECT_EQ(data("rules", "exclude_alerts=true")["groups"][0]["rules"][0]["state"], "firing");
+  EXPECT_EQ(data("rules", "exclude_alerts=TRUE")["groups"][0]["rules"][0]["state"], "firing");
 }
 
 TEST_F(RulesTest, ComeInPages) {
@@ -122,15 +123,19 @@ TEST_F(RulesTest, ComeInPages) {
 }
 
 TEST_F(RulesTest, MistakesAreToldAsPrometheusTellsThem) {
-  EXPECT_EQ(fault("rules", "type=x"), "400 bad_data: invalid parameter \"type\": not supported value \"x\"");
+  EXPECT_EQ(fault("rules", "type=X"), "400 bad_data: invalid parameter \"type\": not supported value \"x\"");
   EXPECT_EQ(fault("rules", "group_limit=0"),
             "400 bad_data: invalid parameter \"group_limit\": group_limit needs to be greater than 0");
   EXPECT_EQ(fault("rules", "group_limit=x"),
-            "400 bad_data: invalid parameter \"group_limit\": group_limit needs to be a valid number");
+            "400 bad_data: invalid parameter \"group_limit\": group_limit needs to be a valid number: "
+            "strconv.ParseInt: parsing \"x\": invalid syntax");
+  EXPECT_EQ(fault("rules", "group_limit=2147483648"),
+            "400 bad_data: invalid parameter \"group_limit\": group_limit needs to be a valid number: "
+            "strconv.ParseInt: parsing \"2147483648\": value out of range");
   EXPECT_EQ(fault("rules", "exclude_alerts=maybe"),
-            "400 bad_data: invalid parameter \"exclude_alerts\": \"maybe\" is neither true nor false");
-  EXPECT_THAT(fault("rules", "match[]=)"),
-              ::testing::StartsWith("400 bad_data: invalid parameter \"match[]\": 1:"));
+            "400 bad_data: invalid parameter \"exclude_alerts\": error converting exclude_alerts: "
+            "strconv.ParseBool: parsing \"maybe\": invalid syntax");
+  EXPECT_EQ(fault("rules", "match[]=up[&type=x"), "400 bad_data: 1:3: parse error: unexpected \"[\"");
 }
 
 }  // namespace

@@ -54,10 +54,12 @@ TEST_F(StatusTest, OfTheSeries) {
   EXPECT_EQ(all["labelValueCountByLabelName"][0], Json({{"name", "__name__"}, {"value", 5}}));
   EXPECT_EQ(all["seriesCountByMetricName"].size(), 5u);
   EXPECT_EQ(data("status/tsdb", "limit=1")["seriesCountByMetricName"].size(), 1u);
-  for (const char* limit : {"0", "-1", "x", "10001"}) {
+  for (const char* limit : {"0", "-1", "x"}) {
     EXPECT_EQ(fault("status/tsdb", std::string("limit=") + limit),
-              "400 bad_data: limit must be a positive number, 10000 at most");
+              "400 bad_data: limit must be a positive number");
   }
+  EXPECT_EQ(fault("status/tsdb", "limit=10001"), "400 bad_data: limit must not exceed 10000");
+  EXPECT_EQ(get("/api/v1/status/tsdb", "limit=10000").status, 200);
 }
 
 TEST_F(StatusTest, TheHostIsTheOneTarget) {
@@ -72,7 +74,12 @@ TEST_F(StatusTest, TheHostIsTheOneTarget) {
   EXPECT_EQ(one["lastScrape"], "1970-01-01T00:16:40.000Z");
   EXPECT_EQ(one["lastScrapeDuration"], 0.003);
   EXPECT_EQ(one["scrapeInterval"], "5s");
-  EXPECT_EQ(data("targets", "state=dropped")["activeTargets"].size(), 0u);
+  for (const char* state : {"dropped", "bogus"})
+    EXPECT_EQ(data("targets", std::string("state=") + state)["activeTargets"].size(), 0u);
+  for (const char* state : {"any", "Active"})
+    EXPECT_EQ(data("targets", std::string("state=") + state)["activeTargets"].size(), 1u);
+  EXPECT_EQ(data("targets", "state=any")["droppedTargetCounts"], Json::object({{"node", 0}}));
+  EXPECT_EQ(data("targets", "state=active")["droppedTargetCounts"], Json());
   EXPECT_EQ(data("targets", "scrapePool=other")["activeTargets"].size(), 0u);
   EXPECT_EQ(data("targets", "state=active&scrapePool=node")["activeTargets"].size(), 1u);
   EXPECT_EQ(data("scrape_pools"), Json::parse(R"({"scrapePools":["node"]})"));

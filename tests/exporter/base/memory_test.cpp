@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <ranges>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -28,12 +29,13 @@ std::uint64_t sum_of_constants() {
   return sum;
 }
 
-std::size_t resident_file_kib() {
+/// RssFile: or RssAnon: of proc(5).
+std::size_t resident_kib(std::string_view kind) {
   const Result<std::string> status = read_file("/proc/self/status");
-  const std::size_t at = status->find("RssFile:");
-  return *parse_int<std::size_t>(
-      trim(std::string_view(*status).substr(at + 8, status->find("kB", at) - at - 8)));
+  const std::size_t at = status->find(kind) + kind.size();
+  return *parse_int<std::size_t>(trim(std::string_view(*status).substr(at, status->find("kB", at) - at)));
 }
+std::size_t resident_file_kib() { return resident_kib("RssFile:"); }
 
 struct Virtual {
   virtual ~Virtual() = default;
@@ -100,6 +102,22 @@ TEST(Memory, TheFirstThreadKeepsItsStack) {
   release_unused_stack();
   EXPECT_EQ(resident_pages(begin), before);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they have an allocator of their own
+// What glibc does by itself: after the first large block is freed, the next are taken from the heap.
+TEST(Memory, ALargeBlockGoesBackThoughASmallOneWasMadeAfterIt) {
+  share_one_heap();
+  constexpr std::size_t kLarge = 16 << 20;
+  for (int round = 0; round < 3; ++round) {
+    const std::size_t before = resident_kib("RssAnon:");
+    auto large = std::make_unique<std::vector<char>>(kLarge, 'x');
+    const auto small = std::make_unique<std::vector<char>>(1000, 'x');
+    EXPECT_GT(resident_kib("RssAnon:"), before + kLarge / 1024 / 2);
+    large.reset();
+    EXPECT_LT(resident_kib("RssAnon:"), before + 1024) << round << (*small)[0];
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace chiron
