@@ -35,10 +35,7 @@ constexpr Duration kFirstPassWithin = std::chrono::seconds(30);
 constexpr Duration kManagerWithin = std::chrono::seconds(5);
 constexpr Duration kLook = std::chrono::milliseconds(5);
 
-// What the first passes, evaluations and scrapes needed once is given back after the former, what reloads and
-// questions of people needed after the latter.
-constexpr timespec kSettledAfter{.tv_sec = 60, .tv_nsec = 0};
-constexpr timespec kGiveBackEvery{.tv_sec = 600, .tv_nsec = 0};
+constexpr timespec kLookAtMemoryEvery{.tv_sec = 60, .tv_nsec = 0};
 
 const char* name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : "SIGINT"; }
 
@@ -61,14 +58,13 @@ int wait_for_first_pass(const Agent& agent, EventLog& log) {
 
 /// Reloads at each SIGHUP; returns the signal that says to stop.
 int serve_until_told(Agent& agent, const sigset_t& signals) {
-  timespec quiet = kSettledAfter;
+  ReleaseTimes release_times;
   for (;;) {
-    const int signal = sigtimedwait(&signals, nullptr, &quiet);
-    if (signal < 0 && errno == EAGAIN) {
-      release_unused_memory();
-      quiet = kGiveBackEvery;
+    const int signal = sigtimedwait(&signals, nullptr, &kLookAtMemoryEvery);
+    if (signal < 0) {
+      if (errno == EAGAIN && release_times.due(resident_memory())) release_unused_memory();
+      continue;
     }
-    if (signal < 0) continue;
     if (signal != SIGHUP) return signal;
     notify_service_manager("RELOADING=1", kManagerWithin);
     const auto reloaded = agent.reload();

@@ -1,5 +1,8 @@
 #include "exporter/base/memory.h"
 
+#include "exporter/base/file.h"
+#include "exporter/base/parse.h"
+
 #include <cstdint>
 
 #include <link.h>
@@ -70,6 +73,25 @@ void share_one_heap() {
 void release_unused_memory() {
   ::malloc_trim(0);
   ::dl_iterate_phdr(release_object, nullptr);
+}
+
+std::size_t resident_memory() {
+  const Result<std::string> statm = read_file("/proc/self/statm");
+  if (!statm.ok()) return 0;
+  std::string_view rest = *statm, mapped, resident;
+  if (!next_word(rest, mapped) || !next_word(rest, resident)) return 0;
+  return parse_int<std::size_t>(resident).value_or(0) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+bool ReleaseTimes::due(std::size_t resident) {
+  const bool grown = ordinary_ != 0 && resident > ordinary_ + kWorthIt;
+  if (++looks_ >= kMostLooks || grown) {
+    looks_ = 0;
+    ordinary_ = 0;
+    return true;
+  }
+  if (ordinary_ == 0) ordinary_ = resident;
+  return false;
 }
 
 void release_unused_stack() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 namespace chiron {
 
 /// For a program that stays: its threads share one heap. glibc makes up to eight heaps a core otherwise, each
@@ -14,6 +16,24 @@ void share_one_heap();
 /// and constants, of the program and of its libraries. What is used again is mapped again from the page
 /// cache, at under 1 us a fault. Any thread, any time.
 void release_unused_memory();
+
+/// Bytes of this process in memory (statm in proc(5)); 0 when that cannot be read.
+std::size_t resident_memory();
+
+/// When release_unused_memory() is worth its faults: once the start is over; when some rare work (a remedy, a
+/// reload, a person's question) has left more than an ordinary minute needs; every ten minutes anyway.
+class ReleaseTimes {
+ public:
+  /// Asked once a minute; `resident` as resident_memory() tells.
+  bool due(std::size_t resident);
+
+ private:
+  static constexpr int kMostLooks = 10;
+  static constexpr std::size_t kWorthIt = 1 << 20;
+
+  int looks_ = kMostLooks - 1;
+  std::size_t ordinary_ = 0;  // a minute after the last release; 0: to be learned
+};
 
 /// Gives back what the calling thread's stack has below the caller: pages that some deep call touched once
 /// stay resident for as long as the thread waits. One system call, and a fault for each page that is used

@@ -11,16 +11,11 @@ constexpr Duration kPeriod = std::chrono::hours(1);
 
 }  // namespace
 
-FaultLog::FaultLog(std::string collector, EventLog& log, const Clock& clock, SelfMetrics& metrics)
-    : collector_(std::move(collector)),
-      log_(log),
-      clock_(clock),
-      total_(metrics.counter("chiron_collector_faults_total",
-                             "Faults that a collector met, each counted in every pass that met it.",
-                             {{"collector", collector_}})) {}
+FaultLog::FaultLog(std::string collector, EventLog& log, const Clock& clock)
+    : collector_(std::move(collector)), log_(log), clock_(clock) {}
 
 void FaultLog::failed(std::span<const std::string> faults, std::size_t count) {
-  total_.increment(static_cast<double>(count));
+  total_ += count;
   reason_.clear();
   for (const std::string& fault : faults) {
     if (std::find(known_.begin(), known_.end(), fault) != known_.end()) continue;
@@ -32,7 +27,7 @@ void FaultLog::failed(std::span<const std::string> faults, std::size_t count) {
 }
 
 void FaultLog::hangs(std::string_view error) {
-  total_.increment();
+  ++total_;
   reason_.clear();
   if (!take_entry()) return;
   is_failing_ = true;

@@ -31,13 +31,13 @@ struct Sampler::Entry {
         stream(sampler.store_.add_stream()),
         slow_allowed(collector->can_hang()),
         task(std::move(collector), slow_allowed, sampler.options_.series_limit, sampler.clock_),
-        faults(name, sampler.log_, sampler.clock_, sampler.metrics_) {}
+        faults(name, sampler.log_, sampler.clock_) {}
 
   const std::string name;
   const StreamId stream;
   const bool slow_allowed;
   CollectorTask task;
-  SeriesId duration_id{}, success_id{}, age_id{};
+  SeriesId duration_id{}, success_id{}, faults_id{}, age_id{};
 
   Collected incoming;
   Frame published;  // what the page and the store show
@@ -72,6 +72,9 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
                             "Whether the last collection of a collector went well; finding nothing to "
                             "report is no failure.",
                             MetricType::gauge)),
+      faults_family_(catalogue.declare("chiron_collector_faults_total",
+                                       "Faults that a collector met, each counted in every pass that met it.",
+                                       MetricType::counter)),
       age_family_(catalogue.declare("chiron_sample_age_seconds",
                                     "Age of a collector's published values when the last pass ended.",
                                     MetricType::gauge)),
@@ -90,6 +93,7 @@ void Sampler::add(std::string name, std::unique_ptr<Collector> collector) {
   const Labels labels{{"collector", entry->name}};
   entry->duration_id = catalogue_.series(duration_family_, labels);
   entry->success_id = catalogue_.series(success_family_, labels);
+  entry->faults_id = catalogue_.series(faults_family_, labels);
   entry->age_id = catalogue_.series(age_family_, labels);
   entry->status.name = entry->name;
   entries_.push_back(std::move(entry));
@@ -194,6 +198,7 @@ void Sampler::publish(PassTime pass, Duration took) {
     const std::size_t page_begin = scratch_.size(), framework_begin = framework_.entries().size();
     framework_.add(entry->duration_id, seconds(entry->status.duration));
     framework_.add(entry->success_id, entry->status.success ? 1 : 0);
+    framework_.add(entry->faults_id, static_cast<double>(entry->faults.total()));
     if (entry->is_published) {
       framework_.add(entry->age_id, seconds(entry->status.age));
       const auto values = entry->published.entries();

@@ -84,7 +84,7 @@ class Sampler {
   Timeline timeline_;
   PassFiles files_;  // before entries_, whose collectors refer to it
   StreamId framework_stream_, scrape_stream_;
-  FamilyId duration_family_, success_family_, age_family_;
+  FamilyId duration_family_, success_family_, faults_family_, age_family_;
   const SeriesId up_, scrape_duration_, scrape_samples_;
   SelfMetrics::Counter& dropped_total_;
   SelfMetrics::Gauge& ahead_;

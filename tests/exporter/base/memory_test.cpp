@@ -61,6 +61,24 @@ TEST(Memory, TouchedCodeAndConstantsAreGivenBackAndReadTheSame) {
   EXPECT_EQ(object->answer(), 42);
 }
 
+TEST(Memory, ResidentMemoryIsWhatTheKernelSays) {
+  const std::size_t before = resident_memory();
+  const std::vector<char> touched(8 << 20, 'x');
+  EXPECT_GT(resident_memory(), before + (7 << 20));
+}
+
+TEST(Memory, IsReleasedAfterTheStartAfterRareWorkAndEveryTenMinutes) {
+  constexpr std::size_t kOrdinary = 12 << 20;
+  ReleaseTimes times;
+  EXPECT_TRUE(times.due(kOrdinary + (5 << 20)));
+  EXPECT_FALSE(times.due(kOrdinary));
+  EXPECT_FALSE(times.due(kOrdinary + (1 << 20)));
+  EXPECT_TRUE(times.due(kOrdinary + (2 << 20)));
+  EXPECT_FALSE(times.due(kOrdinary + (1 << 20))) << "what is ordinary is learned anew";
+  for (int minute = 0; minute < 8; ++minute) EXPECT_FALSE(times.due(kOrdinary)) << minute;
+  EXPECT_TRUE(times.due(kOrdinary));
+}
+
 constexpr std::size_t kDeep = 96 << 10;
 
 /// Where the touched bytes were.
