@@ -84,14 +84,13 @@ std::size_t resident_memory() {
 }
 
 bool ReleaseTimes::due(std::size_t resident) {
-  const bool grown = ordinary_ != 0 && resident > ordinary_ + kWorthIt;
-  if (++looks_ >= kMostLooks || grown) {
+  if (++looks_ >= kMostLooks) {
     looks_ = 0;
     ordinary_ = 0;
     return true;
   }
   if (ordinary_ == 0) ordinary_ = resident;
-  return false;
+  return resident > ordinary_ + kWorthIt;
 }
 
 void release_unused_stack() {

@@ -32,7 +32,7 @@ class ReleaseTimes {
   static constexpr std::size_t kWorthIt = 1 << 20;
 
   int looks_ = kMostLooks - 1;
-  std::size_t ordinary_ = 0;  // a minute after the last release; 0: to be learned
+  std::size_t ordinary_ = 0;  // a minute after the last release of every ten minutes; 0: to be learned
 };
 
 /// Gives back what the calling thread's stack has below the caller: pages that some deep call touched once

@@ -74,9 +74,11 @@ TEST(Memory, IsReleasedAfterTheStartAfterRareWorkAndEveryTenMinutes) {
   EXPECT_FALSE(times.due(kOrdinary));
   EXPECT_FALSE(times.due(kOrdinary + (1 << 20)));
   EXPECT_TRUE(times.due(kOrdinary + (2 << 20)));
-  EXPECT_FALSE(times.due(kOrdinary + (1 << 20))) << "what is ordinary is learned anew";
-  for (int minute = 0; minute < 8; ++minute) EXPECT_FALSE(times.due(kOrdinary)) << minute;
+  EXPECT_TRUE(times.due(kOrdinary + (2 << 20))) << "more rare work within the next minute";
+  for (int minute = 5; minute < 10; ++minute) EXPECT_FALSE(times.due(kOrdinary)) << minute;
   EXPECT_TRUE(times.due(kOrdinary));
+  EXPECT_FALSE(times.due(kOrdinary + (2 << 20))) << "what is ordinary is learned anew";
+  EXPECT_FALSE(times.due(kOrdinary + (3 << 20)));
 }
 
 constexpr std::size_t kDeep = 96 << 10;
