@@ -76,7 +76,7 @@ http::Response answer(const http::Request& request, const Endpoint& endpoint) {
   if (const Status status = endpoint(body, notes); !status.ok()) {
     return refusal(status.error());
   }
-  if (body.size() == kBefore.size() + kData.size()) body.resize(kBefore.size());
+  if (body.size() == kBefore.size() + kData.size()) return {.status = 204};
   append_notes(body, "warning", notes.warnings);
   append_notes(body, "info", notes.infos);
   body += '}';

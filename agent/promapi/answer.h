@@ -21,7 +21,8 @@ struct Notes {
 using Endpoint = std::function<Status(std::string& data, Notes& notes)>;
 
 /// Prometheus' envelope around what `endpoint` says: {"status":"success","data":...,"warnings":[...]}, or
-/// {"status":"error","errorType":...,"error":...} with the HTTP status that belongs to it.
+/// {"status":"error","errorType":...,"error":...} with the HTTP status that belongs to it. 204 without data,
+/// as Prometheus.
 http::Response answer(const http::Request& request, const Endpoint& endpoint);
 http::Response refusal(const Error& error);
 

@@ -97,9 +97,13 @@ bool is_clean_header(std::string_view text) {
 }
 
 void write_response(mg_connection* connection, const Response& response, bool head_only, bool close) {
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
-                                response.status, mg_get_response_code_text(connection, response.status),
-                                response.content_type, response.content().size());
+  std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status,
+                                mg_get_response_code_text(connection, response.status));
+  // 204 says that there is no content, and must not say how long it is (RFC 9110, 8.6).
+  if (response.status != 204) {
+    out += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type,
+                       response.content().size());
+  }
   for (const auto& [name, value] : response.headers) {
     if (is_clean_header(name) && is_clean_header(value)) out += fmt::format("{}: {}\r\n", name, value);
   }

@@ -274,7 +274,8 @@ TEST_F(QueriesTest, AnswersOfSomeSizeAreCompressedForWhoWantsIt) {
 TEST_F(QueriesTest, ThereAreNoExemplars) {
   EXPECT_EQ(data("query_exemplars", "query=up&start=1&end=2"), Json::array());
   EXPECT_EQ(data("query_exemplars", "query=rate(up[5m])"), Json::array());
-  EXPECT_EQ(get("/api/v1/query_exemplars", "query=1").body, R"({"status":"success"})");
+  EXPECT_EQ(get("/api/v1/query_exemplars", "query=1").status, 204);
+  EXPECT_EQ(get("/api/v1/query_exemplars", "query=1").body, "");
   EXPECT_EQ(fault("query_exemplars", "query=up&start=3&end=2"),
             "400 bad_data: end timestamp must not be before start timestamp");
   EXPECT_EQ(fault("query_exemplars"),
