@@ -49,7 +49,6 @@ std::string kind_interface(std::string_view unit) {
 }
 
 bool applies(const UnitDetail& detail, std::string_view unit, const UnitInterest& interest) {
-  using Of = UnitDetail::Of;
   switch (detail.of) {
     case Of::any:
       return true;
