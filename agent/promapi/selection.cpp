@@ -1,30 +1,11 @@
 #include "agent/promapi/selection.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 
 #include <algorithm>
 
 namespace chiron::agent::promapi {
-namespace {
-
-/// Appends a Unicode scalar value as UTF-8 (RFC 3629, section 3); false when it is none.
-bool append_utf8(std::string& out, std::uint32_t code) {
-  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return false;
-  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (code >> shift & 0x3F)); };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += {static_cast<char>(0xC0 | code >> 6), tail(0)};
-  } else if (code < 0x10000) {
-    out += {static_cast<char>(0xE0 | code >> 12), tail(6), tail(0)};
-  } else {
-    out += {static_cast<char>(0xF0 | code >> 18), tail(12), tail(6), tail(0)};
-  }
-  return true;
-}
-
-}  // namespace
-
 std::vector<SeriesId> Selection::series() const {
   std::vector<SeriesId> ids;
   if (selectors.empty()) reader.select({}, ids);

@@ -17,27 +17,6 @@ int hex_digit(char c) {
   return -1;
 }
 
-void append_utf8(std::string& out, std::uint32_t code) {
-  const auto put = [&out](std::uint32_t byte) {
-    out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
-  };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | (code >> 6));
-    put(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    put(0xe0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3f));
-    put(0x80 | (code & 0x3f));
-  } else {
-    put(0xf0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3f));
-    put(0x80 | ((code >> 6) & 0x3f));
-    put(0x80 | (code & 0x3f));
-  }
-}
-
 // Units of one duration after its first digits. Bad ones like "hs" pass here and are named when the value is
 // read.
 bool scan_duration_rest(std::string_view text, std::size_t& pos) {
@@ -185,10 +164,9 @@ class StringScanner {
       scan_.value.push_back(static_cast<char>(static_cast<unsigned char>(code)));
       return true;
     }
-    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+    if (!append_utf8(scan_.value, static_cast<std::uint32_t>(code))) {
       return fail(begin, pos_, "escape sequence is an invalid Unicode code point");
     }
-    append_utf8(scan_.value, static_cast<std::uint32_t>(code));
     return true;
   }
 

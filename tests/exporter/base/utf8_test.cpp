@@ -12,6 +12,15 @@ TEST(Utf8, KnowsTheWellFormedSequences) {
   EXPECT_TRUE(is_valid_utf8("a\xC3\xA9\xE2\x82\xAC"));
 }
 
+TEST(Utf8, AppendsScalarValues) {
+  std::string text;
+  for (const std::uint32_t code : {0x41U, 0xE4U, 0x7FFU, 0x20ACU, 0xFFFFU, 0x1F600U, 0x10FFFFU})
+    EXPECT_TRUE(append_utf8(text, code));
+  EXPECT_EQ(text, "A\xC3\xA4\xDF\xBF\xE2\x82\xAC\xEF\xBF\xBF\xF0\x9F\x98\x80\xF4\x8F\xBF\xBF");
+  for (const std::uint32_t code : {0xD800U, 0xDFFFU, 0x110000U}) EXPECT_FALSE(append_utf8(text, code));
+  EXPECT_EQ(text.size(), 19U);
+}
+
 TEST(Utf8, RefusesTheOthers) {
   for (const std::string_view bad :
        {"", "\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xE2\x82", "\xED\xA0\x80",
