@@ -22,10 +22,11 @@ std::string gzip(std::string_view bytes) {
   const std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor(
       libdeflate_alloc_compressor(kLevel));
   if (!compressor) return {};
-  std::string out(libdeflate_gzip_compress_bound(compressor.get(), bytes.size()), '\0');
-  out.resize(libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(), out.data(), out.size()));
-  out.shrink_to_fit();
-  return out;
+  const std::size_t bound = libdeflate_gzip_compress_bound(compressor.get(), bytes.size());
+  // Not zeroed: it is several times as large as what comes to stand in it.
+  const auto out = std::make_unique_for_overwrite<char[]>(bound);
+  return {out.get(),
+          libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(), out.get(), bound)};
 }
 
 }  // namespace chiron

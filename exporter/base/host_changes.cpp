@@ -43,7 +43,7 @@ bool NetlinkEvents::any() {
   return true;
 }
 
-HostChanges::HostChanges(bool live) {
+HostChanges::HostChanges(bool live, const Clock& clock) : unannounced_(clock) {
   if (live) events_.emplace(NETLINK_KOBJECT_UEVENT, kKernelGroup);
   if (events_ && !events_->listening()) events_.reset();
 }
@@ -51,8 +51,8 @@ HostChanges::HostChanges(bool live) {
 void HostChanges::begin_pass() {
   // A removal is announced before it is done, so that an event counts in the pass after it, too.
   const bool changed_before = std::exchange(changed_, !events_ || events_->any());
-  if (!changed_ && !changed_before && ++passes_ < kLongestGeneration) return;
-  passes_ = 0;
+  if (!changed_ && !changed_before && !unannounced_.due()) return;
+  unannounced_.done();
   generation_.fetch_add(1, std::memory_order_relaxed);
 }
 

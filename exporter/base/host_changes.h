@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/clock.h"
 #include "exporter/base/file.h"
 
 #include <atomic>
@@ -24,6 +25,21 @@ class NetlinkEvents {
   FileDescriptor socket_;
 };
 
+/// Says when it is time to look again for what the kernel does not announce: at first, and a minute after
+/// each look, however many passes that is. Not thread-safe.
+class RareLook {
+ public:
+  explicit RareLook(const Clock& clock) : clock_(clock) {}
+  bool due() const { return !looked_ || clock_.boot() - *looked_ >= kEvery; }
+  void done() { looked_ = clock_.boot(); }
+
+ private:
+  static constexpr Duration kEvery = std::chrono::minutes(1);
+
+  const Clock& clock_;
+  std::optional<BootTime> looked_;
+};
+
 /// Tells in which passes a look at what rarely changes is worth its while: the names in a directory of
 /// devices, a file that was not there. The kernel announces devices and modules that come, change or go
 /// (NETLINK_KOBJECT_UEVENT), and what it does not announce is looked for once a minute.
@@ -32,18 +48,15 @@ class HostChanges {
  public:
   /// `live`: the roots of the collectors are this host's own /proc and /sys. Where nothing is announced, of
   /// other roots or in a sandbox, every pass is another generation.
-  explicit HostChanges(bool live);
+  HostChanges(bool live, const Clock& clock);
   void begin_pass();
   /// What was found in an earlier pass of the same generation stands.
   std::uint64_t generation() const { return generation_.load(std::memory_order_relaxed); }
 
  private:
-  /// A minute at the default interval.
-  static constexpr unsigned kLongestGeneration = 12;
-
   std::optional<NetlinkEvents> events_;
   std::atomic<std::uint64_t> generation_{1};
-  unsigned passes_ = 0;
+  RareLook unannounced_;
   bool changed_ = false;
 };
 

@@ -32,7 +32,7 @@ class PassFiles {
   };
 
   /// `live`: as HostChanges has it.
-  explicit PassFiles(bool live = false) : changes_(live) {}
+  explicit PassFiles(const Clock& clock, bool live = false) : changes_(live, clock) {}
   PassFiles(const PassFiles&) = delete;
   PassFiles& operator=(const PassFiles&) = delete;
 

@@ -110,7 +110,8 @@ DeviceCollector::DeviceCollector(const CollectorContext& context, std::string_vi
       names_(context.paths.sys(directory), context.files.changes()),
       no_device_(ErrorCode::no_data, names_.path() + ": no such device is there"),
       can_hang_(options.slow && ::access(names_.path().c_str(), F_OK) == 0),
-      series_(context.catalogue, options.unreadable) {}
+      series_(context.catalogue, options.unreadable),
+      rare_look_(context.clock) {}
 
 bool DeviceCollector::can_hang_now() {
   if (!can_hang_) return false;
@@ -121,8 +122,11 @@ bool DeviceCollector::can_hang_now() {
 void DeviceCollector::look() {
   if (looked_) return;
   looked_ = true;
-  search_ = lost_ || series_.lost() || ++passes_ >= kPassesBetweenSearches;
-  if (search_) names_.look_again();
+  search_ = lost_ || series_.lost() || rare_look_.due();
+  if (search_) {
+    rare_look_.done();
+    names_.look_again();
+  }
   if (names_.refresh()) search_ = true;
 }
 
@@ -140,7 +144,6 @@ Status DeviceCollector::collect(Frame& frame, Problems& problems) {
     return *names_.error();
   }
   if (search_) {
-    passes_ = 0;
     series_.clear();
     found_ = {};
     find(names_.path(), names_.names(), series_, found_);

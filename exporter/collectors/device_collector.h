@@ -73,9 +73,6 @@ class DeviceCollector : public Collector {
   Catalogue& catalogue() const { return catalogue_; }
 
  private:
-  /// A minute at the default interval.
-  static constexpr unsigned kPassesBetweenSearches = 12;
-
   void look();
 
   Catalogue& catalogue_;
@@ -83,7 +80,7 @@ class DeviceCollector : public Collector {
   const Error no_device_;
   const bool can_hang_;
   AttributeSeries series_;
-  unsigned passes_ = 0;
+  RareLook rare_look_;
   bool looked_ = false;  // for the next collect(), and so is the next
   bool search_ = false;  // the devices are to be looked for
   bool lost_ = false;

@@ -50,10 +50,6 @@ constexpr std::array kColumns = {
 };
 constexpr std::size_t kFewestColumns = 11;
 
-/// udev's database and sysfs change when a disk is formatted or renamed: rarely. A minute at the default
-/// interval.
-constexpr unsigned kPassesBetweenProperties = 12;
-
 class DiskstatsCollector final : public Collector {
  public:
   DiskstatsCollector(const CollectorContext& context, NameFilter filter)
@@ -61,7 +57,8 @@ class DiskstatsCollector final : public Collector {
         catalogue_(context.catalogue),
         filter_(std::move(filter)),
         properties_(context.catalogue),
-        file_(context.paths.proc("diskstats"), KernelFile::Records::brief) {
+        file_(context.paths.proc("diskstats"), KernelFile::Records::brief),
+        rare_look_(context.clock) {
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       families_[i] = catalogue_.declare(kColumns[i].family, kColumns[i].help, kColumns[i].type);
     }
@@ -70,6 +67,8 @@ class DiskstatsCollector final : public Collector {
   Status collect(Frame& frame) override {
     Problems problems;
     devices_.begin_pass();
+    properties_due_ = rare_look_.due();
+    if (properties_due_) rare_look_.done();
     if (const Result<std::string_view> text = file_.read(); text) {
       KernelLines lines(*text, file_.path(), problems);
       std::string_view line;
@@ -78,7 +77,6 @@ class DiskstatsCollector final : public Collector {
       problems.add(text.error());
     }
     devices_.end_pass();
-    ++pass_;
     return problems.report(frame);
   }
 
@@ -87,7 +85,6 @@ class DiskstatsCollector final : public Collector {
     bool wanted = false;
     std::vector<SeriesId> series;  // as many as the kernel has columns
     std::vector<FrameEntry> properties;
-    unsigned properties_of_pass = 0;
   };
 
   void report(std::string_view line, KernelLines& lines, Frame& frame) {
@@ -98,7 +95,7 @@ class DiskstatsCollector final : public Collector {
       lines.bad("expected 'MAJOR MINOR DEVICE COUNTERS'", whole);
       return;
     }
-    Device& device = devices_.at(name, [&] { return Device{filter_.accepts(name), {}, {}, 0}; });
+    Device& device = devices_.at(name, [&] { return Device{filter_.accepts(name), {}, {}}; });
     if (!device.wanted) return;
     std::array<double, kColumns.size()> values{};
     std::size_t count = 0;
@@ -121,10 +118,9 @@ class DiskstatsCollector final : public Collector {
       const double unit = kColumns[i].unit;
       frame.add(device.series[i], unit < 0 ? values[i] / -unit : values[i] * unit);
     }
-    if (device.properties.empty() || pass_ - device.properties_of_pass >= kPassesBetweenProperties) {
+    if (device.properties.empty() || properties_due_) {
       device.properties =
           properties_.read(paths_, {std::string(name), std::string(major), std::string(minor)});
-      device.properties_of_pass = pass_;
     }
     for (const FrameEntry& entry : device.properties) frame.add(entry.id, entry.value);
   }
@@ -142,7 +138,8 @@ class DiskstatsCollector final : public Collector {
   KernelFile file_;
   std::array<FamilyId, kColumns.size()> families_{};
   SeriesMap<Device> devices_;
-  unsigned pass_ = 0;
+  RareLook rare_look_;  // udev's database and sysfs change when a disk is formatted or renamed: rarely
+  bool properties_due_ = false;
 };
 
 }  // namespace

@@ -17,8 +17,6 @@ namespace chiron {
 namespace {
 
 constexpr std::size_t kRows = std::size(kNetclassRows);
-/// A minute at the default interval.
-constexpr unsigned kPassesBetweenReadings = 12;
 /// By IF_OPER_*, as net/core/net-sysfs.c names them.
 constexpr std::array<std::string_view, 7> kStates = {"unknown", "notpresent", "down", "lowerlayerdown",
                                                      "testing", "dormant",    "up"};
@@ -37,7 +35,8 @@ class NetclassLinks final : public Collector {
         known_speed_only_(context.options.flag("ignore-invalid-speed")),
         files_(std::move(files)),
         up_(catalogue_.declare(kNetclassUp, kNetclassUpHelp, MetricType::gauge)),
-        info_(catalogue_.declare(kNetclassInfo, kNetclassInfoHelp, MetricType::gauge)) {
+        info_(catalogue_.declare(kNetclassInfo, kNetclassInfoHelp, MetricType::gauge)),
+        rare_look_(context.clock) {
     for (std::size_t row = 0; row < kRows; ++row) {
       const NumberAttribute& number = kNetclassRows[row].number;
       families_[row] = catalogue_.declare(number.family, number.help, number.type);
@@ -84,9 +83,9 @@ class NetclassLinks final : public Collector {
     if (looked_) return;
     looked_ = true;
     const bool announced = !events_.listening() || events_.any();
-    is_due_ = announced || announced_before_ || !is_known_ || ++passes_ >= kPassesBetweenReadings;
+    is_due_ = announced || announced_before_ || !is_known_ || rare_look_.due();
     announced_before_ = announced;
-    if (is_due_) passes_ = 0;
+    if (is_due_) rare_look_.done();
   }
 
   bool read() {
@@ -194,7 +193,7 @@ class NetclassLinks final : public Collector {
   bool is_known_ = false;  // links_now_ is what the kernel told
   SeriesMap<Device> devices_;
   std::optional<bool> same_namespace_;
-  unsigned passes_ = 0;
+  RareLook rare_look_;
   bool looked_ = false;  // for the next collect(), and so is the next
   bool is_due_ = false;
   bool announced_before_ = false;

@@ -61,7 +61,7 @@ Sampler::Sampler(Catalogue& catalogue, Store& store, SelfMetrics& metrics, const
       log_(log),
       options_(options),
       timeline_(clock),
-      files_(options.live),
+      files_(clock, options.live),
       framework_stream_(store.add_stream()),
       scrape_stream_(store.add_stream()),
       duration_family_(catalogue.declare("node_scrape_collector_duration_seconds",

@@ -4,6 +4,13 @@
 #include <pthread.h>
 
 namespace chiron::remediation {
+namespace {
+
+/// Less than the default interval: then every pass of its own is looked at, and those that scrapes ask for
+/// are not.
+constexpr Duration kIdleLook = std::chrono::seconds(4);
+
+}  // namespace
 
 RunRecord intent_of(std::string_view remedy, std::string_view target, const rules::Alert* alert,
                     bool dry_run) {
@@ -56,6 +63,11 @@ void Dispatcher::consider(std::span<const rules::Alert> firing, BootTime frame) 
   }
   {
     const std::lock_guard lock(mutex_);
+    if (fresh->alerts.empty() && firing_ && firing_->alerts.empty()) {
+      const BootTime now = services_.clock.boot();
+      if (idle_looked_ && now - *idle_looked_ < kIdleLook) return;
+      idle_looked_ = now;
+    }
     firing_ = std::move(fresh);
     look_again_ = true;
   }

@@ -53,7 +53,8 @@ class Dispatcher {
 
   void start();
   void stop();
-  /// Alerts as of a frame that began at `frame`. Returns at once.
+  /// Alerts as of a frame that began at `frame`. Returns at once. When nothing fires, and nothing did before,
+  /// the thread is woken every few seconds only: for the schedules, approvals that expire, the pause file.
   void consider(std::span<const rules::Alert> firing, BootTime frame);
   /// Looks again at the newest alerts.
   void wake();
@@ -92,6 +93,7 @@ class Dispatcher {
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::shared_ptr<const Firing> firing_;
+  std::optional<BootTime> idle_looked_;  ///< when it was last woken for nothing that fires
   bool look_again_ = false;
   bool stopping_ = false;
   std::thread thread_;

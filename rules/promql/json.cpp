@@ -1,7 +1,8 @@
 #include "rules/promql/json.h"
 
-#include "rules/promql/lexer_text.h"
+#include "exporter/base/utf8.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <iterator>
@@ -84,22 +85,21 @@ void append_json(std::string& out, const Value& value) { std::visit(Writer{out},
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t size = char_size(text, i);
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t size = utf8_sequence(text);
     if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += text[i];
+      out += {'\\', text.front()};
     } else if (byte == '\n') {
       out += "\\n";
     } else if (byte < 0x20) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-    } else if (byte >= 0x80 && size == 1) {
+    } else if (size == 0) {
       out += "\xef\xbf\xbd";
     } else {
-      out += text.substr(i, size);
+      out += text.substr(0, size);
     }
-    i += size;
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   out += '"';
 }

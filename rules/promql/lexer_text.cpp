@@ -180,12 +180,7 @@ class StringScanner {
 
 std::size_t char_size(std::string_view text, std::size_t pos) {
   if (pos >= text.size()) return 0;
-  const auto lead = static_cast<unsigned char>(text[pos]);
-  const std::size_t size = lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
-  for (std::size_t i = 1; i < size; ++i) {
-    if (pos + i >= text.size() || (static_cast<unsigned char>(text[pos + i]) & 0xc0) != 0x80) return 1;
-  }
-  return size;
+  return std::max<std::size_t>(utf8_sequence(text.substr(pos)), 1);
 }
 
 std::string quote_char(std::string_view text, std::size_t pos) {

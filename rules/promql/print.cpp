@@ -59,9 +59,11 @@ std::string selector_core(const VectorSelector& selector) {
   const bool plain = is_valid_metric_name(selector.name) && names < 2 &&
                      (!selector.name_in_braces || names_a_metric(selector.name));
   std::string inside = selector.name.empty() || plain ? "" : quoted(selector.name);
+  bool named = selector.name.empty();  // the matcher that the name stands for is passed
   for (const Matcher& matcher : selector.matchers) {
-    if (!selector.name.empty() && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
+    if (!named && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
         matcher.value() == selector.name) {
+      named = true;
       continue;
     }
     if (!inside.empty()) inside += ",";

@@ -10,6 +10,7 @@
 #include "exporter/collectors/os_release.h"
 #include "exporter/collectors/text_format.h"
 #include "tests/fuzz/expect.h"
+#include "tests/support/fake_clock.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -64,10 +65,11 @@ class FakeProc {
     std::ofstream(root_ / file, std::ios::binary | std::ios::trunc) << text;
     const HostPaths paths({.procfs = root_.string(), .sysfs = root_ / "sys", .rootfs = root_ / "root"});
     Catalogue catalogue;
-    PassFiles files;
+    testing::FakeClock clock;
+    PassFiles files(clock);
     const CollectorInfo& info = *find_collector(collector);
     auto made = info.make({.paths = paths,
-                           .clock = system_clock(),
+                           .clock = clock,
                            .catalogue = catalogue,
                            .log = null_log(),
                            .files = files,
@@ -80,6 +82,7 @@ class FakeProc {
     const Status first = (*made)->collect(frame);
     const std::size_t size = frame.entries().size();
     frame.clear();
+    clock.advance(std::chrono::minutes(1));  // devices are looked for again
     files.begin_pass();
     const Status second = (*made)->collect(frame);
     expect(first.ok() == second.ok());

@@ -62,7 +62,7 @@ class ContainersLab : public ::testing::Test {
 
   HostPaths paths_;
   testing::RecordingLog log_;
-  PassFiles files_;
+  PassFiles files_{system_clock()};
   Catalogue catalogue_;
   Frame frame_;
   std::unique_ptr<Collector> collector_;

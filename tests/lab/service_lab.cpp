@@ -325,7 +325,7 @@ TEST_F(ServiceLab, TheCollectorSeesTheRealSystemd) {
   add_wanted("eye.service", "Type=exec\nExecStart=/bin/sleep infinity");
   LabSystemd::run("ln -sf eye.service /run/systemd/system/sight.service; systemctl daemon-reload");
   Catalogue catalogue;
-  PassFiles files;
+  PassFiles files(fixture_.clock);
   CollectorContext with{.paths = fixture_.paths,
                         .clock = fixture_.clock,
                         .catalogue = catalogue,

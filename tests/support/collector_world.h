@@ -23,7 +23,7 @@ class CollectorWorld {
   }
 
   FakeClock clock_;
-  PassFiles files_;
+  PassFiles files_{clock_};
   RecordingLog log_;
   Catalogue catalogue_{{}, clock_};
 };

@@ -1,5 +1,6 @@
 #include "exporter/base/host_changes.h"
 
+#include "tests/support/fake_clock.h"
 #include "tests/support/private_mounts.h"
 #include "tests/support/temp_dir.h"
 
@@ -12,10 +13,8 @@
 namespace chiron {
 namespace {
 
-constexpr int kMinute = 12;  // passes
-
 TEST(HostChanges, OfRootsThatAnnounceNothingEveryPassIsAnother) {
-  HostChanges changes(false);
+  HostChanges changes(false, system_clock());
   for (int pass = 0; pass < 3; ++pass) {
     const std::uint64_t before = changes.generation();
     changes.begin_pass();
@@ -24,9 +23,12 @@ TEST(HostChanges, OfRootsThatAnnounceNothingEveryPassIsAnother) {
 }
 
 TEST(HostChanges, AMinuteMakesAnotherWhateverIsAnnounced) {
-  HostChanges changes(true);
+  testing::FakeClock clock;
+  HostChanges changes(true, clock);
+  changes.begin_pass();
   const std::uint64_t before = changes.generation();
-  for (int pass = 0; pass < kMinute; ++pass) changes.begin_pass();
+  clock.advance(std::chrono::minutes(1));
+  changes.begin_pass();
   EXPECT_NE(changes.generation(), before);
 }
 
@@ -34,7 +36,7 @@ TEST(HostChanges, ADeviceThatComesMakesAnotherInThisPassAndTheNext) {
   if (!testing::is_root()) GTEST_SKIP() << "needs root for a network namespace";
   testing::in_private_mounts([] {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    HostChanges changes(true);
+    HostChanges changes(true, system_clock());
     ASSERT_EQ(std::system("ip link add v0 type veth peer name v1"), 0);
     for (int pass = 0; pass < 2; ++pass) {
       const std::uint64_t before = changes.generation();
@@ -42,6 +44,19 @@ TEST(HostChanges, ADeviceThatComesMakesAnotherInThisPassAndTheNext) {
       EXPECT_NE(changes.generation(), before) << pass;
     }
   });
+}
+
+TEST(RareLook, IsDueAtFirstAndAMinuteAfterEach) {
+  testing::FakeClock clock;
+  RareLook look(clock);
+  EXPECT_TRUE(look.due());
+  EXPECT_TRUE(look.due()) << "until it is done";
+  look.done();
+  EXPECT_FALSE(look.due());
+  clock.advance(std::chrono::seconds(59));
+  EXPECT_FALSE(look.due());
+  clock.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(look.due());
 }
 
 TEST(NetlinkEvents, TellsOfEachChangeOnce) {
@@ -70,7 +85,7 @@ TEST(NetlinkEvents, OfAFamilyThatIsNotThereNobodyListens) {
 
 TEST(OptionalKernelFile, ThatIsAbsentIsLookedForInTheNextGeneration) {
   const testing::TempDir dir;
-  HostChanges changes(false);
+  HostChanges changes(false, system_clock());
   OptionalKernelFile file(dir / "mdstat", changes);
   EXPECT_EQ(file.read().error().code(), ErrorCode::not_found);
   dir.write("mdstat", "here");

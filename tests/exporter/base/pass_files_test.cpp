@@ -10,7 +10,7 @@ namespace {
 TEST(PassFiles, ReadsOnceAPassForAllWhoAsk) {
   const testing::TempDir dir;
   const std::string path = dir.write("stat", "one");
-  PassFiles files;
+  PassFiles files(system_clock());
   PassFiles::File& first = files.open(path, KernelFile::Records::one);
   PassFiles::File& second = files.open(path, KernelFile::Records::one);
   EXPECT_EQ(first.read().value_or(""), "one");
@@ -23,7 +23,7 @@ TEST(PassFiles, ReadsOnceAPassForAllWhoAsk) {
 
 TEST(PassFiles, AFileThatCannotBeReadIsTriedAgainInTheNextPass) {
   const testing::TempDir dir;
-  PassFiles files;
+  PassFiles files(system_clock());
   PassFiles::File& file = files.open(dir / "stat", KernelFile::Records::one);
   EXPECT_EQ(file.read().error().code(), ErrorCode::not_found);
   dir.write("stat", "here");

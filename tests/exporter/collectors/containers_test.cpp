@@ -116,7 +116,7 @@ class ContainersTest : public ::testing::Test {
   HostPaths paths_{HostPaths::Roots{root_ / "proc", root_ / "sys", "/"}};
   testing::FakeClock clock_;
   testing::RecordingLog log_;
-  PassFiles files_;
+  PassFiles files_{clock_};
   Catalogue catalogue_;
   Frame frame_;
   std::string disk_interval_ = "0";

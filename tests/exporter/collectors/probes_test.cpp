@@ -54,7 +54,7 @@ class ProbesTest : public ::testing::Test {
   HostPaths paths_;
   testing::FakeClock clock_;
   testing::RecordingLog log_;
-  PassFiles files_;
+  PassFiles files_{clock_};
   Catalogue catalogue_;
   Frame frame_;
 };

@@ -42,5 +42,13 @@ TEST(ResultJson, StaysValidWhateverALabelHolds) {
   EXPECT_EQ(read["result"][0]["metric"]["a"], "\x01\n\t\\\"\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd");
 }
 
+TEST(ResultJson, TakesOverlongFormsAndSurrogatesForWhatIsNotUtf8) {
+  for (const std::string_view ill_formed : {"\xe0\x99\x90", "\xf0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80"}) {
+    std::string out;
+    append_json_string(out, ill_formed);
+    EXPECT_EQ(out, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+  }
+}
+
 }  // namespace
 }  // namespace chiron::promql

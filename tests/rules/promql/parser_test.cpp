@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"up offset (5s-8) - 3", "up offset (5s - 8) - 3", kV},
         Good{"up offset -(5s)-8", "up offset -(5s) - 8", kV},
         Good{"up offset step()*2", "up offset step() * 2", kV},
+        Good{R"({"a", "a"})", R"({"a",__name__="a"})", kV},
         Good{R"({"a", __name__="b"})", R"({"a",__name__="b"})", kV}, Good{"fill + fill", "fill + fill", kV},
         Good{R"({"inf"} + {"on"})", R"({"inf"} + {"on"})", kV}, Good{R"({"sum"})", "sum", kV},
         Good{R"(smoothed{anchored="x"})", R"(smoothed{anchored="x"})", kV},
