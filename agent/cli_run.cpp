@@ -35,7 +35,7 @@ constexpr Duration kFirstPassWithin = std::chrono::seconds(30);
 constexpr Duration kManagerWithin = std::chrono::seconds(5);
 constexpr Duration kLook = std::chrono::milliseconds(5);
 
-constexpr timespec kLookAtMemoryEvery{.tv_sec = 60, .tv_nsec = 0};
+constexpr timespec kLookAtMemoryEvery{.tv_sec = ReleaseTimes::kLookEvery.count(), .tv_nsec = 0};
 
 const char* name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : "SIGINT"; }
 

@@ -3,6 +3,8 @@
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include <link.h>
@@ -15,6 +17,8 @@ namespace chiron {
 namespace {
 
 constexpr int kLargeBlock = 1 << 20;
+/// What an ordinary call may keep of a stack: to give it back costs more, as all processors are told.
+constexpr std::uintptr_t kShallow = 16 << 10;
 
 /// Whether the loader writes into the read-only segments (DT_TEXTREL, elf(5)): then they are not as the file
 /// is.
@@ -62,6 +66,18 @@ std::uintptr_t stack_begin() {
   return reinterpret_cast<std::uintptr_t>(begin);
 }
 
+/// Whether pages of the stack between `begin` and `end` have memory. A call that goes deep touches some of
+/// the nearest.
+bool was_deep(std::uintptr_t begin, std::uintptr_t end, std::uintptr_t page) {
+  if (end <= begin) return false;
+  std::array<unsigned char, 64> pages{};
+  const std::size_t looked_at = std::min<std::size_t>((end - begin) / page, pages.size());
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  void* const first = reinterpret_cast<void*>(end - looked_at * page);
+  if (::mincore(first, looked_at * page, pages.data()) != 0) return true;
+  return std::any_of(pages.begin(), pages.end(), [](unsigned char one) { return (one & 1U) != 0; });
+}
+
 }  // namespace
 
 void share_one_heap() {
@@ -84,13 +100,17 @@ std::size_t resident_memory() {
 }
 
 bool ReleaseTimes::due(std::size_t resident) {
-  if (++looks_ >= kMostLooks) {
+  if (++looks_ >= kTenMinutes) {
     looks_ = 0;
     ordinary_ = 0;
     return true;
   }
-  if (ordinary_ == 0) ordinary_ = resident;
-  return resident > ordinary_ + kWorthIt;
+  // What no release brings down is no rare work: the history grows.
+  const bool learns = ordinary_ == 0 ? looks_ >= kMinute : in_vain_ >= kMinute;
+  if (learns) ordinary_ = resident;
+  const bool is_worth_it = ordinary_ != 0 && resident > ordinary_ + kWorthIt;
+  in_vain_ = is_worth_it ? in_vain_ + 1 : 0;
+  return is_worth_it;
 }
 
 void release_unused_stack() {
@@ -101,7 +121,7 @@ void release_unused_stack() {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   const std::uintptr_t end = (here - kCallee) & ~(page - 1);
-  if (end <= begin) return;
+  if (end <= begin || !was_deep(begin, end - kShallow, page)) return;
   static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin,
                               MADV_DONTNEED));  // NOLINT(performance-no-int-to-ptr)
 }

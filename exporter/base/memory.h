@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace chiron {
@@ -24,20 +25,23 @@ std::size_t resident_memory();
 /// reload, a person's question) has left more than an ordinary minute needs; every ten minutes anyway.
 class ReleaseTimes {
  public:
-  /// Asked once a minute; `resident` as resident_memory() tells.
+  static constexpr std::chrono::seconds kLookEvery{10};
+  /// Asked so often; `resident` as resident_memory() tells.
   bool due(std::size_t resident);
 
  private:
-  static constexpr int kMostLooks = 10;
+  static constexpr int kMinute = 6, kTenMinutes = 60;  // in looks
   static constexpr std::size_t kWorthIt = 1 << 20;
 
-  int looks_ = kMostLooks - 1;
+  int looks_ = kTenMinutes - 1;
+  int in_vain_ = 0;           // releases in a row that left more than is ordinary
   std::size_t ordinary_ = 0;  // a minute after the last release of every ten minutes; 0: to be learned
 };
 
 /// Gives back what the calling thread's stack has below the caller: pages that some deep call touched once
-/// stay resident for as long as the thread waits. One system call, and a fault for each page that is used
-/// again. Of threads that pthread_create(3) made; the first thread's stack is left as it is.
+/// stay resident for as long as the thread waits. A few pages are left: giving them back costs a message to
+/// every processor, and a fault for each when it is used again. Of threads that pthread_create(3) made; the
+/// first thread's stack is left as it is.
 void release_unused_stack();
 
 }  // namespace chiron

@@ -66,14 +66,16 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
   if (to_lower(request.header("expect")) == "100-continue")
     mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
 
-  char block[kReadBlock];
   int got = 0;
-  while ((got = mg_read(connection, block, sizeof block)) > 0) {
-    body.append(block, static_cast<std::size_t>(got));
+  do {
+    const std::size_t size = body.size();
+    body.resize(size + kReadBlock);
+    got = mg_read(connection, body.data() + size, kReadBlock);
+    body.resize(size + static_cast<std::size_t>(std::max(got, 0)));
     if (body.size() > limit) {
       return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
     }
-  }
+  } while (got > 0);
   if (got < 0 || (!chunked && body.size() < announced)) {
     return text_response(408, "408 the request body did not arrive\n");
   }

@@ -225,8 +225,8 @@ void Sampler::publish(PassTime pass, Duration took) {
   const MutexLock lock(mutex_);
   page_ = std::move(page);
   last_pass_ = pass;
-  status_.clear();
-  for (const auto& entry : entries_) status_.push_back(entry->status);
+  status_.resize(entries_.size());
+  for (std::size_t i = 0; i < entries_.size(); ++i) status_[i] = entries_[i]->status;
 }
 
 std::shared_ptr<const Page> Sampler::page() const {

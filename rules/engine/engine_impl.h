@@ -4,6 +4,7 @@
 #include "rules/engine/engine.h"
 #include "rules/engine/failing_sources.h"
 #include "rules/engine/rule_group.h"
+#include "rules/promql/sample_buffers.h"
 
 #include <optional>
 #include <span>
@@ -43,6 +44,7 @@ struct Engine::Impl {
   std::vector<AlertChange> unseen_changes CHIRON_GUARDED_BY(mutex);  ///< of rules that a load removed
   std::optional<SavedState> restored CHIRON_GUARDED_BY(mutex);
 
+  promql::SampleBuffers buffers;  ///< of the rules' queries: used in an evaluation, with `evaluating` held
   std::vector<StreamId> free_streams CHIRON_GUARDED_BY(evaluating);
   std::uint64_t number CHIRON_GUARDED_BY(evaluating) = 0;
   FailingSources failing CHIRON_GUARDED_BY(evaluating);

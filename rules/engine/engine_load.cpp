@@ -6,12 +6,14 @@
 namespace chiron::rules {
 
 void Engine::load(std::vector<GroupSpec> specs) {
+  promql::Limits limits = impl_->limits();
+  limits.buffers = &impl_->buffers;
   std::vector<Group> fresh;
   for (GroupSpec& spec : specs) {
     Group group;
     group.interval = spec.interval.value_or(impl_->options.interval);
     for (RuleSpec& rule : spec.rules) {
-      promql::Query query(rule.expr, impl_->store, impl_->limits());
+      promql::Query query(rule.expr, impl_->store, limits);
       group.rules.push_back(
           std::make_unique<Rule>(std::move(rule), spec, impl_->template_environment(), std::move(query)));
     }

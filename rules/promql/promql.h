@@ -16,6 +16,8 @@
 
 namespace chiron::promql {
 
+class SampleBuffers;
+
 struct VectorSample {
   Labels labels;
   TimestampMs t = 0;
@@ -53,6 +55,7 @@ struct Limits {
   Duration timeout = std::chrono::minutes(2);
   Duration subquery_step = std::chrono::minutes(1);  ///< of subqueries that name none
   const Clock* clock = nullptr;                      ///< what the timeout is measured on; null: the host's
+  SampleBuffers* buffers = nullptr;                  ///< outlives the query; null: it keeps its own
   /// Names are dropped from the result, not by each operation on the way: promql-delayed-name-removal.
   bool delayed_name_removal = false;
   bool start_timestamps = false;  ///< rate() and the like look at them: use-start-timestamps

@@ -2,6 +2,7 @@
 #include "rules/promql/nodes.h"
 #include "rules/promql/promql.h"
 #include "rules/promql/range_functions.h"
+#include "rules/promql/sample_buffers.h"
 
 #include <algorithm>
 
@@ -49,6 +50,20 @@ struct Held {
   std::size_t all() const { return samples + label_bytes / sizeof(Sample); }
 };
 
+/// Takes the buffers back at the end of an evaluation.
+class Borrowing {
+ public:
+  explicit Borrowing(const Context& context) : buffers_(context.limits.buffers) {}
+  ~Borrowing() {
+    if (buffers_ != nullptr) buffers_->reclaim();
+  }
+  Borrowing(const Borrowing&) = delete;
+  Borrowing& operator=(const Borrowing&) = delete;
+
+ private:
+  SampleBuffers* const buffers_;
+};
+
 }  // namespace
 
 struct Query::Impl {
@@ -68,6 +83,7 @@ struct Query::Impl {
   Result<Value> instant(TimestampMs t, const CancelToken* cancel) {
     if (Status status = compile(false); !status) return std::move(status).error();
     context.begin(t, t, 0, cancel);
+    const Borrowing borrowing(context);
     if (const auto* text = std::get_if<StringLiteral>(&without_parens(*expr).node))
       return Value(String{t, text->value});
     Value value;
@@ -91,6 +107,8 @@ struct Query::Impl {
     return error;
   }
   void give_back() {
+    // Before the nodes go that have borrowed.
+    if (context.limits.buffers != nullptr) context.limits.buffers->release();
     plan = Plan();
     compiled = false;
     named = {};
@@ -103,6 +121,7 @@ struct Query::Impl {
       return Error(ErrorCode::invalid_argument, "the result is neither a vector nor a scalar");
     if (Status status = compile(false); !status) return std::move(status).error();
     context.begin(t, t, 0, cancel);
+    const Borrowing borrowing(context);
     std::span<const Element> found;
     if (plan.scalar) {
       scalar = {context.intern(Labels()), plan.scalar->eval(context, t)};
@@ -128,6 +147,7 @@ struct Query::Impl {
                    "zero or negative query resolution step widths are not accepted");
     if (Status status = compile(true); !status) return std::move(status).error();
     context.begin(start, end, step, cancel);
+    const Borrowing borrowing(context);
     Matrix out;
     slots.start(context.sets);
     Charge charge;

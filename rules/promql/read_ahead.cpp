@@ -1,5 +1,7 @@
 #include "rules/promql/read_ahead.h"
 
+#include "rules/promql/sample_buffers.h"
+
 namespace chiron::promql {
 namespace {
 
@@ -22,6 +24,7 @@ void ReadAhead::choose_distance(std::size_t series, TimestampMs step) {
 
 bool ReadAhead::load(Context& context, const std::vector<ResolvedSelector::Series>& series, TimestampMs after,
                      TimestampMs until, TimestampMs distance) {
+  if (context.limits.buffers != nullptr && samples_.capacity() == 0) context.limits.buffers->lend(samples_);
   samples_.clear();
   tracks_.clear();
   for (const ResolvedSelector::Series& one : series) {

@@ -68,17 +68,28 @@ TEST(Memory, ResidentMemoryIsWhatTheKernelSays) {
 }
 
 TEST(Memory, IsReleasedAfterTheStartAfterRareWorkAndEveryTenMinutes) {
-  constexpr std::size_t kOrdinary = 12 << 20;
+  constexpr std::size_t kOrdinary = 12 << 20, kMiB = 1 << 20;
   ReleaseTimes times;
-  EXPECT_TRUE(times.due(kOrdinary + (5 << 20)));
-  EXPECT_FALSE(times.due(kOrdinary));
-  EXPECT_FALSE(times.due(kOrdinary + (1 << 20)));
-  EXPECT_TRUE(times.due(kOrdinary + (2 << 20)));
-  EXPECT_TRUE(times.due(kOrdinary + (2 << 20))) << "more rare work within the next minute";
-  for (int minute = 5; minute < 10; ++minute) EXPECT_FALSE(times.due(kOrdinary)) << minute;
+  EXPECT_TRUE(times.due(kOrdinary + 5 * kMiB));
+  for (int look = 1; look < 6; ++look) EXPECT_FALSE(times.due(kOrdinary - 3 * kMiB)) << look;
+  EXPECT_FALSE(times.due(kOrdinary)) << "a minute later it is known what a minute needs";
+  EXPECT_FALSE(times.due(kOrdinary + kMiB));
+  EXPECT_TRUE(times.due(kOrdinary + 2 * kMiB));
+  EXPECT_TRUE(times.due(kOrdinary + 2 * kMiB)) << "it goes on";
+  for (int look = 10; look < 60; ++look) EXPECT_FALSE(times.due(kOrdinary)) << look;
   EXPECT_TRUE(times.due(kOrdinary));
-  EXPECT_FALSE(times.due(kOrdinary + (2 << 20))) << "what is ordinary is learned anew";
-  EXPECT_FALSE(times.due(kOrdinary + (3 << 20)));
+  for (int look = 1; look < 6; ++look) EXPECT_FALSE(times.due(kOrdinary)) << look;
+  EXPECT_FALSE(times.due(kOrdinary + 2 * kMiB)) << "what is ordinary is learned anew";
+  EXPECT_FALSE(times.due(kOrdinary + 3 * kMiB));
+}
+
+TEST(Memory, IsNotReleasedAgainAndAgainForWhatStays) {
+  constexpr std::size_t kOrdinary = 12 << 20, kGrown = kOrdinary + (2 << 20);
+  ReleaseTimes times;
+  for (int look = 0; look <= 6; ++look) times.due(kOrdinary);
+  for (int look = 0; look < 6; ++look) EXPECT_TRUE(times.due(kGrown)) << look;
+  for (int look = 0; look < 6; ++look) EXPECT_FALSE(times.due(kGrown)) << look;
+  EXPECT_TRUE(times.due(kGrown + (2 << 20)));
 }
 
 constexpr std::size_t kDeep = 96 << 10;
