@@ -33,7 +33,7 @@ class ReleaseTimes {
   static constexpr int kMinute = 6, kTenMinutes = 60;  // in looks
   static constexpr std::size_t kWorthIt = 1 << 20;
 
-  int looks_ = kTenMinutes - 1;
+  int looks_ = kTenMinutes - kMinute;  // the start takes its time
   int in_vain_ = 0;           // releases in a row that left more than is ordinary
   std::size_t ordinary_ = 0;  // a minute after the last release of every ten minutes; 0: to be learned
 };

@@ -66,16 +66,18 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
   if (to_lower(request.header("expect")) == "100-continue")
     mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
 
-  int got = 0;
-  do {
-    const std::size_t size = body.size();
-    body.resize(size + kReadBlock);
-    got = mg_read(connection, body.data() + size, kReadBlock);
+  // A byte more than is allowed tells that a chunked body is too large.
+  const std::size_t most = chunked ? limit + 1 : announced;
+  if (!chunked) body.reserve(announced);
+  int got = 1;
+  while (got > 0 && body.size() < most) {
+    const std::size_t size = body.size(), block = std::min(kReadBlock, most - size);
+    body.resize(size + block);
+    got = mg_read(connection, body.data() + size, block);
     body.resize(size + static_cast<std::size_t>(std::max(got, 0)));
-    if (body.size() > limit) {
-      return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
-    }
-  } while (got > 0);
+  }
+  if (body.size() > limit)
+    return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
   if (got < 0 || (!chunked && body.size() < announced)) {
     return text_response(408, "408 the request body did not arrive\n");
   }
@@ -184,7 +186,7 @@ mg_callbacks Server::Impl::callbacks() {
     const Connection* ours = connection_of(connection);
     if (ours != nullptr && ours->peer)
       of(connection).connections.enter(*ours->peer, Connections::Phase::idle);
-    // Each of the many workers waits with what its deepest request took otherwise: 28 KiB.
+    // Each of the many workers waits with what its deepest request took otherwise.
     release_unused_stack();
   };
   callbacks.connection_close = [](const mg_connection* connection) {

@@ -6,8 +6,7 @@
 namespace chiron::remediation {
 namespace {
 
-/// Less than the default interval: then every pass of its own is looked at, and those that scrapes ask for
-/// are not.
+/// At most one pass in this time is looked at while nothing fires, whoever asked for it.
 constexpr Duration kIdleLook = std::chrono::seconds(4);
 
 }  // namespace

@@ -37,6 +37,8 @@ struct Engine::Impl {
   /// Held through an evaluation, a load and a restore.
   Mutex evaluating CHIRON_ACQUIRED_BEFORE(mutex);
   mutable Mutex mutex;
+  /// Of the rules' queries, which use them in an evaluation.
+  promql::SampleBuffers buffers CHIRON_GUARDED_BY(evaluating);
   /// Changed with both held, so that an evaluation may walk over them without `mutex`. Of a rule the query,
   /// the stream and the frame belong to the evaluation; the rest changes and is read by others with `mutex`
   /// held.
@@ -44,7 +46,6 @@ struct Engine::Impl {
   std::vector<AlertChange> unseen_changes CHIRON_GUARDED_BY(mutex);  ///< of rules that a load removed
   std::optional<SavedState> restored CHIRON_GUARDED_BY(mutex);
 
-  promql::SampleBuffers buffers;  ///< of the rules' queries: used in an evaluation, with `evaluating` held
   std::vector<StreamId> free_streams CHIRON_GUARDED_BY(evaluating);
   std::uint64_t number CHIRON_GUARDED_BY(evaluating) = 0;
   FailingSources failing CHIRON_GUARDED_BY(evaluating);
@@ -63,6 +64,8 @@ struct Engine::Impl {
     return groups;
   }
   promql::Limits limits() const;
+  /// The rules' queries keep it, and use it only with `evaluating` held.
+  promql::SampleBuffers* rule_buffers() CHIRON_NO_THREAD_SAFETY_ANALYSIS { return &buffers; }
   /// The rules keep it, and use the queries only with `mutex` held.
   TemplateEnvironment template_environment() CHIRON_NO_THREAD_SAFETY_ANALYSIS {
     return {options.external_labels, options.external_url, &template_queries};

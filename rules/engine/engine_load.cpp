@@ -7,7 +7,7 @@ namespace chiron::rules {
 
 void Engine::load(std::vector<GroupSpec> specs) {
   promql::Limits limits = impl_->limits();
-  limits.buffers = &impl_->buffers;
+  limits.buffers = impl_->rule_buffers();
   std::vector<Group> fresh;
   for (GroupSpec& spec : specs) {
     Group group;
@@ -25,6 +25,7 @@ void Engine::load(std::vector<GroupSpec> specs) {
   const MutexLock lock(impl_->mutex);
   impl_->adopt_rules(fresh);
   impl_->groups = std::move(fresh);
+  impl_->buffers.release();
   impl_->failing.set_rules(impl_->groups);
   impl_->apply_restored();
 }

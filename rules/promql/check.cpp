@@ -51,8 +51,8 @@ class Checker {
     if (binary.return_bool && !is_comparison(binary.op))
       fail("bool modifier can only be used on comparison operators");
     if (is_comparison(binary.op) && !binary.return_bool && scalars) {
-      fail("comparisons between scalars must use BOOL modifier",
-           fmt::format("write {} bool", to_string(binary.op)));
+      fail_at(binary.op_range, "comparisons between scalars must use BOOL modifier",
+              fmt::format("write {} bool", to_string(binary.op)));
     }
     operand(*binary.lhs);
     operand(*binary.rhs);
@@ -153,7 +153,8 @@ class Checker {
     if (!matching.on) return;
     for (const std::string& label : matching.include) {
       if (std::find(matching.labels.begin(), matching.labels.end(), label) != matching.labels.end()) {
-        fail(fmt::format("label \"{}\" must not occur in ON and GROUP clause at once", label));
+        fail_at(binary.op_range,
+                fmt::format("label \"{}\" must not occur in ON and GROUP clause at once", label));
       }
     }
   }

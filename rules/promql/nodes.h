@@ -125,6 +125,7 @@ struct Binary {
   bool return_bool = false;
   ExprPtr lhs, rhs;
   Matching matching;
+  Range op_range;  ///< of the operator, with bool and matching
 };
 struct Aggregate {
   AggregateOp op = AggregateOp::sum;

@@ -113,10 +113,12 @@ class Parser {
 
   Node binary(std::size_t begin, Node left) {
     Binary node;
+    const std::size_t op_begin = tokens_.peek().range.begin;
     node.op = tokens_.next().op;
     node.return_bool = tokens_.accept(Keyword::bool_);
     if (is_set_operator(node.op)) node.matching.card = Matching::Card::many_to_many;
     if (!parse_matching(tokens_, node.matching)) return nullptr;
+    node.op_range = {op_begin, tokens_.last_end()};
     node.lhs = std::move(left);
     node.rhs = operators(node.op == Op::pow ? kPower : binding(node.op) + 1);
     if (!node.rhs) return nullptr;
@@ -145,7 +147,7 @@ class Parser {
   }
 
   Node brackets(std::size_t begin, Node inner) {
-    tokens_.next();
+    const std::size_t bracket = tokens_.next().range.begin;
     auto range = parse_range_duration(tokens_);
     if (!range) return nullptr;
     if (tokens_.accept(Tok::colon)) {
@@ -165,14 +167,14 @@ class Parser {
     if (!tokens_.expect(Tok::right_bracket, "subquery or range", "\":\" or \"]\"")) return nullptr;
     auto* selector = std::get_if<VectorSelector>(&inner->node);
     if (selector == nullptr) {
-      tokens_.fail({begin, tokens_.last_end()}, "ranges only allowed for vector selectors",
+      tokens_.fail({bracket, tokens_.last_end()}, "ranges only allowed for vector selectors",
                    "a subquery takes a range of any expression, as in [5m:30s]");
       return nullptr;
     }
-    const Range all{begin, tokens_.last_end()};
-    if (selector->modifiers.has_offset) tokens_.report(all, "no offset modifiers allowed before range");
+    const Range brackets{bracket, tokens_.last_end()};
+    if (selector->modifiers.has_offset) tokens_.report(brackets, "no offset modifiers allowed before range");
     if (selector->modifiers.at != Modifiers::At::none)
-      tokens_.report(all, "no @ modifiers allowed before range");
+      tokens_.report(brackets, "no @ modifiers allowed before range");
     return make(begin, MatrixSelector{std::move(*selector), range->ms, std::move(range->expr)});
   }
 

@@ -18,7 +18,8 @@ namespace chiron::promql {
 
 using Elements = std::vector<Element>;
 
-/// A range vector. The samples are the node's, until it is evaluated again.
+/// A range vector. The samples are the node's until it is evaluated again, or the evaluation is over: they
+/// may be in borrowed memory.
 struct Windows {
   struct Series {
     SetId labels;
@@ -190,7 +191,7 @@ void sort_in_pieces(Context& context, Items& items, Less less) {
 }
 
 // An expression compiled for evaluation: nodes by the type they yield. Results live in the node until it is
-// evaluated again, so that a steady query allocates nothing.
+// evaluated again (see Windows for the samples), so that a steady query allocates nothing.
 class ScalarNode {
  public:
   virtual ~ScalarNode() = default;

@@ -100,7 +100,7 @@ struct Query::Impl {
     return value;
   }
 
-  // What a query that was too large has taken is given back: rules keep theirs.
+  // What a query that was too large has taken is given back: a rule keeps its own.
   Error failure() {
     Error error = context.take_error();
     if (error.code() == ErrorCode::exhausted) give_back();

@@ -13,11 +13,13 @@ void SampleBuffers::lend(std::vector<Sample>& samples) {
 }
 
 void SampleBuffers::reclaim() {
-  for (std::vector<Sample>* samples : lent_) {
-    // One that stayed without memory may have been lent some twice.
-    if (samples->capacity() == 0) continue;
-    samples->clear();
-    free_.push_back(std::exchange(*samples, {}));
+  // The last one first, so that the next evaluation's first borrower gets what this one's had: else a large
+  // window would make every buffer large in turn.
+  for (auto lent = lent_.rbegin(); lent != lent_.rend(); ++lent) {
+    // A borrower that stayed without memory may have borrowed twice.
+    if ((*lent)->capacity() == 0) continue;
+    (*lent)->clear();
+    free_.push_back(std::exchange(**lent, {}));
   }
   lent_.clear();
 }

@@ -6,6 +6,7 @@
 #include <future>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace chiron::http {
@@ -196,6 +197,25 @@ TEST_F(ServerTest, ReadsBodiesUpToTheLimit) {
                   "\r\n0\r\n\r\n"),
               ::testing::HasSubstr(" 413 "));
   EXPECT_THAT(ask("POST /echo" + host + "Content-Length: -5\r\n\r\n"), ::testing::HasSubstr(" 411 "));
+}
+
+TEST_F(ServerTest, ReadsBodiesOfManyBlocksAndOfExactlyTheLimit) {
+  constexpr std::size_t kLimit = 40'000;
+  start({.body_limit = kLimit});
+  const auto post = [this](std::string_view headers, std::string_view body) {
+    return ask(fmt::format("POST /echo HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n{}", headers, body));
+  };
+  const auto chunked = [&](std::string_view body) {
+    return post("Transfer-Encoding: chunked", fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", body.size(), body));
+  };
+  std::string text;
+  for (int i = 0; text.size() < kLimit; ++i) text += std::to_string(i);
+  for (const std::size_t size : {std::size_t{16 << 10}, std::size_t{16 << 10} + 1, kLimit}) {
+    const std::string body = text.substr(0, size);
+    EXPECT_THAT(post(fmt::format("Content-Length: {}", size), body), ::testing::HasSubstr("[" + body + "]"));
+    EXPECT_THAT(chunked(body), ::testing::HasSubstr("[" + body + "]"));
+  }
+  EXPECT_THAT(chunked(text.substr(0, kLimit) + "x"), ::testing::HasSubstr(" 413 "));
 }
 
 TEST_F(ServerTest, SurvivesAHandlerThatThrows) {

@@ -112,6 +112,16 @@ TEST_F(ScheduledRuns, RunThroughTheLedgerLikeAnyOther) {
   EXPECT_TRUE(ran(2));
 }
 
+TEST_F(ScheduledRuns, AreSeenWithinSecondsHoweverManyPassesAreAskedFor) {
+  start({scheduled(10s)});
+  first_look();
+  for (int second = 0; second < 15; ++second) {
+    fake_.advance(1s);
+    pass({});
+  }
+  EXPECT_TRUE(ran(1));
+}
+
 TEST_F(ScheduledRuns, GoOnAfterARestart) {
   start({scheduled()});
   first_look();

@@ -3,6 +3,8 @@
 #include "rules/promql/promql.h"
 #include "tests/support/series_fixture.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 namespace chiron::promql {
@@ -43,9 +45,44 @@ class BorrowingQueries : public ::testing::Test {
     return found.ok() && found->size() == 1 ? found->front().v : -1;
   }
 
+  /// What the pool holds, in samples.
+  std::size_t pooled() {
+    std::array<std::vector<Sample>, 16> all;
+    std::size_t sum = 0;
+    for (std::vector<Sample>& one : all) {
+      buffers_.lend(one);
+      sum += one.capacity();
+    }
+    buffers_.reclaim();
+    return sum;
+  }
+
   testing::SeriesFixture series_;
   SampleBuffers buffers_;
 };
+
+TEST_F(BorrowingQueries, LeaveTheirMemoryToTheNext) {
+  Query one = query("sum(increase(a[5m]))");
+  only(one);
+  const std::size_t held = pooled();
+  EXPECT_GE(held, 60u);
+  Query other = query("sum(delta(a[5m]))");
+  for (int turn = 0; turn < 3; ++turn) {
+    only(one);
+    only(other);
+    EXPECT_EQ(pooled(), held) << turn;
+  }
+}
+
+TEST_F(BorrowingQueries, WithManySmallWindowsDoNotMakeEachAsLargeAsTheLargest) {
+  Query large = query("sum(increase(a[10m]))"),
+        small = query("sum(delta(a[20s])) + sum(delta(a[30s])) + sum(delta(a[40s])) + sum(delta(a[50s]))");
+  for (int turn = 0; turn < 8; ++turn) {
+    only(large);
+    only(small);
+  }
+  EXPECT_LT(pooled(), 2 * 120u + 4 * 16u);
+}
 
 TEST_F(BorrowingQueries, AnswerAsThoseWithMemoryOfTheirOwn) {
   Query sum = query("sum(increase(a[5m]))"), most = query("max_over_time(sum(rate(a[1m]))[5m:1m])"),
