@@ -41,7 +41,7 @@ class SeriesReader {
   static constexpr TimestampMs kNever = std::numeric_limits<TimestampMs>::min();
 
   enum class Markers { left_out, kept };
-  /// Appends the samples with after < t <= until, ascending.
+  /// Appends the samples with after < t <= until, ascending: none when `until` is not after `after`.
   virtual void range(SeriesId id, TimestampMs after, TimestampMs until, Markers markers,
                      std::vector<Sample>& out) const = 0;
 

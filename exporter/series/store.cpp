@@ -317,7 +317,7 @@ void Store::range(SeriesId id, TimestampMs after, TimestampMs until, Markers mar
                   std::vector<Sample>& out) const {
   const ReaderLock lock(mutex_);
   const Impl::Series* one = impl_->find(id);
-  if (one == nullptr) return;
+  if (one == nullptr || after >= until) return;
   const Impl::Stream& stream = impl_->streams[one->stream];
   const auto add = [&](const Block& block, const auto& value_at) {
     const std::size_t end = block.slots_until(until);

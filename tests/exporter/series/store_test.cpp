@@ -42,6 +42,16 @@ TEST_F(StoreTest, WindowsAreOpenOnTheLeft) {
   EXPECT_EQ(store_.oldest(), 1000);
 }
 
+TEST_F(StoreTest, AWindowThatEndsBeforeItBeginsIsEmpty) {
+  for (TimestampMs t = 1000; t <= 100'000; t += 1000) append(t, {{a_, static_cast<double>(t)}});
+  // In sealed samples, in open ones, and over both.
+  for (const auto& [after, until] :
+       {std::pair<TimestampMs, TimestampMs>{9000, 3000}, {99'000, 97'000}, {99'000, 3000}, {5000, 5000}}) {
+    EXPECT_TRUE(range(a_, after, until).empty()) << after;
+    EXPECT_EQ(store_.latest(a_, after, until), std::nullopt) << after;
+  }
+}
+
 TEST_F(StoreTest, ASeriesThatLeavesTheFrameEndsThere) {
   append(1000, {{a_, 1}, {b_, 1}});
   append(2000, {{b_, 2}});
