@@ -3,10 +3,9 @@
 #include "exporter/base/file.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/problems.h"
-#include "exporter/collectors/series_map.h"
 
 #include <ctime>
-#include <optional>
+#include <vector>
 
 namespace chiron {
 namespace {
@@ -35,19 +34,24 @@ class TimeCollector final : public Collector {
     frame.add(seconds_, static_cast<double>(now) / 1000);
     add_zone(now, frame);
     Problems problems;
-    series_.begin_pass();
     for (Source& source : sources_) {
-      add_names(source.available, available_, "available ", source.device, frame, problems);
-      add_names(source.current, current_, "current ", source.device, frame, problems);
+      add_names(source.available, source.device, frame, problems);
+      add_names(source.current, source.device, frame, problems);
     }
-    series_.end_pass();
     return problems.report(frame);
   }
 
  private:
+  /// A file of names, each of which is a label.
+  struct Names {
+    KernelFile file;
+    FamilyId family;
+    std::string text;  // that series are of
+    std::vector<SeriesId> series;
+  };
   struct Source {
     std::string device;
-    KernelFile available, current;
+    Names available, current;
   };
 
   FamilyId gauge(std::string_view name, std::string_view help) {
@@ -62,9 +66,10 @@ class TimeCollector final : public Collector {
       if (!name.starts_with(kPrefix) || !parse_int<unsigned>(std::string_view(name).substr(kPrefix.size())))
         continue;
       const std::string base = directory + "/" + name + "/";
-      sources_.push_back({name.substr(kPrefix.size()),
-                          KernelFile(base + "available_clocksource", KernelFile::Records::one),
-                          KernelFile(base + "current_clocksource", KernelFile::Records::one)});
+      sources_.push_back(
+          {name.substr(kPrefix.size()),
+           {KernelFile(base + "available_clocksource", KernelFile::Records::one), available_, {}, {}},
+           {KernelFile(base + "current_clocksource", KernelFile::Records::one), current_, {}, {}}});
     }
   }
 
@@ -80,24 +85,24 @@ class TimeCollector final : public Collector {
     frame.add(zone_, static_cast<double>(local.tm_gmtoff));
   }
 
-  void add_names(KernelFile& file, FamilyId family, std::string_view prefix, const std::string& device,
-                 Frame& frame, Problems& problems) {
-    const Result<std::string_view> text = file.read();
-    if (!text) return problems.add(text.error());
-    std::string_view rest = trim(*text);
-    std::string_view name;
-    std::size_t count = 0;
-    while (next_word(rest, name)) {
-      key_.assign(prefix).append(device).append(1, ' ').append(name);
-      frame.add(series_.at(key_,
-                           [&] {
-                             const Labels labels{{"device", device}, {"clocksource", std::string(name)}};
-                             return catalogue_.series(family, labels);
-                           }),
-                1);
-      ++count;
+  void add_names(Names& names, const std::string& device, Frame& frame, Problems& problems) {
+    const Result<std::string_view> text = names.file.read();
+    if (!text || names.text != *text) {
+      names.text.clear();
+      names.series.clear();
     }
-    if (count == 0) problems.corrupt(file.path(), 1, "expected names of clock sources", *text);
+    if (!text) return problems.add(text.error());
+    if (names.text.empty()) {
+      std::string_view rest = trim(*text), name;
+      while (next_word(rest, name)) {
+        const Labels labels{{"device", device}, {"clocksource", std::string(name)}};
+        names.series.push_back(catalogue_.series(names.family, labels));
+      }
+      names.text = *text;
+    }
+    for (const SeriesId series : names.series) frame.add(series, 1);
+    if (names.series.empty())
+      problems.corrupt(names.file.path(), 1, "expected names of clock sources", *text);
   }
 
   const Clock& clock_;
@@ -105,8 +110,6 @@ class TimeCollector final : public Collector {
   const FamilyId now_, offset_, available_, current_;
   const SeriesId seconds_;
   std::vector<Source> sources_;
-  SeriesMap<SeriesId> series_;
-  std::string key_;  // kept for its memory
   std::string zone_name_;
   SeriesId zone_ = kNoSeries;
 };
