@@ -87,12 +87,13 @@ class TimeCollector final : public Collector {
 
   void add_names(Names& names, const std::string& device, Frame& frame, Problems& problems) {
     const Result<std::string_view> text = names.file.read();
-    if (!text || names.text != *text) {
+    if (!text) {
       names.text.clear();
       names.series.clear();
+      return problems.add(text.error());
     }
-    if (!text) return problems.add(text.error());
-    if (names.text.empty()) {
+    if (names.text != *text) {
+      names.series.clear();
       std::string_view rest = trim(*text), name;
       while (next_word(rest, name)) {
         const Labels labels{{"device", device}, {"clocksource", std::string(name)}};

@@ -61,8 +61,10 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
   const bool chunked = !request.header("transfer-encoding").empty();
   const auto announced = static_cast<std::size_t>(std::max(info.content_length, 0LL));
   if (!chunked && announced == 0) return std::nullopt;
-  if (announced > limit)
+  const auto too_large = [limit] {
     return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
+  };
+  if (announced > limit) return too_large();
   if (to_lower(request.header("expect")) == "100-continue")
     mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -76,8 +78,7 @@ std::optional<Response> read_body(mg_connection* connection, const mg_request_in
     got = mg_read(connection, body.data() + size, block);
     body.resize(size + static_cast<std::size_t>(std::max(got, 0)));
   }
-  if (body.size() > limit)
-    return text_response(413, fmt::format("413 a request body may have {} bytes at most\n", limit));
+  if (body.size() > limit) return too_large();
   if (got < 0 || (!chunked && body.size() < announced)) {
     return text_response(408, "408 the request body did not arrive\n");
   }

@@ -41,11 +41,17 @@ COLLECTORS = ["arp", "bonding", "btrfs", "conntrack", "cpu", "cpufreq", "disksta
 SCRAPES = int(os.environ.get("SCRAPES", "60"))
 
 
+GZIP = {"Accept-Encoding": "gzip"}  # as Prometheus asks
+
+
+def body_of(answer):
+    body = answer.read()
+    return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+
+
 def get(url):
-    """As Prometheus asks: with gzip."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept-Encoding": "gzip"}), timeout=10) as answer:
-        body = answer.read()
-        return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+    with urllib.request.urlopen(urllib.request.Request(url, headers=GZIP), timeout=10) as answer:
+        return body_of(answer)
 
 
 class Kept:
@@ -55,10 +61,8 @@ class Kept:
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
 
     def get(self, url):
-        self.connection.request("GET", urllib.parse.urlsplit(url).path, headers={"Accept-Encoding": "gzip"})
-        answer = self.connection.getresponse()
-        body = answer.read()
-        return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+        self.connection.request("GET", urllib.parse.urlsplit(url).path, headers=GZIP)
+        return body_of(self.connection.getresponse())
 
 
 def first_answer(command, url):
