@@ -8,6 +8,8 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kAlertStateKey = "alert-state";
+constexpr Duration kAlertStateAge = std::chrono::minutes(5);
+static_assert(kAlertStateAge < rules::kOutageTolerance);
 /// Those that answer the other routes, and 503 to scrapes over the limit.
 constexpr std::size_t kFurtherWorkers = 8;
 constexpr Duration kRetryEvery = std::chrono::seconds(2);
@@ -208,7 +210,11 @@ void AgentParts::after_pass(PassTime pass) {
          {"labels", change.alert.labels.to_string()},
          {"value", change.alert.value}});
   }
-  if (!changes.empty()) saver->save(rules->save_state());
+  // What it says of the time is to be fresh when the agent is killed: rules::kOutageTolerance.
+  if (!changes.empty() || (!alerts.empty() && pass.boot - alerts_saved > kAlertStateAge)) {
+    saver->save(rules->save_state());
+    alerts_saved = pass.boot;
+  }
 }
 
 Agent::Agent(std::unique_ptr<AgentParts> parts) : parts_(std::move(parts)) {}

@@ -2,21 +2,43 @@
 #include "agent/promapi/api.h"
 #include "agent/promapi/selection.h"
 #include "exporter/base/parse.h"
+#include "exporter/http/accept.h"
 #include "rules/promql/promql.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace chiron::agent::promapi {
 namespace {
 
-/// Names outside of [a-zA-Z0-9_:] do not exist in text format 0.0.4; Prometheus writes them so for a scraper
-/// that does not ask for another escaping.
+using Version = std::array<std::pair<std::string_view, std::string_view>, 1>;
+constexpr Version kVersion004{{{"version", "0.0.4"}}};
+constexpr Version kVersion100{{{"version", "1.0.0"}}};
+constexpr std::array<http::Offer, 2> kOffers{{{"text/plain", kVersion004}, {"text/plain", kVersion100}}};
+
+/// How names outside of [a-zA-Z0-9_:] are written. They do not exist in text format 0.0.4; Prometheus puts
+/// underscores for a scraper that does not ask for anything else.
+enum class Escaping { underscores, allow_utf8 };
+
+struct Negotiated {
+  std::string_view content_type;
+  Escaping escaping;
+};
+Negotiated negotiate(const http::Request& request) {
+  const std::vector<http::MediaRange> ranges = http::parse_accept(request.header_list("accept"));
+  const auto choice = http::choose(ranges, kOffers);
+  if (!choice || choice->offer == 0)
+    return {"text/plain; version=0.0.4; charset=utf-8", Escaping::underscores};
+  if (choice->range->parameter("escaping") == "allow-utf-8")
+    return {"text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8", Escaping::allow_utf8};
+  return {"text/plain; version=1.0.0; charset=utf-8; escaping=underscores", Escaping::underscores};
+}
+
 std::string with_underscores(std::string_view name, bool is_metric) {
-  const bool valid = is_metric ? is_valid_metric_name(name) : is_valid_label_name(name);
-  if (valid) return std::string(name);
   std::string out;
   for (const char c : name) {
     const bool digit = c >= '0' && c <= '9';
@@ -28,25 +50,47 @@ std::string with_underscores(std::string_view name, bool is_metric) {
   return out;
 }
 
-void append_label(std::string& page, const char*& separator, std::string_view name, std::string_view value) {
-  fmt::format_to(std::back_inserter(page), "{}{}=\"{}\"", separator, with_underscores(name, false),
-                 escape_label_value(value));
-  separator = ",";
-}
+struct Writer {
+  std::string& page;
+  const Escaping escaping;
 
-/// Labels of the server, where the series has none of the name; and an empty instance for a series without
-/// one, so that honor_labels does not give it the server's own (web/federate.go).
-void append_labels(std::string& page, const Labels& labels, const Labels& external) {
-  const char* separator = "{";
-  for (const Label& label : labels) {
-    if (label.name != kMetricName) append_label(page, separator, label.name, label.value);
+  static bool is_plain(std::string_view name, bool is_metric) {
+    return is_metric ? is_valid_metric_name(name) : is_valid_label_name(name);
   }
-  for (const Label& label : external) {
-    if (!labels.has(label.name)) append_label(page, separator, label.name, label.value);
+  void name(std::string_view name, bool is_metric) {
+    if (is_plain(name, is_metric)) {
+      page += name;
+    } else if (escaping == Escaping::underscores) {
+      page += with_underscores(name, is_metric);
+    } else {
+      fmt::format_to(std::back_inserter(page), "\"{}\"", escape_label_value(name));
+    }
   }
-  if (!labels.has("instance") && !external.has("instance")) append_label(page, separator, "instance", "");
-  if (*separator == ',') page += '}';
-}
+
+  void label(char& separator, std::string_view label_name, std::string_view value) {
+    page += std::exchange(separator, ',');
+    name(label_name, false);
+    fmt::format_to(std::back_inserter(page), "=\"{}\"", escape_label_value(value));
+  }
+
+  /// The name, within the braces where it has to be quoted; the labels; those of the server, where the series
+  /// has none of the name; and an empty instance for a series without one, so that honor_labels does not give
+  /// it the server's own (web/federate.go).
+  void series(const Labels& labels, const Labels& external) {
+    const std::string_view metric = labels.get(kMetricName);
+    char separator = '{';
+    if (escaping == Escaping::allow_utf8 && !is_plain(metric, true)) page += std::exchange(separator, ',');
+    name(metric, true);
+    for (const Label& one : labels) {
+      if (one.name != kMetricName) label(separator, one.name, one.value);
+    }
+    for (const Label& one : external) {
+      if (!labels.has(one.name)) label(separator, one.name, one.value);
+    }
+    if (!labels.has("instance") && !external.has("instance")) label(separator, "instance", "");
+    if (separator == ',') page += '}';
+  }
+};
 
 }  // namespace
 
@@ -54,7 +98,8 @@ http::Response Api::federate(const http::Request& request) const {
   const Params params(request.all_params());
   auto selectors = params.selectors();
   if (!selectors.ok()) return {.status = 400, .body = selectors.error().message() + '\n'};
-  http::Response response{.content_type = "text/plain; version=0.0.4; charset=utf-8"};
+  const Negotiated negotiated = negotiate(request);
+  http::Response response{.content_type = std::string(negotiated.content_type)};
   // One without a matcher selects nothing in Prometheus' storage.
   std::erase_if(*selectors, [](const std::vector<Matcher>& matchers) { return matchers.empty(); });
   if (selectors->empty()) return response;
@@ -74,14 +119,17 @@ http::Response Api::federate(const http::Request& request) const {
     return names != 0 ? names < 0 : *a.first < *b.first;
   });
   std::string& page = response.body;
+  Writer writer{page, negotiated.escaping};
   std::string_view family;
   for (const auto& [labels, sample] : samples) {
-    const std::string_view raw = labels->get(kMetricName);
-    const std::string name = with_underscores(raw, true);
-    if (raw != family) fmt::format_to(std::back_inserter(page), "# TYPE {} untyped\n", name);
-    family = raw;
-    page += name;
-    append_labels(page, *labels, sources_.external_labels);
+    const std::string_view name = labels->get(kMetricName);
+    if (name != family) {
+      page += "# TYPE ";
+      writer.name(name, true);
+      page += " untyped\n";
+    }
+    family = name;
+    writer.series(*labels, sources_.external_labels);
     page += ' ';
     promql::append_value(page, sample.v);
     fmt::format_to(std::back_inserter(page), " {}\n", sample.t);

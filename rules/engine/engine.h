@@ -15,6 +15,10 @@
 
 namespace chiron::rules {
 
+/// After longer than this without an evaluation alerts begin anew, as Prometheus has it
+/// (--rules.alert.for-outage-tolerance).
+inline constexpr Duration kOutageTolerance = std::chrono::hours(1);
+
 enum class AlertState { inactive, pending, firing };
 std::string_view to_string(AlertState state);
 
@@ -96,7 +100,9 @@ class Engine {
   Result<bool> still_holds(const Alert& alert) const;
 
   /// Progress of `for` and keep_firing_for, to be kept over a restart, and back. JSON with the boot id and
-  /// the boot clock: within one boot the time in between counts, over a reboot it does not.
+  /// the boot clock: within one boot the time in between counts, over a reboot it does not. A state that is
+  /// older than kOutageTolerance is not taken up, so a state is to be saved more often than that while there
+  /// are alerts.
   std::string save_state() const;
   Status restore_state(std::string_view json);
 

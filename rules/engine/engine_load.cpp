@@ -1,7 +1,9 @@
+#include "exporter/base/parse.h"
 #include "rules/engine/engine_impl.h"
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace chiron::rules {
 
@@ -96,17 +98,24 @@ Status Engine::restore_state(std::string_view json) {
 /// Once, with the first rules there are: what no rule of them takes is forgotten.
 void Engine::Impl::apply_restored() {
   if (!restored) return;
+  const SavedState saved_state = *std::exchange(restored, std::nullopt);
   const BootTime now = clock.boot();
   // Over a reboot nothing of what was true goes on by itself, nobody looked meanwhile, and the wall clock of
-  // a host that has just come up is not to be trusted: the time off counts only within one boot.
-  const bool same_boot = restored->boot_id == clock.boot_id();
-  const Duration passed = same_boot ? std::max(now - restored->boot, Duration::zero()) : Duration::zero();
-  for (const SavedRule& saved : restored->rules)
+  // a host that has just come up is not to be trusted: the time off counts only within one boot. It was then
+  // no shorter than this boot.
+  const bool same_boot = saved_state.boot_id == clock.boot_id();
+  const Duration passed = same_boot ? std::max(now - saved_state.boot, Duration::zero()) : Duration::zero();
+  const Duration away = same_boot ? passed : now.time_since_epoch();
+  if (away > kOutageTolerance) {
+    log.warning("alerts begin anew: nobody evaluated them for longer than is tolerated",
+                {{"away", format_duration(away)}, {"tolerated", format_duration(kOutageTolerance)}});
+    return;
+  }
+  for (const SavedRule& saved : saved_state.rules)
     for (Group& group : groups)
       for (const auto& rule : group.rules)
         if (rule->alerting && rule->key == saved.key)
           for (const SavedAlert& alert : saved.alerts) rule->alerting->restore(alert, now, passed);
-  restored.reset();
 }
 
 }  // namespace chiron::rules

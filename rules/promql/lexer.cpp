@@ -133,8 +133,8 @@ class Lexer {
     if (in_brackets_ && tokens_.back().kind == Tok::left_bracket) {
       return fail(pos_, pos_, "unexpected end of input in duration expression");
     }
-    if (!parens_.empty()) return fail(parens_.back(), parens_.back() + 1, "unclosed left parenthesis");
-    if (in_brackets_) return fail(bracket_, bracket_ + 1, "unclosed left bracket");
+    if (open_parens_ > 0) return fail(pos_, pos_, "unclosed left parenthesis");
+    if (in_brackets_) return fail(pos_, pos_, "unclosed left bracket");
     emit(Tok::end, 0);
     done_ = true;
   }
@@ -189,11 +189,12 @@ class Lexer {
   void bracket_or_other(char c) {
     switch (c) {
       case '(':
-        parens_.push_back(pos_);
+        ++open_parens_;
         return void(emit(Tok::left_paren, 1));
       case ')':
-        if (parens_.empty()) return fail(pos_, pos_ + 1, "unexpected right parenthesis ')'");
-        parens_.pop_back();
+        // Prometheus says the column behind it.
+        if (open_parens_ == 0) return fail(pos_ + 1, pos_ + 1, "unexpected right parenthesis ')'");
+        --open_parens_;
         return void(emit(Tok::right_paren, 1));
       case '{':
         in_braces_ = true;
@@ -205,7 +206,6 @@ class Lexer {
         in_brackets_ = true;
         number_in_brackets_ = false;
         seen_colon_ = false;
-        bracket_ = pos_;
         return void(emit(Tok::left_bracket, 1));
       case ']':
         if (!in_brackets_) return fail(pos_, pos_ + 1, "unexpected right bracket ']'");
@@ -294,8 +294,7 @@ class Lexer {
   std::string_view text_;
   std::size_t pos_ = 0;
   std::vector<Token> tokens_;
-  std::vector<std::size_t> parens_;
-  std::size_t bracket_ = 0;
+  std::size_t open_parens_ = 0;
   bool in_braces_ = false;
   bool in_brackets_ = false;
   bool number_in_brackets_ = false;

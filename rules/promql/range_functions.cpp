@@ -197,6 +197,29 @@ Output accumulate(const RangeInput& in) {
   for (const Sample& s : in.samples) accumulator.add(s.v);
   return accumulator.value();
 }
+
+// What the accumulators come to where nothing is infinite: infinity and NaN stay in a sum, so one look at its
+// end does for all additions.
+std::optional<CompensatedSum> finite_sum(std::span<const Sample> samples) {
+  double sum = 0;
+  double error = 0;
+  for (const Sample& s : samples) {
+    const double total = sum + s.v;
+    const double added = total - sum;
+    error += (sum - (total - added)) + (s.v - added);
+    sum = total;
+  }
+  if (!std::isfinite(sum)) return std::nullopt;
+  return CompensatedSum{sum, error};
+}
+Output sum(const RangeInput& in) {
+  const auto sum = finite_sum(in.samples);
+  return sum ? sum->value() : accumulate<CompensatedSum>(in);
+}
+Output mean(const RangeInput& in) {
+  const auto sum = finite_sum(in.samples);
+  return sum ? Mean::of(*sum, static_cast<double>(in.samples.size())) : accumulate<Mean>(in);
+}
 Output stddev(const RangeInput& in) { return std::sqrt(*accumulate<Variance>(in)); }
 
 Output min(const RangeInput& in) {
@@ -267,7 +290,7 @@ Output time_of_last(const RangeInput& in) { return seconds(in.samples.back().t);
 using Parameters = RangeFunctionRow::Parameters;
 
 constexpr std::array kRows = {
-    RangeFunctionRow{.name = "avg_over_time", .function = accumulate<Mean>},
+    RangeFunctionRow{.name = "avg_over_time", .function = mean},
     RangeFunctionRow{.name = "changes", .function = changes, .anchored = true},
     RangeFunctionRow{.name = "count_over_time", .function = count},
     RangeFunctionRow{.name = "delta", .function = delta, .anchored = true, .smoothed = true},
@@ -301,7 +324,7 @@ constexpr std::array kRows = {
     RangeFunctionRow{.name = "resets", .function = resets, .wants_starts = true, .anchored = true},
     RangeFunctionRow{.name = "stddev_over_time", .function = stddev},
     RangeFunctionRow{.name = "stdvar_over_time", .function = accumulate<Variance>},
-    RangeFunctionRow{.name = "sum_over_time", .function = accumulate<CompensatedSum>},
+    RangeFunctionRow{.name = "sum_over_time", .function = sum},
     RangeFunctionRow{.name = "ts_of_first_over_time", .function = time_of_first},
     RangeFunctionRow{.name = "ts_of_last_over_time", .function = time_of_last},
     RangeFunctionRow{.name = "ts_of_max_over_time", .function = time_of_max},

@@ -23,7 +23,7 @@ Mean Mean::beyond(Mean mean, double x) {
   return mean;
 }
 
-double Mean::value() const { return incremental_ ? sum_.value() : sum_.sum / count_ + sum_.error / count_; }
+double Mean::value() const { return incremental_ ? sum_.value() : of(sum_, count_); }
 
 void Variance::add(double x) {
   ++count_;

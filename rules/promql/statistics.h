@@ -32,6 +32,8 @@ class Mean {
     *this = beyond(*this, x);
   }
   double value() const;
+  /// Of `count` values that add up to `sum`.
+  static double of(const CompensatedSum& sum, double count) { return sum.sum / count + sum.error / count; }
 
  private:
   /// By value: what never leaves add() can stay in registers.

@@ -119,6 +119,22 @@ TEST_F(SeriesTest, FederationHasTimesAndTheServersLabels) {
             "load1{job=\"node\",site=\"paris\",instance=\"\"} 0.5 1000000\n"
             "# TYPE odd_name untyped\n"
             "odd_name{odd_label=\"odd.value\",job=\"ignored\",site=\"paris\",instance=\"\"} 7 1000000\n");
+  const auto odd = [&](const std::string& accept) {
+    return ask({.method = "GET",
+                .path = "/federate",
+                .query = "match[]={\"odd.name\"}",
+                .headers = {{"accept", accept}}});
+  };
+  const http::Response quoted =
+      odd("text/plain;version=0.0.4;q=0.5, text/plain;version=1.0.0;escaping=allow-utf-8");
+  EXPECT_EQ(quoted.content_type, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8");
+  EXPECT_EQ(quoted.body,
+            "# TYPE \"odd.name\" untyped\n"
+            "{\"odd.name\",\"odd.label\"=\"odd.value\",job=\"ignored\",site=\"paris\",instance=\"\"} 7 "
+            "1000000\n");
+  const http::Response dots = odd("text/plain;version=1.0.0;escaping=dots");
+  EXPECT_EQ(dots.content_type, "text/plain; version=1.0.0; charset=utf-8; escaping=underscores");
+  EXPECT_THAT(dots.body, ::testing::HasSubstr("\nodd_name{odd_label="));
   EXPECT_EQ(get("/federate").body, "");
   EXPECT_EQ(get("/federate", "match[]={}").status, 200);
   EXPECT_EQ(get("/federate", "match[]={}").body, "");

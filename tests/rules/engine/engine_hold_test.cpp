@@ -263,6 +263,27 @@ TEST_F(EngineRestart, OverARebootTheTimeOffDoesNotCount) {
   }
 }
 
+TEST_F(EngineRestart, AfterAnHourUnseenAlertsBeginAnew) {
+  bench_.run(70s);
+  restart(1h);
+  EXPECT_THAT(bench_.tick(0s), IsEmpty());
+  EXPECT_EQ(bench_.engine->alerts().at(0).state, AlertState::firing);
+  restart(1h + 1s);
+  EXPECT_THAT(bench_.engine->alerts(), IsEmpty());
+  EXPECT_THAT(bench_.tick(0s), ElementsAre("Full{a} inactive>pending"));
+  EXPECT_THAT(bench_.run(55s), IsEmpty());
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+}
+
+TEST_F(EngineRestart, AnAgentThatBeginsAnHourAfterBootingWasAwayAsLong) {
+  bench_.run(70s);
+  const std::string state = bench_.engine->save_state();
+  bench_.forget_history();
+  bench_.clock.reboot("boot-2", 1h + 1s);
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(0s), ElementsAre("Full{a} inactive>pending"));
+}
+
 TEST_F(EngineRestart, TheWallClockDoesNotCountWithinABoot) {
   bench_.run(40s);
   const std::string state = bench_.engine->save_state();
