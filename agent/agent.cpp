@@ -8,8 +8,7 @@ namespace chiron::agent {
 namespace {
 
 constexpr const char* kAlertStateKey = "alert-state";
-constexpr Duration kAlertStateAge = std::chrono::minutes(5);
-static_assert(kAlertStateAge < rules::kOutageTolerance);
+static_assert(StateSaver::kAge < rules::kOutageTolerance);
 /// Those that answer the other routes, and 503 to scrapes over the limit.
 constexpr std::size_t kFurtherWorkers = 8;
 constexpr Duration kRetryEvery = std::chrono::seconds(2);
@@ -210,11 +209,7 @@ void AgentParts::after_pass(PassTime pass) {
          {"labels", change.alert.labels.to_string()},
          {"value", change.alert.value}});
   }
-  // What it says of the time is to be fresh when the agent is killed: rules::kOutageTolerance.
-  if (!changes.empty() || (!alerts.empty() && pass.boot - alerts_saved > kAlertStateAge)) {
-    saver->save(rules->save_state());
-    alerts_saved = pass.boot;
-  }
+  if (saver->due(!changes.empty(), !alerts.empty(), pass.boot)) saver->save(rules->save_state());
 }
 
 Agent::Agent(std::unique_ptr<AgentParts> parts) : parts_(std::move(parts)) {}

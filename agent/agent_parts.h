@@ -84,7 +84,6 @@ struct AgentParts {
   std::vector<std::string> alertmanager_urls CHIRON_GUARDED_BY(fault_mutex);  // of the last one that did
   std::string config_yaml CHIRON_GUARDED_BY(fault_mutex);                     // what is in effect
   std::vector<rules::Alert> firing;                                           // loop thread only
-  BootTime alerts_saved{};                                                    // loop thread only
   SelfMetrics::Gauge* reload_successful = nullptr;
   SelfMetrics::Gauge* reload_time = nullptr;
   SelfMetrics::Gauge* ledger_open = nullptr;

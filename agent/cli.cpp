@@ -5,6 +5,8 @@
 #include "agent/findings.h"
 #include "agent/version.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include <fcntl.h>
@@ -65,6 +67,25 @@ struct Complaint {
   std::string hint;
 };
 
+/// node_exporter's collectors that are not here: what a person's command line for it turns off is off.
+constexpr std::array<std::string_view, 36> kElsewhere{
+    "bcache",      "bcachefs",     "buddyinfo",   "cgroups",       "cpu_vulnerabilities",
+    "dmmultipath", "drbd",         "exporter",    "ethtool",       "fibrechannel",
+    "infiniband",  "ipvs",         "kernel_hung", "ksmd",          "lnstat",
+    "logind",      "meminfo_numa", "mountstats",  "network_route", "nfs",
+    "nfsd",        "ntp",          "pcidevice",   "perf",          "qdisc",
+    "runit",       "slabinfo",     "softirqs",    "supervisord",   "swap",
+    "sysctl",      "tapestats",    "wifi",        "xfrm",          "zfs",
+    "zoneinfo"};
+
+bool is_elsewhere(std::string_view option) {
+  constexpr std::string_view kPrefix = "--collector.";
+  if (!option.starts_with(kPrefix)) return false;
+  option.remove_prefix(kPrefix.size());
+  const std::string_view name = option.substr(0, option.find('.'));
+  return std::find(kElsewhere.begin(), kElsewhere.end(), name) != kElsewhere.end();
+}
+
 /// About the first argument that nothing expected.
 Complaint unexpected(const std::string& argument, const CLI::App& command) {
   std::vector<std::string> options;
@@ -74,6 +95,10 @@ Complaint unexpected(const std::string& argument, const CLI::App& command) {
   const bool is_option = word.starts_with("-");
   const auto& candidates = is_option ? options : commands;
   Complaint complaint;
+  if (is_elsewhere(word)) {
+    return {prefix(command) + "there is no option " + word + ": only node_exporter has that collector",
+            "its metrics can come from a node_exporter beside this one, with --collector.disable-defaults"};
+  }
   if (is_option) {
     complaint.message = prefix(command) + "there is no option " + word;
   } else if (commands.empty()) {
@@ -169,6 +194,10 @@ void SettingOptions::add_to(CLI::App& command, Scope scope) {
                   : scope == Scope::all ? "Settings (also in the configuration file and the environment)"
                                         : "Settings");
     options_.emplace_back(&setting, option);
+  }
+  if (scope != Scope::locate) {
+    for (const std::string_view name : kElsewhere)
+      command.add_flag("--no-collector." + std::string(name))->group("");
   }
   if (scope == Scope::all_quietly) {
     command.footer("Every other setting of `chiron run --help` can be given here too.");

@@ -341,22 +341,26 @@ Config load_config(const GivenOptions& options, const Environment& environment, 
     config.settings.set(*find_setting(option), values, "option --" + option, {}, sink);
   }
   config.settings.disable_default_collectors();
+  config.settings.check_collectors(sink);
   return config;
 }
 
 HostPaths Config::paths() const {
+  const SettingValue& udev_data = settings.value("path.udev.data");
+  const bool given = udev_data.source != SettingValue().source;
   return HostPaths({.procfs = settings.text("path.procfs"),
                     .sysfs = settings.text("path.sysfs"),
-                    .rootfs = settings.text("path.rootfs")});
+                    .rootfs = settings.text("path.rootfs"),
+                    .udev_data = given ? udev_data.values.front() : std::string()});
 }
 
 LogOptions Config::log_options() const {
   LogOptions options;
   const std::string& level = settings.text("log.level");
-  options.level = level == "debug"     ? LogLevel::debug
-                  : level == "warning" ? LogLevel::warning
-                  : level == "error"   ? LogLevel::error
-                                       : LogLevel::info;
+  options.level = level == "debug"            ? LogLevel::debug
+                  : level.starts_with("warn") ? LogLevel::warning
+                  : level == "error"          ? LogLevel::error
+                                              : LogLevel::info;
   const std::string& format = settings.text("log.format");
   const bool text = format == "text" || (format == "auto" && ::isatty(STDERR_FILENO) == 1);
   options.format = text ? LogFormat::text : LogFormat::json;

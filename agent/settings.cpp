@@ -6,6 +6,8 @@
 #include "exporter/series/labels.h"
 #include "rules/promql/promql.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 namespace chiron::agent {
@@ -42,16 +44,14 @@ void add_collectors(std::vector<Setting>& settings) {
     settings.push_back(
         {base, key, SettingKind::flag, info.on_by_default ? "true" : "false", std::string(info.help), {}});
     for (const CollectorOption& option : info.options) {
-      const SettingKind kind = option.is_flag      ? SettingKind::flag
-                               : option.is_pattern ? SettingKind::pattern
-                               : option.repeatable ? SettingKind::list
-                                                   : SettingKind::text;
-      settings.push_back({flag_of(info, option),
-                          key + '.' + std::string(option.name),
-                          kind,
-                          std::string(option.default_value),
-                          std::string(option.help),
-                          {}});
+      const SettingKind kind = option.is_flag       ? SettingKind::flag
+                               : option.is_pattern  ? SettingKind::pattern
+                               : option.is_duration ? SettingKind::duration
+                               : option.repeatable  ? SettingKind::list
+                                                    : SettingKind::text;
+      settings.push_back({flag_of(info, option), key + '.' + std::string(option.name), kind,
+                          std::string(option.default_value), std::string(option.help),
+                          option.zero_is_off ? "0" : ""});
     }
   }
 }
@@ -75,7 +75,7 @@ std::vector<Setting> make_settings() {
        "http.allowed_hosts",
        SettingKind::list,
        "",
-       "Host header answered besides the listen address and localhost; '*' turns the check off. May repeat.",
+       "Host header answered over loopback besides the listen address and localhost; '*': any. May repeat.",
        {}},
       {"web.max-requests", "http.max_requests", SettingKind::count, "40",
        "Most scrapes of /metrics at a time; what is over it gets 503 at once. 0: no limit.", "0|1000"},
@@ -150,11 +150,17 @@ std::vector<Setting> make_settings() {
        "/",
        "Where the host's root file system is mounted.",
        {}},
+      {"path.udev.data",
+       "path.udev.data",
+       SettingKind::path,
+       "/run/udev/data",
+       "Where udev keeps what it knows of disks; when not given, below path.rootfs.",
+       {}},
       {"remediation.mode", "remediation.mode", SettingKind::choice, "automatic",
        "Above every remedy's own mode: dry-run says what would have been done, off not even that.",
        "automatic|dry-run|off"},
       {"log.level", "log.level", SettingKind::choice, "info", "Least severity that is logged.",
-       "debug|info|warning|error"},
+       "debug|info|warn|warning|error"},
       {"log.format", "log.format", SettingKind::choice, "auto", "auto: text on a terminal, JSON otherwise.",
        "auto|json|text"},
   };
@@ -211,6 +217,7 @@ std::string fault(const Setting& setting, const std::string& text) {
       if (text.empty() && setting.default_value.empty()) return {};
       const auto duration = parse_duration(text);
       if (!duration.ok()) return duration.error().to_string();
+      if (*duration == Duration::zero() && setting.choices == "0") return {};
       return *duration < std::chrono::milliseconds(100) ? "'" + text + "' is too short: at least 100ms" : "";
     }
     case SettingKind::bytes: {
@@ -312,6 +319,31 @@ void Settings::disable_default_collectors() {
   for (const CollectorInfo& info : all_collectors()) {
     SettingValue& collector = values_["collector." + std::string(info.name)];
     if (collector.source == "default") collector = {{"false"}, value(kDisableDefaults).source};
+  }
+}
+
+void Settings::check_collectors(DiagnosticSink& sink) const {
+  constexpr std::string_view kInclude = "-include";
+  for (const CollectorInfo& info : all_collectors()) {
+    if (!flag("collector." + std::string(info.name))) continue;
+    for (const CollectorOption& option : info.options) {
+      if (!option.name.ends_with(kInclude)) continue;
+      const std::string stem(option.name.substr(0, option.name.size() - kInclude.size()));
+      const auto other =
+          std::find_if(info.options.begin(), info.options.end(),
+                       [&](const CollectorOption& one) { return one.name == stem + "-exclude"; });
+      if (other == info.options.end()) continue;
+      const std::string include = flag_of(info, option), exclude = flag_of(info, *other);
+      if (text(include).empty() || text(exclude).empty() || text(exclude) == other->default_value) continue;
+      Diagnostic diagnostic;
+      diagnostic.code = "contradiction";
+      diagnostic.message =
+          exclude + " and " + include + " are both given: nothing can be told to be in and out";
+      diagnostic.hint = "leave one of them away; with " + include + " all the rest is out";
+      diagnostic.file = value(include).source;
+      diagnostic.path = {find_setting(include)->key};
+      sink.add(std::move(diagnostic));
+    }
   }
 }
 

@@ -36,8 +36,8 @@ struct Setting {
   SettingKind kind = SettingKind::text;
   std::string default_value;
   std::string help;
-  std::string
-      choices;  ///< of SettingKind::choice, separated by |; of count: the least and the most, LEAST|MOST
+  std::string choices;  ///< of SettingKind::choice, separated by |; of count: the least and the most,
+                        ///< LEAST|MOST; of duration: "0" where that is one
 
   std::string environment_name() const;
   /// Whether it has any number of values.
@@ -72,6 +72,8 @@ class Settings {
 
   /// Once everything is set: collector.disable-defaults turns off the collectors that nobody named.
   void disable_default_collectors();
+  /// Of each collector that is on: a mistake where what is to be in is told as well as what is to be out.
+  void check_collectors(DiagnosticSink& sink) const;
 
   const std::string& text(std::string_view option) const;
   const std::vector<std::string>& list(std::string_view option) const;

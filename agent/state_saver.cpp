@@ -14,6 +14,12 @@ StateSaver::~StateSaver() {
   thread_.join();
 }
 
+bool StateSaver::due(bool changed, bool any, BootTime now) {
+  if (!changed && !(any && now - last_due_ > kAge)) return false;
+  last_due_ = now;
+  return true;
+}
+
 void StateSaver::save(std::string state) {
   const MutexLock lock(mutex_);
   waiting_ = std::move(state);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/base/clock.h"
 #include "exporter/base/event_log.h"
 #include "exporter/base/result.h"
 #include "exporter/base/thread_annotations.h"
@@ -22,6 +23,13 @@ class StateSaver {
   StateSaver(const StateSaver&) = delete;
   StateSaver& operator=(const StateSaver&) = delete;
 
+  /// What is on the disk is no older while there is something whose time it tells: killed, the agent has
+  /// been away since the last write.
+  static constexpr Duration kAge = std::chrono::minutes(5);
+  /// Whether to save now: something changed, or there is something, and the state is of more than kAge ago.
+  /// One thread.
+  bool due(bool changed, bool any, BootTime now);
+
   void save(std::string state) CHIRON_EXCLUDES(mutex_);
 
  private:
@@ -31,6 +39,7 @@ class StateSaver {
 
   const Write write_;
   EventLog& log_;
+  BootTime last_due_{};
   Mutex mutex_;
   CondVar changed_;
   std::optional<std::string> waiting_ CHIRON_GUARDED_BY(mutex_);

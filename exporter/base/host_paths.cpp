@@ -22,10 +22,13 @@ HostPaths::HostPaths(Roots roots) : roots_(std::move(roots)) {
   strip_trailing_slashes(roots_.procfs);
   strip_trailing_slashes(roots_.sysfs);
   strip_trailing_slashes(roots_.rootfs);
+  if (roots_.udev_data.empty()) roots_.udev_data = root("/run/udev/data");
+  strip_trailing_slashes(roots_.udev_data);
 }
 
 std::string HostPaths::proc(std::string_view relative) const { return join(roots_.procfs, relative); }
 std::string HostPaths::sys(std::string_view relative) const { return join(roots_.sysfs, relative); }
+std::string HostPaths::udev_data(std::string_view relative) const { return join(roots_.udev_data, relative); }
 std::string HostPaths::root(std::string_view absolute) const { return join(roots_.rootfs, absolute); }
 
 std::string HostPaths::strip_root(std::string_view path) const {

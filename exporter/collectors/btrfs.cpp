@@ -90,7 +90,7 @@ class BtrfsCollector final : public DeviceCollector {
       const Result<std::string> text = read_file(path);
       if (!text) continue;
       Problems ignored;  // the collector filesystem tells of them
-      for (const Mount& mount : parse_mountinfo(*text, path, ignored)) {
+      for (const Mount& mount : parse_mounts(MountTable::mountinfo, *text, path, ignored)) {
         if (mount.fstype == "btrfs") found.push_back(paths_.root(paths_.strip_root(mount.mountpoint)));
       }
       break;

@@ -81,8 +81,10 @@ struct CollectorOption {
   std::string_view flag_prefix = {};
   std::string_view default_value;
   std::string_view help;
-  bool is_flag = false;     ///< boolean, default_value "true" or "false"
-  bool is_pattern = false;  ///< checked to be a regular expression when the configuration is read
+  bool is_flag = false;      ///< boolean, default_value "true" or "false"
+  bool is_pattern = false;   ///< checked to be a regular expression when the configuration is read
+  bool is_duration = false;  ///< checked to be one, of 100 ms or more
+  bool zero_is_off = false;  ///< of a duration: 0 is one, too
   bool repeatable = false;
 };
 

@@ -19,7 +19,9 @@ inline constexpr CollectorOption kContainersOptions[] = {
      .default_value = "30m",
      .help =
          "How often an engine is asked for the sizes of its images, volumes and build cache, which takes it "
-         "seconds; 0 never asks"},
+         "seconds; 0 never asks",
+     .is_duration = true,
+     .zero_is_off = true},
 };
 
 /// containers: the containers of Docker and Podman, stopped ones included. State, health, exit code and

@@ -57,7 +57,7 @@ DiskProperties::DiskProperties(Catalogue& catalogue)
 
 std::vector<FrameEntry> DiskProperties::read(const HostPaths& paths, const DiskName& disk) const {
   const Result<std::string> data =
-      read_file(paths.root("/run/udev/data/b" + disk.major + ":" + disk.minor), kMostUdevBytes);
+      read_file(paths.udev_data("b" + disk.major + ":" + disk.minor), kMostUdevBytes);
   const UdevProperties udev = UdevProperties::parse(data ? *data : std::string());
   const Result<std::string> rotational =
       read_file(paths.sys("block/" + disk.device + "/queue/rotational"), 64);

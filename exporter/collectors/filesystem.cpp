@@ -7,6 +7,7 @@
 #include "exporter/collectors/name_filter.h"
 #include "exporter/collectors/problems.h"
 
+#include <array>
 #include <cctype>
 #include <cstring>
 #include <optional>
@@ -54,8 +55,11 @@ class FilesystemCollector final : public Collector {
         mountpoints_(std::move(mountpoints)),
         types_(std::move(types)),
         families_(context.catalogue),
-        first_process_(paths_.proc("1/mountinfo")),
-        own_(paths_.proc("self/mountinfo")),
+        tables_{{{MountTable::mountinfo, KernelFile(paths_.proc("1/mountinfo"))},
+                 {MountTable::mountinfo, KernelFile(paths_.proc("self/mountinfo"))},
+                 {MountTable::mounts, KernelFile(paths_.proc("1/mounts"))},
+                 {MountTable::mounts, KernelFile(paths_.proc("self/mounts"))},
+                 {MountTable::mounts, KernelFile(paths_.proc("mounts"))}}},
         prober_(std::move(prober)) {}
 
   Status collect(Frame& frame) override {
@@ -75,6 +79,10 @@ class FilesystemCollector final : public Collector {
     int error;
     SeriesId read_only, device_error;
   };
+  struct Table {
+    MountTable kind;
+    KernelFile file;
+  };
   struct Row {
     Mount mount;
     std::optional<Usage> usage;      // as long as the mount answers
@@ -85,15 +93,10 @@ class FilesystemCollector final : public Collector {
   /// Brings rows_ up to the mount table, which changes rarely. What the kernel does not tell about, a file
   /// system that turned read-only because of an error, statvfs says.
   Status read_mounts() {
-    if (known_ && !source_->may_have_changed()) return {};
-    source_ = &first_process_;
-    Result<std::string_view> text = source_->read();
-    if (!text) {
-      source_ = &own_;
-      text = source_->read();
-    }
-    const std::string& path = source_->path();
-    if (!text) return std::move(text).error().wrap("cannot read the mount table");
+    if (known_ && !source_->file.may_have_changed()) return {};
+    const Result<std::string_view> text = read_table();
+    if (!text) return Error(text.error()).wrap("cannot read the mount table");
+    const std::string& path = source_->file.path();
     if (text->empty()) {
       known_.reset();
       return Error(ErrorCode::unavailable, path + ": the mount table is empty");
@@ -103,7 +106,7 @@ class FilesystemCollector final : public Collector {
     table_ = {};
     std::vector<Row> rows;
     std::vector<MountProber::Mount> asked;
-    std::vector<Mount> mounts = parse_mountinfo(*text, path, table_);
+    std::vector<Mount> mounts = parse_mounts(source_->kind, *text, path, table_);
     exclude_slow_ways(mounts);
     for (Mount& mount : mounts) {
       mount.mountpoint = paths_.strip_root(mount.mountpoint);
@@ -115,6 +118,19 @@ class FilesystemCollector final : public Collector {
     rows_ = std::move(rows);
     prober_->set_mounts(std::move(asked));
     return {};
+  }
+
+  /// From the first process, whose mounts are the host's; from this one where that is not allowed. A captured
+  /// host may have only the shorter table.
+  Result<std::string_view> read_table() {
+    std::optional<Error> fault;
+    for (Table& table : tables_) {
+      Result<std::string_view> text = table.file.read();
+      source_ = &table;
+      if (text) return text;
+      if (table.kind == MountTable::mountinfo) fault = std::move(text).error();
+    }
+    return *std::move(fault);
   }
 
   Labels labels_of(const Mount& mount, std::string_view reason = {}) const {
@@ -133,7 +149,9 @@ class FilesystemCollector final : public Collector {
             .files_free = catalogue_.series(families_.files_free, labels),
             .read_only = catalogue_.series(families_.read_only, labels),
             .device_error = catalogue_.series(families_.device_error, labels),
-            .mount_info = catalogue_.series(families_.mount_info, Labels{{"device", mount.device},
+            .mount_info = mount.major.empty() ? kNoSeries
+                                              : catalogue_.series(families_.mount_info,
+                                                                  Labels{{"device", mount.device},
                                                                          {"major", mount.major},
                                                                          {"minor", mount.minor},
                                                                          {"mountpoint", mount.mountpoint}})};
@@ -157,7 +175,7 @@ class FilesystemCollector final : public Collector {
     frame.add(row.usage->avail, answer.usage.available);
     frame.add(row.usage->files, answer.usage.files);
     frame.add(row.usage->files_free, answer.usage.files_free);
-    frame.add(row.usage->mount_info, 1);
+    if (row.usage->mount_info != kNoSeries) frame.add(row.usage->mount_info, 1);
   }
 
   /// `error` 0: it does not answer.
@@ -190,9 +208,8 @@ class FilesystemCollector final : public Collector {
   const NameFilter mountpoints_;
   const NameFilter types_;
   const Families families_;
-  KernelFile first_process_;
-  KernelFile own_;
-  KernelFile* source_ = &first_process_;  // the one of them that was read last
+  std::array<Table, 5> tables_;
+  Table* source_ = &tables_.front();  // the one of them that was read last
   std::unique_ptr<MountProber> prober_;
   std::optional<std::string> known_;  // the mount table that rows_ come from
   Problems table_;                    // what is wrong with it

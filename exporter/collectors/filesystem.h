@@ -33,7 +33,8 @@ inline constexpr CollectorOption kFilesystemOptions[] = {
      .is_pattern = true},
     {.name = "mount-timeout",
      .default_value = "5s",
-     .help = "How long a mount may take to answer before its node_filesystem_device_error is 1"},
+     .help = "How long a mount may take to answer before its node_filesystem_device_error is 1",
+     .is_duration = true},
 };
 
 /// node_filesystem_*: every mount of the host's first process (mountinfo of PID 1, else our own), asked with

@@ -5,13 +5,7 @@
 namespace chiron {
 
 KernelLines::KernelLines(std::string_view text, std::string_view file, Problems& problems)
-    : rest_(text), file_(file), problems_(problems) {
-  if (rest_.empty() || rest_.back() == '\n') return;
-  const std::size_t last = rest_.rfind('\n');
-  const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
-  problems_.corrupt(file_, 0, "the last line is cut off", rest_.substr(whole));
-  rest_ = rest_.substr(0, whole);
-}
+    : rest_(text), file_(file), problems_(problems) {}
 
 bool KernelLines::next(std::string_view& line) {
   if (!next_line(rest_, line)) return false;

@@ -10,8 +10,7 @@
 namespace chiron {
 
 /// Goes through the lines of a kernel file and remembers where it is, for error messages. The kernel ends
-/// every line with a newline: what follows the last one is a torn line, reported as a problem and not given
-/// out.
+/// every line with a newline; of a captured file the last one may lack it.
 class KernelLines {
  public:
   KernelLines(std::string_view text, std::string_view file, Problems& problems);

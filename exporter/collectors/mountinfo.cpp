@@ -56,6 +56,21 @@ bool parse_line(std::string_view line, Mount& mount) {
   return true;
 }
 
+/// SOURCE MOUNTPOINT FSTYPE OPTIONS 0 0 (fstab(5)); the options of the mount and of its file system.
+bool parse_short_line(std::string_view line, Mount& mount) {
+  std::string_view source, mountpoint, fstype, options;
+  if (!next_word(line, source) || !next_word(line, mountpoint) || !next_word(line, fstype) ||
+      !next_word(line, options) || mountpoint.front() != '/') {
+    return false;
+  }
+  mount.device = unescape_mount_path(source);
+  mount.mountpoint = unescape_mount_path(mountpoint);
+  mount.fstype = fstype;
+  mount.read_only = has_option(options, "ro");
+  mount.in_memory = is_in_memory(fstype, options);
+  return true;
+}
+
 }  // namespace
 
 std::string unescape_mount_path(std::string_view escaped) {
@@ -74,13 +89,15 @@ std::string unescape_mount_path(std::string_view escaped) {
   return out;
 }
 
-std::vector<Mount> parse_mountinfo(std::string_view text, std::string_view file, Problems& problems) {
+std::vector<Mount> parse_mounts(MountTable table, std::string_view text, std::string_view file,
+                                Problems& problems) {
+  const auto parse = table == MountTable::mountinfo ? parse_line : parse_short_line;
   std::vector<Mount> mounts;
   std::unordered_map<std::string, std::size_t> by_mountpoint;
   std::string_view line;
   for (std::size_t number = 1; next_line(text, line); ++number) {
     Mount mount;
-    if (!parse_line(line, mount)) {
+    if (!parse(line, mount)) {
       problems.corrupt(file, number, "expected a mount as in proc(5)", line);
       continue;
     }

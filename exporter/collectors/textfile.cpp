@@ -15,7 +15,7 @@
 namespace chiron {
 namespace {
 
-constexpr std::size_t kLargestFile = 1 << 20;
+constexpr std::size_t kLargestFile = 16 << 20;
 constexpr std::string_view kExtension = ".prom";
 
 /// The directories that a pattern stands for; itself when it is no pattern or matches nothing, so that a

@@ -28,6 +28,10 @@ bool is_ip_address(const std::string& host) {
   return ::inet_pton(AF_INET, host.c_str(), &four) == 1 || ::inet_pton(AF_INET6, host.c_str(), &six) == 1;
 }
 
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
+
 }  // namespace
 
 HostCheck::HostCheck(std::vector<std::string> allowed) {
@@ -40,8 +44,8 @@ HostCheck::HostCheck(std::vector<std::string> allowed) {
   if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0') allowed_.push_back(host_part(name));
 }
 
-bool HostCheck::allows(std::string_view host) const {
-  if (any_ || host.empty()) return true;
+bool HostCheck::allows(std::string_view host, std::string_view peer) const {
+  if (any_ || host.empty() || !is_loopback(peer)) return true;
   const std::string name = host_part(host);
   return is_ip_address(name) || std::find(allowed_.begin(), allowed_.end(), name) != allowed_.end();
 }
@@ -54,7 +58,8 @@ std::string HostCheck::explanation(std::string_view host) {
   }
   return "403 forbidden: the Host header \"" + shown +
          "\" is not a name of this server (a guard against DNS rebinding).\n"
-         "If it should be, add it to http: {allowed_hosts: [...]} in the configuration file.\n";
+         "If it should be, add it with --web.allowed-host, or in the configuration file to http: "
+         "{allowed_hosts: [...]}.\n";
 }
 
 }  // namespace chiron::http

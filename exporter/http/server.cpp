@@ -27,6 +27,9 @@ constexpr std::size_t kOneWrite = 16 << 10;
 /// Most a worker spends on writing one answer, in request timeouts.
 constexpr int kSendTimeouts = 3;
 /// Connections that are not accepted yet, silent ones among them.
+/// Of the request line and the headers, in bytes. Grafana's variables make long lists of matchers. What of it
+/// nothing was received into costs no memory.
+constexpr const char* kLongestHead = "131072";
 constexpr const char* kBacklog = "1024";
 constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
 
@@ -218,6 +221,8 @@ Status Server::Impl::start() {
                                   workers.c_str(),
                                   "listen_backlog",
                                   kBacklog,
+                                  "max_request_size",
+                                  kLongestHead,
                                   "decode_url",
                                   "no",
                                   "enable_keep_alive",
@@ -270,7 +275,7 @@ Response Server::Impl::respond(mg_connection* connection, const mg_request_info&
   close = true;
   if (!is_unambiguous(request))
     return text_response(400, "400 Host, or the length of the body, is told twice\n");
-  if (!hosts.allows(request.header("host")))
+  if (!hosts.allows(request.header("host"), info.remote_addr))
     return text_response(403, HostCheck::explanation(request.header("host")));
   auto path = decode_percent(info.local_uri_raw != nullptr ? info.local_uri_raw : "", Plus::is_plus);
   if (!path || !path->starts_with('/')) return text_response(400, "400 malformed path\n");

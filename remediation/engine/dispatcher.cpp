@@ -108,6 +108,7 @@ void Dispatcher::pass(const Firing& firing) {
   services_.approvals.look(firing.alerts);
   const RemedyList remedies = services_.remedies();
   notes_.begin_pass();
+  asked_in_vain_.clear();
   for (const RemedySpec& remedy : *remedies) {
     for (const rules::Alert& alert : firing.alerts) {
       if (remedy.matches(alert.labels)) look(remedy, alert, firing.frame);
@@ -128,18 +129,22 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
   };
   if (!target.ok()) return no(target.reason, target.detail);
   const SuppressionNotes::Key key{remedy.name, target.name, alert.fingerprint};
+  const std::optional<std::string> occupant = services_.pool.occupant(target.name);
+  // What its own run, still at work or just over, comes to is not known yet.
+  const bool open = occupant == remedy.name || !services_.pool.knows_last_run(target.name, frame);
+  if (!open && services_.book.exhausted(remedy.name, target.name, remedy.policy))
+    asked_in_vain_.emplace(remedy.name, target.name);
   if (std::optional<std::string> absent = absence_of(remedy, services_.paths, services_.container_sockets))
     return no(Suppression::absent, *std::move(absent));
   if (alert.held) return no(Suppression::held, "the source of the rule's series is failing");
   if (services_.pool.stopping()) return no(Suppression::stopping, "the agent is stopping");
-  if (const std::optional<std::string> occupant = services_.pool.occupant(target.name)) {
-    // Its own run, still at work, is no news.
-    if (*occupant == remedy.name) return notes_.keep(key);
+  // Its own run, still at work, is no news.
+  if (occupant && *occupant != remedy.name) {
     return no(Suppression::in_progress,
               fmt::format("a run of {} on {} is in progress", *occupant, target.name));
   }
   // The alert may be the one that a run has just ended.
-  if (!services_.pool.knows_last_run(target.name, frame)) return notes_.keep(key);
+  if (open) return notes_.keep(key);
 
   const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
   const Decision decision = services_.book.decide(remedy.name, target.name, remedy.policy);
@@ -222,12 +227,11 @@ void Dispatcher::record_suppressed(const RemedySpec& remedy, const std::string& 
 }
 
 void Dispatcher::update_exhausted() {
-  std::set<std::pair<std::string, std::string>> now = notes_.exhausted();
-  for (const auto& [remedy, target] : now) services_.metrics.exhausted(remedy, target, true);
+  for (const auto& [remedy, target] : asked_in_vain_) services_.metrics.exhausted(remedy, target, true);
   for (const auto& [remedy, target] : exhausted_) {
-    if (!now.contains({remedy, target})) services_.metrics.exhausted(remedy, target, false);
+    if (!asked_in_vain_.contains({remedy, target})) services_.metrics.exhausted(remedy, target, false);
   }
-  exhausted_ = std::move(now);
+  exhausted_ = asked_in_vain_;
 }
 
 }  // namespace chiron::remediation

@@ -86,7 +86,8 @@ class Dispatcher {
   // Touched by the thread only.
   SuppressionNotes notes_;
   PolicyBook rehearsals_;  ///< attempts in dry-run: they do not hold up real ones
-  std::set<std::pair<std::string, std::string>> exhausted_;
+  std::set<std::pair<std::string, std::string>> asked_in_vain_;  ///< in this pass, exhausted remedies
+  std::set<std::pair<std::string, std::string>> exhausted_;      ///< of which the metric is 1
   std::set<std::string> absent_;     ///< scheduled remedies of which it was told that something is absent
   std::set<std::string> not_taken_;  ///< of which it was told that the ledger does not take their turn
   std::mutex mutex_;

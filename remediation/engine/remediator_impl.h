@@ -71,6 +71,8 @@ struct Remediator::Impl {
   }
   Result<RemedySpec> find(std::string_view name) const;
   Decision decide(const RemedySpec& remedy, std::string_view target, bool person) const;
+  /// Suppression::absent when what the remedy needs is not on this host.
+  Decision absence(const RemedySpec& remedy) const;
   void keep_house() {
     pauses.look();
     armings.look();

@@ -16,6 +16,12 @@ Result<RemedySpec> Remediator::Impl::find(std::string_view name) const {
   return not_there("remedy", name, known);
 }
 
+Decision Remediator::Impl::absence(const RemedySpec& remedy) const {
+  if (std::optional<std::string> absent = absence_of(remedy, services.paths, options.container_sockets))
+    return {Suppression::absent, *std::move(absent), std::nullopt};
+  return {};
+}
+
 Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view name, bool person) const {
   const Target target = target_named(remedy, name);
   if (!target.ok()) return {target.reason, target.detail, std::nullopt};
@@ -23,8 +29,7 @@ Decision Remediator::Impl::decide(const RemedySpec& remedy, std::string_view nam
     return {Suppression::in_progress, fmt::format("a run of {} on {} is in progress", *occupant, target.name),
             std::nullopt};
   }
-  if (std::optional<std::string> absent = absence_of(remedy, services.paths, options.container_sockets))
-    return {Suppression::absent, *std::move(absent), std::nullopt};
+  if (Decision without = absence(remedy); without.reason != Suppression::none) return without;
   Decision decision = book.decide(remedy.name, target.name, person ? as_asked(remedy.policy) : remedy.policy);
   if (decision.reason != Suppression::approval) return decision;
   if (const auto waits = approvals.waits(remedy, target.name)) {
@@ -55,8 +60,8 @@ Result<std::string> Remediator::request(RunRequest request, bool force) {
   }
   const Target target = target_named(*remedy, request.target, request.alert ? &data : nullptr);
   if (!target.ok()) return Error(ErrorCode::permission_denied, target.detail);
-  if (!force && !dry_run) {
-    const Decision decision = impl_->decide(*remedy, target.name, true);
+  if (!force) {
+    const Decision decision = dry_run ? impl_->absence(*remedy) : impl_->decide(*remedy, target.name, true);
     if (decision.reason != Suppression::none) {
       impl_->metrics.suppressed(remedy->name, decision.reason);
       return Error(ErrorCode::failed_precondition,

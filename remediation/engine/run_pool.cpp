@@ -1,5 +1,7 @@
 #include "remediation/engine/run_pool.h"
 
+#include "exporter/base/memory.h"
+
 #include <fmt/format.h>
 #include <pthread.h>
 
@@ -161,6 +163,8 @@ void RunPool::work() {
     if (!run->plan().dry_run) services_.metrics.at_work(record.remedy, record.target, false);
     release(record.target);
     options_.run_ended();
+    // It was rare work: what it needed is not needed in the next minutes.
+    release_unused_memory();
     lock.lock();
   }
 }

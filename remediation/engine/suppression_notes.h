@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <tuple>
-#include <utility>
 
 namespace chiron::remediation {
 
@@ -45,14 +44,6 @@ class SuppressionNotes {
   }
   void end_pass() {
     std::erase_if(notes_, [this](const auto& entry) { return !seen_.contains(entry.first); });
-  }
-  /// Remedies and targets that have done what they may while an alert asks.
-  std::set<std::pair<std::string, std::string>> exhausted() const {
-    std::set<std::pair<std::string, std::string>> all;
-    for (const auto& [key, reason] : notes_) {
-      if (is_exhaustion(reason)) all.insert({key.remedy, key.target});
-    }
-    return all;
   }
 
  private:

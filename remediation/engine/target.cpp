@@ -54,12 +54,12 @@ std::optional<Fault> fault_of(const RemedySpec& remedy, const std::string& what,
   if (std::optional<std::string> denied = denied_target(name)) {
     return Fault(Suppression::target_denied, *std::move(denied));
   }
-  if (remedy.allows(name)) return std::nullopt;
+  if (remedy.allows(name) || remedy.allows(one_name_of(remedy, name))) return std::nullopt;
   // A target that is written out allows itself, by its one name too, under which it is asked for again.
   if (remedy.target.is_literal() && name == one_name_of(remedy, remedy.target.text())) return std::nullopt;
   return Fault(Suppression::target_not_allowed,
                remedy.targets
-                   ? fmt::format("no glob of targets: matches {}", name)
+                   ? fmt::format("no glob under `targets` matches {}", name)
                    : fmt::format("{} comes from labels, and the remedy has no targets: to allow it", what));
 }
 

@@ -161,6 +161,16 @@ Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
   return {Suppression::none, is_trial(now) ? "its breaker is half-open: the next run is its one trial" : ""};
 }
 
+bool PolicyBook::exhausted(std::string_view remedy, std::string_view target, const PolicySpec& policy) const {
+  const std::lock_guard lock(mutex_);
+  if (gate_ == Gate::off) return false;
+  const auto found = histories_.find(Key(remedy, target));
+  const Past past = found != histories_.end() ? found->second.past(clock_) : Past();
+  const std::vector<Duration> host = host_past();
+  const Case now{policy, past, host_budget_, host, firing_, clock_.wall()};
+  return breaker_state(now) == BreakerState::open || judge_budget(now) || judge_host_budget(now);
+}
+
 void PolicyBook::pause(std::string_view remedy, std::optional<Duration> length, PauseCause cause,
                        std::string why) {
   const std::lock_guard lock(mutex_);

@@ -41,6 +41,9 @@ class PolicyBook {
   /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, window, and last
   /// dry_run and approval. So dry_run says that the remedy would have acted now.
   Decision decide(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
+  /// Whether the remedy has done what it may, by its breaker, its budget or the host's, whatever else keeps it
+  /// from acting: a person should look.
+  bool exhausted(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
   /// The remedy's own, unless the gate is narrower or the time is over for which it was armed; automatic
   /// instead of dry-run for one that only reads.
   Mode mode_of(std::string_view remedy, const PolicySpec& policy) const;

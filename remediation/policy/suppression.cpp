@@ -53,11 +53,6 @@ std::vector<Suppression> all_suppressions() {
   return all;
 }
 
-bool is_exhaustion(Suppression reason) {
-  return reason == Suppression::budget || reason == Suppression::breaker ||
-         reason == Suppression::host_budget;
-}
-
 std::string for_people(Duration duration) {
   return format_duration(std::chrono::ceil<std::chrono::seconds>(duration));
 }

@@ -37,8 +37,6 @@ enum class Suppression {
 std::string_view to_string(Suppression reason);
 /// Every reason, for metrics that exist at zero.
 std::vector<Suppression> all_suppressions();
-/// Whether the remedy has done what it may and it did not help: a person should look.
-bool is_exhaustion(Suppression reason);
 
 struct Decision {
   Suppression reason = Suppression::none;

@@ -66,6 +66,14 @@ TEST(Cli, AFlagWithAValueThatIsNoneIsRefusedAsAnyOtherSetting) {
     EXPECT_EQ(outcome.code, 1) << option;
     EXPECT_THAT(outcome.out, ::testing::HasSubstr("'maybe' is neither true nor false")) << option;
   }
+  // A command line for node_exporter turns off what is not here.
+  EXPECT_EQ(run({"config", "show", "--config.file", "/dev/null", "--no-collector.wifi", "--no-collector.zfs",
+                 "--log.level=warn", "--path.udev.data=/run/udev/data"})
+                .code,
+            0);
+  const Outcome elsewhere = run({"config", "show", "--config.file", "/dev/null", "--collector.wifi"});
+  EXPECT_NE(elsewhere.code, 0);
+  EXPECT_THAT(elsewhere.err, ::testing::HasSubstr("only node_exporter has that collector"));
   const Outcome shown = run({"config", "show", "--config.file", "/dev/null", "--no-collector.cpu"});
   EXPECT_THAT(shown.out, ::testing::ContainsRegex("collector.cpu +option --collector.cpu +false"));
 }

@@ -121,7 +121,8 @@ void check_link(std::string_view text) {
 
 void check_parsers(std::string_view text) {
   Problems problems;
-  for (const Mount& mount : parse_mountinfo(text, "f", problems)) expect(mount.mountpoint.starts_with('/'));
+  for (const Mount& mount : parse_mounts(MountTable::mountinfo, text, "f", problems))
+    expect(mount.mountpoint.starts_with('/'));
   parse_cpuinfo(text, "f", problems);
   parse_os_release(text, "f", problems);
   version_number(text);

@@ -111,6 +111,15 @@ TEST_F(Filesystem, TakesItsOwnMountsWhenThoseOfTheFirstProcessAreHidden) {
   EXPECT_EQ(frame_.entries().size(), 24u);
 }
 
+TEST_F(Filesystem, TakesTheShorterTableWhereThereIsNoOther) {
+  proc("mounts", "/dev/vda / ext4 rw 0 0\nproc /proc proc rw 0 0\n");
+  make_with_server();
+  ASSERT_TRUE(collect().ok());
+  EXPECT_TRUE(has(R"(node_filesystem_size_bytes{device="/dev/vda",fstype="ext4",mountpoint="/"} 1000)"));
+  EXPECT_FALSE(mentions("node_filesystem_mount_info{"));
+  EXPECT_EQ(frame_.entries().size(), 7u);
+}
+
 TEST_F(Filesystem, SaysWhichFileIsMissing) {
   make_with_server();
   const Status status = collect();
@@ -287,13 +296,14 @@ TEST(Mountinfo, UndoesOctalEscapesOnlyWhereTheyAreWhole) {
 
 TEST(Mountinfo, KnowsWhichMountsNothingCanKeepWaiting) {
   Problems problems;
-  std::vector<Mount> mounts = parse_mountinfo(
-      "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / /dev rw - devtmpfs udev rw\n"
-      "3 1 8:2 / /home rw - ext4 /dev/sda2 rw,prjquota\n4 1 0:9 / /srv rw - nfs4 server:/ rw\n"
-      "5 4 0:6 / /srv/cache/x rw - tmpfs none rw\n6 1 0:7 / /srvtmp rw - tmpfs none rw\n"
-      "7 3 0:8 / /home/a rw - tmpfs none rw\n8 2 0:10 / /dev/a/b rw - tmpfs none rw\n"
-      "9 1 8:3 / /data rw - xfs /dev/sda3 rw\n",
-      "mountinfo", problems);
+  std::vector<Mount> mounts =
+      parse_mounts(MountTable::mountinfo,
+                   "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / /dev rw - devtmpfs udev rw\n"
+                   "3 1 8:2 / /home rw - ext4 /dev/sda2 rw,prjquota\n4 1 0:9 / /srv rw - nfs4 server:/ rw\n"
+                   "5 4 0:6 / /srv/cache/x rw - tmpfs none rw\n6 1 0:7 / /srvtmp rw - tmpfs none rw\n"
+                   "7 3 0:8 / /home/a rw - tmpfs none rw\n8 2 0:10 / /dev/a/b rw - tmpfs none rw\n"
+                   "9 1 8:3 / /data rw - xfs /dev/sda3 rw\n",
+                   "mountinfo", problems);
   exclude_slow_ways(mounts);
   std::vector<std::string> quick;
   for (const Mount& mount : mounts) {
@@ -326,12 +336,29 @@ TEST(MountProber, AsksThoseInMemoryOnTheSpotAndOthersElsewhere) {
   EXPECT_EQ(prober.answers()[2].error, ENOENT);
 }
 
+TEST(Mountinfo, ACapturedHostMayHaveTheShorterTable) {
+  Problems problems;
+  const std::vector<Mount> mounts =
+      parse_mounts(MountTable::mounts,
+                   "/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sdb /srv/my\\040files xfs ro,nosuid 0 0\nbroken\n",
+                   "mounts", problems);
+  ASSERT_EQ(mounts.size(), 2u);
+  EXPECT_EQ(mounts[0].device, "/dev/sda1");
+  EXPECT_FALSE(mounts[0].read_only);
+  EXPECT_EQ(mounts[1].mountpoint, "/srv/my files");
+  EXPECT_EQ(mounts[1].fstype, "xfs");
+  EXPECT_TRUE(mounts[1].read_only);
+  EXPECT_TRUE(mounts[1].major.empty());
+  EXPECT_FALSE(problems.empty());
+}
+
 TEST(Mountinfo, TheNewestMountHidesTheOthersOnItsMountPoint) {
   Problems problems;
-  const std::vector<Mount> mounts = parse_mountinfo(
-      "1 0 0:1 / / rw - rootfs rootfs rw\n2 0 8:1 / / rw master:1 shared:2 - ext4 /dev/sda1 rw\n"
-      "3 2 0:5 / /t rw -  tmpfs  rw\n",
-      "mountinfo", problems);
+  const std::vector<Mount> mounts =
+      parse_mounts(MountTable::mountinfo,
+                   "1 0 0:1 / / rw - rootfs rootfs rw\n2 0 8:1 / / rw master:1 shared:2 - ext4 /dev/sda1 rw\n"
+                   "3 2 0:5 / /t rw -  tmpfs  rw\n",
+                   "mountinfo", problems);
   ASSERT_EQ(mounts.size(), 2u);
   EXPECT_EQ(mounts[0].device, "/dev/sda1");
   EXPECT_EQ(mounts[1].device, "");

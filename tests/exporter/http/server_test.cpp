@@ -184,6 +184,11 @@ TEST_F(ServerTest, TheTypeOfAFormHasNoCase) {
               ::testing::EndsWith("a="));
 }
 
+TEST_F(ServerTest, ReadsLongLists) {
+  start();
+  EXPECT_THAT(get("/echo?x=" + std::string(100'000, 'a')), ::testing::HasSubstr(" 200 "));
+}
+
 TEST_F(ServerTest, ReadsBodiesUpToTheLimit) {
   start({.body_limit = 100});
   const std::string host = " HTTP/1.1\r\nHost: localhost\r\n";

@@ -50,6 +50,12 @@ TEST_F(PolicyRun, ABreakerOpensHoldsOverARestartAndIsReset) {
   EXPECT_EQ(history("failed").size(), 2u);
   // A run that a slow disk keeps out of the ledger fails before its step.
   EXPECT_LE(Stage::get().count(), 2u);
+  // A person has to look, paused or not.
+  ASSERT_TRUE(remediator_->pause("", std::nullopt).ok());
+  pass({alert()});
+  ASSERT_TRUE(eventually([&] { return suppressed("paused") == 1; }));
+  EXPECT_EQ(exhausted(), 1);
+  ASSERT_TRUE(remediator_->resume("").ok());
 
   restart({spec});
   EXPECT_EQ(reason(), Suppression::breaker);

@@ -254,7 +254,7 @@ TEST_F(Remediation, InDryRunItSaysOnceWhatItWouldDo) {
   ASSERT_TRUE(eventually([&] { return history("planned").size() == 3; }));
   const RunRecord run = history("planned").back();
   EXPECT_EQ(run.mode, "dry-run");
-  EXPECT_EQ(run.reason, "dry_run: would free 4096 bytes");
+  EXPECT_EQ(run.reason, "dry_run: would free 4.0 KiB");
   ASSERT_EQ(run.steps.size(), 1u);
   EXPECT_EQ(run.steps[0].outcome, "planned");
   EXPECT_EQ(run.steps[0].detail, "would act on nginx.service");

@@ -61,6 +61,19 @@ TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
   EXPECT_EQ(target_named(remedy, "apache2").reason, Suppression::target_not_allowed);
 }
 
+TEST(TargetNamed, AGlobAllowsAUnitByEitherOfItsNames) {
+  RemedySpec remedy;
+  remedy.target = *rules::Template::compile("{{ $labels.name }}");
+  ArgumentValue unit;
+  unit.texts = {"{{ $target }}"};
+  remedy.steps.push_back({find_action("service.restart"), {{"unit", unit}}, {}});
+  remedy.targets = std::vector<std::string>{"*.service"};
+  EXPECT_EQ(target_named(remedy, "nginx").name, "nginx.service");
+  const Target socket = target_named(remedy, "web.socket");
+  EXPECT_EQ(socket.reason, Suppression::target_not_allowed);
+  EXPECT_EQ(socket.detail, "no glob under `targets` matches web.socket");
+}
+
 /// Each container of a list is acted on, as one that an argument names would be.
 TEST(TargetFor, HoldsListsAgainstTheTargetsToo) {
   RemedySpec remedy;
