@@ -10,6 +10,7 @@
 #include "rules/promql/token_stream.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -108,6 +109,10 @@ class Parser {
     if (const auto* number = std::get_if<NumberLiteral>(&operand->node)) {
       return make(begin, NumberLiteral{minus ? -number->value : number->value, number->duration});
     }
+    // Infinity is printed with a sign, which is no operator then: "Inf ^ 2" as "+Inf ^ 2".
+    const auto* power = std::get_if<Binary>(&operand->node);
+    const auto* base = power == nullptr ? nullptr : std::get_if<NumberLiteral>(&power->lhs->node);
+    if (!minus && base != nullptr && std::isinf(base->value)) return operand;
     return make(begin, Unary{minus, std::move(operand)});
   }
 

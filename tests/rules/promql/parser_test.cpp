@@ -34,17 +34,21 @@ constexpr ValueType kV = ValueType::vector;
 constexpr ValueType kM = ValueType::matrix;
 constexpr ValueType kT = ValueType::string;
 
-INSTANTIATE_TEST_SUITE_P(
-    Numbers, ParsesWell,
-    testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS}, Good{"0x1F", "31", kS},
-                    Good{"1e3", "1000", kS}, Good{"1_000", "1000", kS}, Good{"010", "8", kS},
-                    Good{"089", "89", kS},
-                    Good{"0x7fffffffffffffff == bool 9223372036854775807",
-                         "9223372036854776000 == bool 9223372036854776000", kS},
-                    Good{"07777777777777777777777", "7.777777777777777e+21", kS}, Good{"iNf", "Inf", kS},
-                    Good{"nan", "NaN", kS}, Good{"-Inf", "-Inf", kS}, Good{"--2", "2", kS},
-                    Good{"2^-Inf", "2 ^ -Inf", kS}, Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
-                    Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
+INSTANTIATE_TEST_SUITE_P(Numbers, ParsesWell,
+                         testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS},
+                                         Good{"0x1F", "31", kS}, Good{"1e3", "1000", kS},
+                                         Good{"1_000", "1000", kS}, Good{"010", "8", kS},
+                                         Good{"089", "89", kS},
+                                         Good{"0x7fffffffffffffff == bool 9223372036854775807",
+                                              "9223372036854776000 == bool 9223372036854776000", kS},
+                                         Good{"07777777777777777777777", "7777777777777777000000", kS},
+                                         Good{"iNf", "+Inf", kS}, Good{"nan", "NaN", kS},
+                                         Good{"-Inf", "-Inf", kS}, Good{"--2", "2", kS},
+                                         Good{"2^-Inf", "2 ^ -Inf", kS}, Good{"2^Inf", "2 ^ +Inf", kS},
+                                         Good{"Inf^2", "+Inf ^ 2", kS}, Good{"1e-7", "0.0000001", kS},
+                                         Good{"1e22 * -1e-7", "10000000000000000000000 * -0.0000001", kS},
+                                         Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
+                                         Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
 
 INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
                          testing::Values(Good{R"("a\"b")", R"("a\"b")", kT},
@@ -66,6 +70,9 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"up[-(step())+2*RANGE()]", "up[-(step()) + 2 * range()]", kM},
         Good{"up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))",
              "up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))", kM},
+        Good{R"(up{z="1",b="2",a!="3",a=~"4"})", R"(up{a!="3",a=~"4",b="2",z="1"})", kV},
+        Good{R"({z="1","a name",b="2"})", R"({"a name",b="2",z="1"})", kV},
+        Good{"up[5m-1e-7]", "up[5m - 0.0000001]", kM},
         Good{"up offset (5s-8) - 3", "up offset (5s - 8) - 3", kV},
         Good{"up offset -(5s)-8", "up offset -(5s) - 8", kV},
         Good{"up offset step()*2", "up offset step() * 2", kV},
@@ -85,7 +92,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Good{"a + b or c and d", "a + b or c and d", kV},
                     Good{"a / on(x) group_left(y) b", "a / on (x) group_left (y) b", kV},
                     Good{"a / ignoring(x,) group_right b", "a / ignoring (x) group_right () b", kV},
-                    Good{"a AND ON () b", "a and on () b", kV}, Good{"a * on () 1", "a * on () 1", kV},
+                    Good{"a AND ON () b", "a and on () b", kV}, Good{"a * on () 1", "a * 1", kV},
+                    Good{"a * ignoring () b", "a * b", kV},
+                    Good{"a * ignoring () group_left b", "a * ignoring () group_left () b", kV},
                     Good{"a atan2 b", "a atan2 b", kV}, Good{"sum(a) by (b)", "sum by (b) (a)", kV},
                     Good{"SUM without (b,c,) (a)", "sum without (b, c) (a)", kV},
                     Good{"topk(5, a)", "topk(5, a)", kV},
@@ -249,6 +258,7 @@ TEST(Parser, TakesExperimentalPartsWhenEnabled) {
   EXPECT_EQ(enabled("a + on (x) group_left fill_right (-1) fill_left(2) b"),
             "a + on (x) group_left () fill_left (2) fill_right (-1) b");
   EXPECT_EQ(enabled("a / fill (1m) b"), "a / fill (60) b");
+  EXPECT_EQ(enabled("a / ignoring () fill (0) b"), "a / fill (0) b");
   EXPECT_EQ(enabled("limit_ratio by (x) (-0.5, a)"), "limit_ratio by (x) (-0.5, a)");
   EXPECT_EQ(enabled(R"(info(a, {x=~".*"}))"), R"(info(a, {x=~".*"}))");
   EXPECT_EQ(enabled("min_of(start(), end()) + step() * range()"),
