@@ -62,6 +62,12 @@ std::string prefix(const CLI::App& command) {
   return command.get_parent() == nullptr ? "" : full_name(command).substr(sizeof("chiron")) + ": ";
 }
 
+bool takes_expression(const CLI::App& command) {
+  const auto options = command.get_options();
+  return std::any_of(options.begin(), options.end(),
+                     [](const CLI::Option* option) { return option->get_name(true) == "EXPR"; });
+}
+
 struct Complaint {
   std::string message;
   std::string hint;
@@ -108,6 +114,8 @@ Complaint unexpected(const std::string& argument, const CLI::App& command) {
   }
   const std::string near = closest(word, {candidates.begin(), candidates.end()});
   if (!near.empty()) complaint.hint = "did you mean " + near + "?";
+  if (is_option && takes_expression(command) && (near.empty() || !word.starts_with("--")))
+    complaint.hint = "`--` goes before an expression that begins with a dash";
   return complaint;
 }
 

@@ -57,7 +57,6 @@ Json answer_to(const std::string& line, const promql::Features& features) {
 
 int parse_batch(const promql::Features& features) {
   for (std::string line; std::getline(std::cin, line);) {
-    if (line.empty()) continue;
     print(answer_to(line, features).dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
     std::fflush(stdout);
   }

@@ -88,7 +88,7 @@ Result<std::int64_t> evaluate_duration(const DurationNode& node, QuerySpan span,
 std::string to_string(const DurationNode& node) {
   switch (node.kind) {
     case Kind::literal:
-      return node.in_units ? duration_text(std::llround(node.value * 1000)) : format_value(node.value);
+      return node.in_units ? duration_text(std::llround(node.value * 1000)) : plain_decimal(node.value);
     case Kind::step:
       return "step()";
     case Kind::range:

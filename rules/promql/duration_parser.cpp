@@ -195,34 +195,9 @@ std::int64_t literal_ms(double seconds) { return std::llround(seconds * 1e9) / 1
 }  // namespace
 
 double number_value(TokenStream& tokens, const Token& token) {
-  std::string digits;
-  for (const char c : token.text) {
-    if (c != '_') digits.push_back(c);
-  }
-  const std::string lower = to_lower(digits);
-  if (lower == "inf") return std::numeric_limits<double>::infinity();
-  if (lower == "nan") return std::numeric_limits<double>::quiet_NaN();
-  int base = 0;
-  std::size_t skip = 0;
-  if (lower.starts_with("0x")) {
-    base = 16;
-    skip = 2;
-  } else if (lower.size() > 1 && lower[0] == '0' &&
-             lower.find_first_not_of("01234567") == std::string::npos) {
-    base = 8;
-  }
-  if (base != 0) {
-    std::int64_t value = 0;
-    const char* const end = lower.data() + lower.size();
-    if (std::from_chars(lower.data() + skip, end, value, base).ec == std::errc()) {
-      return static_cast<double>(value);
-    }
-  }
+  if (const std::optional<double> value = parse_go_number(token.text)) return *value;
   // Go reads what is beyond 64 bits as a float, and no float is hexadecimal without an exponent.
-  const bool decimal = base != 16;
-  if (decimal) {
-    if (const std::optional<double> value = parse_double(digits)) return *value;
-  }
+  const bool decimal = !to_lower(token.text).starts_with("0x");
   tokens.report(token.range,
                 fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}", quoted(token.text),
                             decimal ? "value out of range" : "invalid syntax"),
@@ -289,7 +264,7 @@ std::optional<ParsedDuration> parse_offset(TokenStream& tokens) {
   return ParsedDuration{ms.ok() ? *ms : 0, std::move(node)};
 }
 
-bool parse_at(TokenStream& tokens, Modifiers& modifiers) {
+bool parse_at(TokenStream& tokens, Modifiers& modifiers, Range of) {
   const Token& first = tokens.peek();
   const std::string word = first.kind == Tok::identifier ? to_lower(first.text) : std::string();
   if (word == "start" || word == "end") {
@@ -308,7 +283,7 @@ bool parse_at(TokenStream& tokens, Modifiers& modifiers) {
       sign * (token.kind == Tok::number ? number_value(tokens, token) : duration_value(tokens, token));
   // 2^53 ms: what the API's float seconds still carry exactly.
   if (!(std::fabs(seconds) < 9.007e12)) {
-    tokens.report(token.range, fmt::format("timestamp out of bounds for @ modifier: {}", format_f(seconds)));
+    tokens.report(of, fmt::format("timestamp out of bounds for @ modifier: {}", format_f(seconds)));
     return true;
   }
   modifiers.at = Modifiers::At::time;

@@ -23,7 +23,7 @@ struct ParsedDuration {
 std::optional<ParsedDuration> parse_range_duration(TokenStream& tokens);
 /// After `offset`: one signed duration, number of seconds or function, or arithmetic in parentheses.
 std::optional<ParsedDuration> parse_offset(TokenStream& tokens);
-/// After `@`: a signed number of seconds since the epoch, start() or end().
-bool parse_at(TokenStream& tokens, Modifiers& modifiers);
+/// After `@`: a signed number of seconds since the epoch, start() or end(). `of` is what it modifies.
+bool parse_at(TokenStream& tokens, Modifiers& modifiers, Range of);
 
 }  // namespace chiron::promql

@@ -1,6 +1,7 @@
 #include "rules/promql/lexer.h"
 
 #include "exporter/base/parse.h"
+#include "exporter/base/utf8.h"
 #include "rules/promql/lexer_text.h"
 
 #include <algorithm>
@@ -115,6 +116,11 @@ class Lexer {
   void fail_here(std::string_view what) {
     fail(pos_, pos_ + char_size(text_, pos_), fmt::format("{}{}", what, quote_char(text_, pos_)));
   }
+  // At this character, of the one after it.
+  void fail_behind(std::string_view what) {
+    const std::size_t next = pos_ + 1;
+    fail(pos_, next + char_size(text_, next), fmt::format("{}{}", what, quote_char(text_, next)));
+  }
 
   void skip_blanks() {
     while (pos_ < text_.size()) {
@@ -148,9 +154,8 @@ class Lexer {
     if (c == '!' && peek(1) == '~') return void(emit(Tok::not_equal_regex, 2));
     if (c == '!' && peek(1) == '=') return void(emit(Tok::op, 2).op = Op::ne);
     if (c == '!') {
-      ++pos_;
-      return pos_ < text_.size() ? fail_here("unexpected character after '!' inside braces: ")
-                                 : fail(pos_, pos_, "unexpected end of input inside braces");
+      return pos_ + 1 < text_.size() ? fail_behind("unexpected character after '!' inside braces: ")
+                                     : fail(pos_ + 1, pos_ + 1, "unexpected end of input inside braces");
     }
     if (c == '}') {
       in_braces_ = false;
@@ -181,9 +186,9 @@ class Lexer {
   // "= =" and "=" are told apart from "=~" for the message only: outside braces all of them are wrong.
   void equal_or_bang(char c) {
     if (c == '=' && peek(1) != '~') return void(emit(Tok::equal, 1));
-    ++pos_;
-    if (pos_ >= text_.size()) return fail(pos_, pos_, fmt::format("unexpected end of input after '{}'", c));
-    fail_here(fmt::format("unexpected character after '{}': ", c));
+    if (pos_ + 1 >= text_.size())
+      return fail(pos_, pos_ + 1, fmt::format("unexpected end of input after '{}'", c));
+    fail_behind(fmt::format("unexpected character after '{}': ", c));
   }
 
   void bracket_or_other(char c) {
@@ -286,7 +291,7 @@ class Lexer {
   void string() {
     StringScan scan = scan_string(text_.substr(pos_));
     if (!scan.error.empty()) {
-      return fail(pos_ + scan.error_begin, pos_ + scan.size, std::move(scan.error));
+      return fail(pos_, pos_ + scan.size, std::move(scan.error));
     }
     emit(Tok::string, scan.size).value = std::move(scan.value);
   }
@@ -301,6 +306,15 @@ class Lexer {
   bool seen_colon_ = false;
   bool done_ = false;
 };
+
+// In quotes, as Prometheus shows values: after ten characters only that there are more bytes.
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kMost = 10;
+  if (text.size() <= kMost) return quoted(text);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < kMost; ++i) size += char_size(text, size);
+  return quoted(text.substr(0, size)) + "...";
+}
 
 }  // namespace
 
@@ -317,17 +331,17 @@ std::string describe(const Token& token) {
     case Tok::metric_identifier:
       return fmt::format("metric identifier \"{}\"", token.text);
     case Tok::number:
-      return fmt::format("number \"{}\"", token.text);
+      return "number " + shortened(token.text);
     case Tok::duration:
-      return fmt::format("duration \"{}\"", token.text);
+      return "duration " + shortened(token.text);
     case Tok::string:
-      return fmt::format("string {}", token.text);
+      return "string " + shortened(token.text);
     case Tok::op:
-      return fmt::format("<op:{}>", to_lower(token.text));
+      return fmt::format("<op:{}>", token.text);
     case Tok::aggregator:
-      return fmt::format("<aggr:{}>", to_lower(token.text));
+      return fmt::format("<aggr:{}>", token.text);
     case Tok::keyword:
-      return fmt::format("<{}>", to_lower(token.text));
+      return fmt::format("<{}>", token.text);
     case Tok::equal_regex:
     case Tok::not_equal_regex:
       return fmt::format("<op:{}>", token.text);

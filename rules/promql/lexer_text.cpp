@@ -35,6 +35,19 @@ bool scan_duration_rest(std::string_view text, std::size_t& pos) {
   return !is_alnum(peek());
 }
 
+// The character that `text` begins with as Go's %#U has it: U+0022 '"'.
+std::string name_char(std::string_view text) {
+  const std::size_t size = utf8_sequence(text);
+  if (size == 0) return "U+FFFD '\xef\xbf\xbd'";
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+  };
+  std::uint32_t code = size == 1 ? byte(0) : byte(0) & (0xffu >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) code = code << 6 | (byte(i) & 0x3f);
+  const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  return control ? fmt::format("U+{:04X}", code) : fmt::format("U+{:04X} '{}'", code, text.substr(0, size));
+}
+
 class NumberScanner {
  public:
   explicit NumberScanner(std::string_view text) : text_(text) {}
@@ -100,7 +113,7 @@ class StringScanner {
       if (quote_ == '`' || c != '\\') {
         const std::size_t size = utf8_sequence(text_.substr(pos_));
         if (size == 0) {
-          fail(pos_, pos_ + 1, "invalid UTF-8 rune");
+          fail(pos_ + 1, "invalid UTF-8 rune");
           return std::move(scan_);
         }
         scan_.value += text_.substr(pos_, size);
@@ -119,16 +132,15 @@ class StringScanner {
   }
 
  private:
-  bool fail(std::size_t begin, std::size_t end, std::string message) {
+  bool fail(std::size_t end, std::string message) {
     scan_.error = std::move(message);
-    scan_.error_begin = begin;
     scan_.size = std::min(end, text_.size());
     return false;
   }
 
   bool escape() {
-    const std::size_t begin = pos_++;
-    if (pos_ >= text_.size()) return fail(begin, pos_, "escape sequence not terminated");
+    ++pos_;
+    if (pos_ >= text_.size()) return fail(pos_, "escape sequence not terminated");
     static constexpr std::string_view kFrom = "abfnrtv\\";
     static constexpr std::string_view kTo = "\a\b\f\n\r\t\v\\";
     const char c = text_[pos_];
@@ -137,35 +149,33 @@ class StringScanner {
       ++pos_;
       return true;
     }
-    if (c >= '0' && c <= '7') return code_point(begin, 0, 3, 8);
-    if (c == 'x') return code_point(begin, 1, 2, 16);
-    if (c == 'u') return code_point(begin, 1, 4, 16);
-    if (c == 'U') return code_point(begin, 1, 8, 16);
-    const auto byte = static_cast<unsigned char>(c);
-    return fail(begin, pos_ + char_size(text_, pos_),
-                byte < 0x80 ? fmt::format("unknown escape sequence U+{:04X} '{}'", byte, c)
-                            : fmt::format("unknown escape sequence {}", quote_char(text_, pos_)));
+    if (c >= '0' && c <= '7') return code_point(0, 3, 8);
+    if (c == 'x') return code_point(1, 2, 16);
+    if (c == 'u') return code_point(1, 4, 16);
+    if (c == 'U') return code_point(1, 8, 16);
+    return fail(pos_ + char_size(text_, pos_),
+                fmt::format("unknown escape sequence {}", name_char(text_.substr(pos_))));
   }
 
-  bool code_point(std::size_t begin, std::size_t skip, int digits, std::uint32_t base) {
+  bool code_point(std::size_t skip, int digits, std::uint32_t base) {
     pos_ += skip;
     std::uint64_t code = 0;
     for (int i = 0; i < digits; ++i, ++pos_) {
-      if (pos_ >= text_.size()) return fail(begin, pos_, "escape sequence not terminated");
+      if (pos_ >= text_.size()) return fail(pos_, "escape sequence not terminated");
       const int digit = hex_digit(text_[pos_]);
       if (digit < 0 || static_cast<std::uint32_t>(digit) >= base) {
-        return fail(begin, pos_ + char_size(text_, pos_),
-                    fmt::format("illegal character {} in escape sequence", quote_char(text_, pos_)));
+        return fail(pos_ + char_size(text_, pos_),
+                    fmt::format("illegal character {} in escape sequence", name_char(text_.substr(pos_))));
       }
       code = code * base + static_cast<std::uint32_t>(digit);
     }
     if (digits <= 3) {
-      if (code > 0xff) return fail(begin, pos_, "escape sequence is an invalid Unicode code point");
+      if (code > 0xff) return fail(pos_, "escape sequence is an invalid Unicode code point");
       scan_.value.push_back(static_cast<char>(static_cast<unsigned char>(code)));
       return true;
     }
     if (!append_utf8(scan_.value, static_cast<std::uint32_t>(code))) {
-      return fail(begin, pos_, "escape sequence is an invalid Unicode code point");
+      return fail(pos_, "escape sequence is an invalid Unicode code point");
     }
     return true;
   }

@@ -31,7 +31,6 @@ struct StringScan {
   std::size_t size = 0;  ///< with the quotes; up to where the error was seen
   std::string value;
   std::string error;  ///< "" when fine
-  std::size_t error_begin = 0;
 };
 StringScan scan_string(std::string_view text);
 

@@ -31,7 +31,6 @@ bool parse_fill(TokenStream& tokens, Matching& matching) {
 
 bool parse_labels(TokenStream& tokens, Matching& matching) {
   if (!tokens.at(Keyword::on) && !tokens.at(Keyword::ignoring)) return true;
-  matching.written = true;
   matching.on = tokens.next().keyword == Keyword::on;
   auto labels = parse_label_list(tokens);
   if (!labels) return false;

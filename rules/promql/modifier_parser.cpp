@@ -45,17 +45,17 @@ void extend(TokenStream& tokens, Expr& expr, const Features& features) {
 }
 
 bool parse_offset_of(TokenStream& tokens, Expr& expr) {
-  const Range word = tokens.next().range;
+  tokens.next();
   auto read = parse_offset(tokens);
   if (!read) return false;
   Modifiers* modifiers = modifiers_of(expr);
   if (modifiers == nullptr) {
     tokens.report(
-        {word.begin, tokens.last_end()},
+        expr.range,
         "offset modifier must be preceded by an instant vector selector or range vector selector or a "
         "subquery");
   } else if (modifiers->has_offset) {
-    tokens.report({word.begin, tokens.last_end()}, "offset may not be set multiple times");
+    tokens.report(expr.range, "offset may not be set multiple times");
   } else {
     modifiers->has_offset = true;
     modifiers->offset_ms = read->ms;
@@ -66,16 +66,16 @@ bool parse_offset_of(TokenStream& tokens, Expr& expr) {
 }
 
 bool parse_at_of(TokenStream& tokens, Expr& expr) {
-  const Range sign = tokens.next().range;
+  tokens.next();
   Modifiers read;
-  if (!parse_at(tokens, read)) return false;
+  if (!parse_at(tokens, read, expr.range)) return false;
   Modifiers* modifiers = modifiers_of(expr);
   if (modifiers == nullptr) {
     tokens.report(
-        {sign.begin, tokens.last_end()},
+        expr.range,
         "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
   } else if (modifiers->at != Modifiers::At::none) {
-    tokens.report({sign.begin, tokens.last_end()}, "@ <timestamp> may not be set multiple times");
+    tokens.report(expr.range, "@ <timestamp> may not be set multiple times");
   } else {
     modifiers->at = read.at;
     modifiers->at_ms = read.at_ms;

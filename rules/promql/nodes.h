@@ -114,8 +114,7 @@ struct Unary {
 struct Matching {
   enum class Card { one_to_one, many_to_one, one_to_many, many_to_many };
   Card card = Card::one_to_one;
-  bool on = false;       ///< `labels` are the only ones compared; otherwise they are the ones ignored
-  bool written = false;  ///< the expression has on(...) or ignoring(...)
+  bool on = false;  ///< `labels` are the only ones compared; otherwise they are the ones ignored
   std::vector<std::string> labels;
   std::vector<std::string> include;             ///< of group_left/group_right
   std::optional<double> fill_left, fill_right;  ///< values of elements that are missing on that side

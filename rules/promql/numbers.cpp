@@ -1,8 +1,12 @@
 #include "rules/promql/numbers.h"
 
+#include "exporter/base/parse.h"
+#include "rules/promql/lexer_text.h"
+
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include <fmt/format.h>
@@ -18,7 +22,46 @@ std::string special(double value) {
   return value > 0 ? "+Inf" : "-Inf";
 }
 
+std::optional<std::string> without_underscores(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      out.push_back(text[i]);
+    } else if (i == 0 || !is_alnum(text[i - 1]) || i + 1 == text.size() || text[i + 1] == '_' ||
+               !is_alnum(text[i + 1])) {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+std::optional<std::int64_t> parse_go_int(std::string_view text) {
+  std::string digits;
+  if (text.starts_with('-')) digits = "-";
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  int base = 10;
+  if (text.size() > 1 && text.front() == '0') {
+    const char mark = to_lower(text[1]);
+    base = mark == 'x' ? 16 : mark == 'b' ? 2 : 8;
+    text.remove_prefix(mark == 'x' || mark == 'b' || mark == 'o' ? 2 : 1);
+  }
+  // Another sign would be taken.
+  if (text.starts_with('-')) return std::nullopt;
+  digits += text;
+  std::int64_t value = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
+  return stop == end && error == std::errc() ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<double> parse_go_number(std::string_view text) {
+  const std::optional<std::string> plain = without_underscores(text);
+  if (!plain) return std::nullopt;
+  if (const std::optional<std::int64_t> integer = parse_go_int(*plain)) return static_cast<double>(*integer);
+  return parse_double(*plain);
+}
 
 double go_min(double a, double b) {
   if (a == -kInfinity || b == -kInfinity) return -kInfinity;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace chiron::promql {
 
@@ -15,6 +17,10 @@ inline bool comes_before(double a, double b, bool descending) {
   if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
   return descending ? a > b : a < b;
 }
+
+/// Go's ParseInt(text, 0, 64): with a sign or not, in the base that 0x, 0o, 0b or a leading 0 tells,
+/// underscores between digits; otherwise its ParseFloat, but for hexadecimal fractions.
+std::optional<double> parse_go_number(std::string_view text);
 
 /// Go's %g, for messages: shortest form, an exponent below 1e-4 and from 1e6 on.
 std::string format_g(double value);

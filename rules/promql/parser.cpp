@@ -10,6 +10,7 @@
 #include "rules/promql/token_stream.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -108,6 +109,10 @@ class Parser {
     if (const auto* number = std::get_if<NumberLiteral>(&operand->node)) {
       return make(begin, NumberLiteral{minus ? -number->value : number->value, number->duration});
     }
+    // Infinity is printed with a sign, which is no operator then: "Inf ^ 2" as "+Inf ^ 2".
+    const auto* power = std::get_if<Binary>(&operand->node);
+    const auto* base = power == nullptr ? nullptr : std::get_if<NumberLiteral>(&power->lhs->node);
+    if (!minus && base != nullptr && std::isinf(base->value)) return operand;
     return make(begin, Unary{minus, std::move(operand)});
   }
 
@@ -224,6 +229,20 @@ class Parser {
     return make(begin, std::move(*selector));
   }
 
+  // What could not be split into tokens has an error of its own to tell.
+  bool may_begin_expression() const {
+    switch (tokens_.peek().kind) {
+      case Tok::error:
+      case Tok::number:
+      case Tok::duration:
+      case Tok::string:
+      case Tok::left_paren:
+        return true;
+      default:
+        return tokens_.at(Op::add) || tokens_.at(Op::sub) || at_vector_selector(tokens_);
+    }
+  }
+
   bool arguments(std::vector<ExprPtr>& out, bool of_info = false) {
     tokens_.next();
     while (!tokens_.at(Tok::right_paren)) {
@@ -235,7 +254,7 @@ class Parser {
       if (tokens_.at(Tok::right_paren)) break;
       const Range comma = tokens_.peek().range;
       if (!tokens_.expect(Tok::comma, "", "")) return false;
-      if (tokens_.at(Tok::right_paren))
+      if (!may_begin_expression())
         return tokens_.fail(comma, "trailing commas not allowed in function call args");
     }
     tokens_.next();
@@ -274,7 +293,9 @@ class Parser {
       tokens_.unexpected("aggregation");
       return nullptr;
     }
+    const std::string_view outer = tokens_.set_context("aggregation");
     if (!arguments(given)) return nullptr;
+    tokens_.set_context(outer);
     if (!grouped_before && (tokens_.at(Keyword::by) || tokens_.at(Keyword::without)) && !grouping(node))
       return nullptr;
     const std::size_t wanted = takes_parameter(node.op) ? 2 : 1;

@@ -58,7 +58,7 @@ std::string selector_core(const VectorSelector& selector) {
   // Outside the braces it could be a keyword, or would stand against another matcher on the name.
   const bool plain = is_valid_metric_name(selector.name) && names < 2 &&
                      (!selector.name_in_braces || names_a_metric(selector.name));
-  std::string inside = selector.name.empty() || plain ? "" : quoted(selector.name);
+  std::vector<std::string> matchers;
   bool named = selector.name.empty();  // the matcher that the name stands for is passed
   for (const Matcher& matcher : selector.matchers) {
     if (!named && matcher.name() == kMetricName && matcher.op() == MatchOp::equal &&
@@ -66,16 +66,19 @@ std::string selector_core(const VectorSelector& selector) {
       named = true;
       continue;
     }
-    if (!inside.empty()) inside += ",";
-    inside += matcher.to_string();
+    matchers.push_back(matcher.to_string());
   }
-  if (plain && inside.empty()) return selector.name;
-  return fmt::format("{}{{{}}}", plain ? selector.name : "", inside);
+  std::sort(matchers.begin(), matchers.end());
+  if (!selector.name.empty() && !plain) matchers.insert(matchers.begin(), quoted(selector.name));
+  if (plain && matchers.empty()) return selector.name;
+  return fmt::format("{}{{{}}}", plain ? selector.name : "", fmt::join(matchers, ","));
 }
 
 std::string matching(const Matching& m) {
   std::string out;
-  if (m.written) out += fmt::format(" {} ({})", m.on ? "on" : "ignoring", join(m.labels));
+  const bool grouped = m.card == Matching::Card::many_to_one || m.card == Matching::Card::one_to_many;
+  if (m.on || grouped || !m.labels.empty())
+    out += fmt::format(" {} ({})", m.on ? "on" : "ignoring", join(m.labels));
   if (m.card == Matching::Card::many_to_one) out += fmt::format(" group_left ({})", join(m.include));
   if (m.card == Matching::Card::one_to_many) out += fmt::format(" group_right ({})", join(m.include));
   if (m.fill_left && m.fill_right && *m.fill_left == *m.fill_right) {
@@ -88,11 +91,8 @@ std::string matching(const Matching& m) {
 }
 
 struct Printer {
-  // "+Inf" would read back as a sign and a number.
   std::string operator()(const NumberLiteral& n) const {
-    if (n.duration) return duration_text(std::llround(n.value * 1000));
-    if (std::isinf(n.value)) return n.value > 0 ? "Inf" : "-Inf";
-    return format_value(n.value);
+    return n.duration ? duration_text(std::llround(n.value * 1000)) : plain_decimal(n.value);
   }
   std::string operator()(const StringLiteral& s) const { return quoted(s.value); }
   std::string operator()(const VectorSelector& s) const {
@@ -109,8 +109,10 @@ struct Printer {
   std::string operator()(const Paren& p) const { return fmt::format("({})", to_string(*p.inner)); }
   std::string operator()(const Unary& u) const { return (u.minus ? "-" : "+") + to_string(*u.operand); }
   std::string operator()(const Binary& b) const {
+    // Between others there is nothing to match.
+    const bool vectors = b.lhs->type == ValueType::vector && b.rhs->type == ValueType::vector;
     return fmt::format("{} {}{}{} {}", to_string(*b.lhs), to_string(b.op), b.return_bool ? " bool" : "",
-                       matching(b.matching), to_string(*b.rhs));
+                       vectors ? matching(b.matching) : "", to_string(*b.rhs));
   }
   std::string operator()(const Aggregate& a) const {
     std::string out(to_string(a.op));

@@ -70,25 +70,20 @@ std::string compare_samples(const Expected& expected, const SeriesLine& want, co
 }
 
 std::string compare_matrix(const Expected& expected, const Matrix& got) {
+  if (expected.ordered) return "expected an ordered result, but the query returned a matrix";
   for (std::size_t i = 1; i < got.size(); ++i) {
     if (!(got[i - 1].labels < got[i].labels)) return "the result is not sorted by labels";
   }
-  std::size_t wanted = 0;
   for (const SeriesLine& want : expected.series) {
-    const bool any =
-        std::any_of(want.values.begin(), want.values.end(), [](const auto& v) { return v.has_value(); });
-    if (!any) continue;
-    ++wanted;
     const auto same = [&](const MatrixSeries& series) { return series.labels == want.labels; };
     const auto at = std::find_if(got.begin(), got.end(), same);
-    if (at == got.end())
-      return fmt::format("expected {}, which is not in the result", want.labels.to_string());
+    if (at == got.end()) return fmt::format("expected metric {} not found", want.labels.to_string());
     if (std::string difference = compare_samples(expected, want, *at); !difference.empty()) return difference;
   }
-  if (got.size() == wanted) return {};
+  if (got.size() == expected.series.size()) return {};
   std::string names;
   for (const MatrixSeries& series : got) names += " " + series.labels.to_string();
-  return fmt::format("expected {} series, got {}:{}", wanted, got.size(), names);
+  return fmt::format("expected {} series, got {}:{}", expected.series.size(), got.size(), names);
 }
 
 struct Comparison {

@@ -3,12 +3,24 @@
 #include "exporter/base/parse.h"
 #include "rules/promql/lexer.h"
 #include "rules/promql/lexer_text.h"
+#include "rules/promql/numbers.h"
 
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace chiron::promql {
+namespace {
+
+std::vector<std::optional<TimestampMs>> cycled(const std::vector<std::optional<TimestampMs>>& offsets,
+                                               std::size_t size) {
+  std::vector<std::optional<TimestampMs>> out;
+  for (std::size_t i = 0; !offsets.empty() && i < size; ++i) out.push_back(offsets[i % offsets.size()]);
+  return out;
+}
+
+}  // namespace
 
 std::string ExpectedText::to_string() const {
   if (exact) return fmt::format("\"{}\"", *exact);
@@ -57,6 +69,7 @@ void ScriptReader::starts_are_alone(const std::optional<StartsLine>& starts, std
 std::map<Labels, LoadedSeries> ScriptReader::series(const ScriptBlock& block) {
   std::map<Labels, LoadedSeries> out;
   std::optional<StartsLine> starts;
+  std::vector<std::optional<TimestampMs>> defaults;
   std::size_t starts_line = 0;
   for (const auto& [line, text] : block.body) {
     line_ = line;
@@ -65,10 +78,12 @@ std::map<Labels, LoadedSeries> ScriptReader::series(const ScriptBlock& block) {
       Result<StartsLine> parsed = parse_starts_line(text);
       starts_line = line;
       starts.reset();
-      if (parsed) {
-        starts = *std::move(parsed);
-      } else {
+      if (!parsed) {
         fail(parsed.error().message());
+      } else if (parsed->labels.empty()) {
+        defaults = std::move(parsed->offsets);
+      } else {
+        starts = *std::move(parsed);
       }
       continue;
     }
@@ -78,8 +93,12 @@ std::map<Labels, LoadedSeries> ScriptReader::series(const ScriptBlock& block) {
       starts.reset();
       continue;
     }
+    if (parsed->unsupported) fail(parsed->unsupported->message());
     LoadedSeries& loaded = out[parsed->labels] = {std::move(parsed->values), {}};
-    if (!starts) continue;
+    if (!starts) {
+      loaded.starts = cycled(defaults, loaded.values.size());
+      continue;
+    }
     if (starts->labels != parsed->labels) {
       fail("the line of start timestamps before it is of another series");
     } else if (starts->offsets.size() != loaded.values.size()) {
@@ -97,6 +116,7 @@ std::map<Labels, LoadedSeries> ScriptReader::series(const ScriptBlock& block) {
 std::optional<Evaluation> ScriptReader::evaluation(const std::string& command, std::string_view head,
                                                    const ScriptBlock& block) {
   line_ = block.line;
+  expects_fail_ = false;
   Evaluation evaluation;
   if (!times(head, evaluation)) return std::nullopt;
   evaluation.expression = std::string(head);
@@ -127,7 +147,7 @@ bool ScriptReader::times(std::string_view& head, Evaluation& out) {
   }
   head = trim(head);
   if (!out.range) {
-    if (head.starts_with("at ") && !time_after("at", head, out.start)) return false;
+    if (!time_after("at", head, out.start)) return false;
     out.end = out.start;
     return true;
   }
@@ -167,7 +187,7 @@ bool ScriptReader::body_line(std::string_view text, Evaluation& evaluation) {
   }
   if (word == "expected_fail_regexp") return pattern(trim(rest), evaluation.failure.emplace());
   if (trim(rest).empty()) {
-    if (const auto value = parse_double(text.starts_with('+') ? text.substr(1) : text)) {
+    if (const std::optional<double> value = parse_go_number(text)) {
       evaluation.expected.scalar = *value;
       return true;
     }
@@ -175,6 +195,10 @@ bool ScriptReader::body_line(std::string_view text, Evaluation& evaluation) {
   Result<SeriesLine> parsed = parse_series_line(text);
   if (!parsed) {
     fail(parsed.error().message());
+    return false;
+  }
+  if (parsed->unsupported) {
+    fail(parsed->unsupported->message());
     return false;
   }
   evaluation.expected.series.push_back(*std::move(parsed));
@@ -211,15 +235,15 @@ bool ScriptReader::expectation(std::string_view text, Evaluation& evaluation) {
   if (word == "ordered") {
     evaluation.expected.ordered = true;
   } else if (word == "fail") {
+    if (std::exchange(expects_fail_, true)) {
+      fail("expect fail may come once");
+      return false;
+    }
     return expected_text(rest, evaluation.failure.emplace());
-  } else if (word == "warn") {
-    return expected_text(rest, evaluation.warnings.texts.emplace_back());
-  } else if (word == "info") {
-    return expected_text(rest, evaluation.infos.texts.emplace_back());
-  } else if (word == "no_warn") {
-    evaluation.warnings.none = true;
-  } else if (word == "no_info") {
-    evaluation.infos.none = true;
+  } else if (word == "warn" || word == "no_warn") {
+    return annotations(word, rest, evaluation.warnings);
+  } else if (word == "info" || word == "no_info") {
+    return annotations(word, rest, evaluation.infos);
   } else if (word == "string") {
     const std::vector<Token> tokens = lex(rest);
     if (tokens.front().kind != Tok::string) {
@@ -228,7 +252,7 @@ bool ScriptReader::expectation(std::string_view text, Evaluation& evaluation) {
     }
     evaluation.expected.text = tokens.front().value;
   } else if (word == "range") {
-    return range_vector(rest, evaluation.expected);
+    return range_vector(rest, evaluation);
   } else {
     fail(fmt::format("expected ordered, fail, warn, no_warn, info, no_info, string or range, got \"{}\"",
                      word));
@@ -237,13 +261,31 @@ bool ScriptReader::expectation(std::string_view text, Evaluation& evaluation) {
   return true;
 }
 
-bool ScriptReader::range_vector(std::string_view rest, Expected& expected) {
+bool ScriptReader::annotations(std::string_view word, std::string_view rest, ExpectedAnnotations& out) {
+  if (word.starts_with("no_")) {
+    out.none = true;
+  } else if (!expected_text(rest, out.texts.emplace_back())) {
+    return false;
+  }
+  if (!out.none || out.texts.empty()) return true;
+  const std::string_view kind = word.substr(word.find('_') + 1);
+  fail(fmt::format("{0} and no_{0} cannot be expected together", kind));
+  return false;
+}
+
+// The query is evaluated at the end of the range.
+bool ScriptReader::range_vector(std::string_view rest, Evaluation& evaluation) {
   std::string_view word;
   next_word(rest, word);
   rest = trim(rest);
+  Expected& expected = evaluation.expected;
   expected.matrix = true;
-  return time_after("from", rest, expected.start) && time_after("to", rest, expected.end) &&
-         time_after("step", rest, expected.step);
+  if (!time_after("from", rest, expected.start) || !time_after("to", rest, expected.end) ||
+      !time_after("step", rest, expected.step)) {
+    return false;
+  }
+  evaluation.start = evaluation.end = expected.end;
+  return true;
 }
 
 }  // namespace chiron::promql

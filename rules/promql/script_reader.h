@@ -79,10 +79,12 @@ class ScriptReader {
   bool pattern(std::string_view text, ExpectedText& out);
   bool expected_text(std::string_view text, ExpectedText& out);
   bool expectation(std::string_view text, Evaluation& evaluation);
-  bool range_vector(std::string_view rest, Expected& expected);
+  bool annotations(std::string_view word, std::string_view rest, ExpectedAnnotations& out);
+  bool range_vector(std::string_view rest, Evaluation& evaluation);
 
   std::vector<ScriptFailure>& failures_;
   std::size_t line_ = 0;
+  bool expects_fail_ = false;  ///< the statement has an `expect fail`
 };
 
 }  // namespace chiron::promql

@@ -33,44 +33,54 @@ struct TimeVisitor {
   }
 };
 
+struct Pinner;
+ExprPtr pinned(const ExprPtr& expr, Pinner pinner);
+
 struct Pinner {
   TimestampMs t;
+  bool in_subquery = false;
 
   void operator()(NumberLiteral&) const {}
   void operator()(StringLiteral&) const {}
   void operator()(VectorSelector& s) const { set(s.modifiers); }
   void operator()(MatrixSelector& m) const { set(m.selector.modifiers); }
-  void operator()(Subquery& s) const { set(s.modifiers); }
-  void operator()(Paren& p) const { p.inner = pin(p.inner, t); }
-  void operator()(Unary& u) const { u.operand = pin(u.operand, t); }
+  void operator()(Subquery& s) const {
+    set(s.modifiers);
+    s.inner = pinned(s.inner, {t, true});
+  }
+  void operator()(Paren& p) const { p.inner = pinned(p.inner, *this); }
+  void operator()(Unary& u) const { u.operand = pinned(u.operand, *this); }
   void operator()(Binary& b) const {
-    b.lhs = pin(b.lhs, t);
-    b.rhs = pin(b.rhs, t);
+    b.lhs = pinned(b.lhs, *this);
+    b.rhs = pinned(b.rhs, *this);
   }
   void operator()(Aggregate& a) const {
-    a.operand = pin(a.operand, t);
-    if (a.parameter) a.parameter = pin(a.parameter, t);
+    a.operand = pinned(a.operand, *this);
+    if (a.parameter) a.parameter = pinned(a.parameter, *this);
   }
   void operator()(Call& c) const {
-    for (ExprPtr& argument : c.arguments) argument = pin(argument, t);
+    for (ExprPtr& argument : c.arguments) argument = pinned(argument, *this);
   }
 
+  // A subquery evaluates what is in it at times of its own; start() and end() are the query's there, too.
   void set(Modifiers& modifiers) const {
-    if (modifiers.at != Modifiers::At::none) return;
+    if (modifiers.at == Modifiers::At::time || (in_subquery && modifiers.at == Modifiers::At::none)) return;
     modifiers.at = Modifiers::At::time;
     modifiers.at_ms = t;
   }
 };
 
+ExprPtr pinned(const ExprPtr& expr, Pinner pinner) {
+  auto copy = std::make_shared<Expr>(*expr);
+  std::visit(pinner, copy->node);
+  return copy;
+}
+
 }  // namespace
 
 bool depends_on_time(const Expr& expr) { return std::visit(TimeVisitor{}, expr.node); }
 
-ExprPtr pin(const ExprPtr& expr, TimestampMs t) {
-  auto copy = std::make_shared<Expr>(*expr);
-  std::visit(Pinner{t}, copy->node);
-  return copy;
-}
+ExprPtr pin(const ExprPtr& expr, TimestampMs t) { return pinned(expr, Pinner{t}); }
 
 Value at_step(const Matrix& matrix, TimestampMs t, bool scalar) {
   Vector vector;

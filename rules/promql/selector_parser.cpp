@@ -7,16 +7,22 @@ namespace {
 
 constexpr std::string_view kContext = "label matching";
 
-void add_matcher(TokenStream& tokens, VectorSelector& selector, MatchOp op, std::string name,
+void add_matcher(TokenStream& tokens, VectorSelector& selector, MatchOp op, const Token& label,
                  const Token& value) {
+  const std::string name = label.kind == Tok::string ? label.value : std::string(label.text);
   Result<Matcher> matcher = Matcher::make(op, name, value.value);
   if (!matcher) {
-    tokens.report(value.range, matcher.error().message(), "regular expressions follow RE2's syntax");
+    tokens.report({label.range.begin, value.range.end}, matcher.error().message(),
+                  "regular expressions follow RE2's syntax");
     // Stands in for it, so that the selector is not also blamed for selecting everything.
-    matcher = Matcher::make(MatchOp::equal, std::move(name), value.value);
+    matcher = Matcher::make(MatchOp::equal, name, value.value);
     if (!matcher) return;
   }
   selector.matchers.push_back(std::move(*matcher));
+}
+
+void add_name(VectorSelector& selector, const std::string& name) {
+  selector.matchers.push_back(*Matcher::make(MatchOp::equal, std::string(kMetricName), name));
 }
 
 bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
@@ -30,7 +36,7 @@ bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
       selector.name = name.value;
       selector.name_in_braces = true;
     }
-    add_matcher(tokens, selector, MatchOp::equal, std::string(kMetricName), name);
+    add_name(selector, name.value);
     return true;
   }
   MatchOp match = MatchOp::equal;
@@ -46,7 +52,7 @@ bool parse_one_matcher(TokenStream& tokens, VectorSelector& selector) {
   tokens.next();
   const Token& value = tokens.peek();
   if (!tokens.expect(Tok::string, kContext, "string")) return false;
-  add_matcher(tokens, selector, match, quoted ? name.value : std::string(name.text), value);
+  add_matcher(tokens, selector, match, name, value);
   return true;
 }
 
@@ -88,10 +94,8 @@ ParsedMatchers parse_matchers(std::string_view text) {
 std::optional<VectorSelector> parse_vector_selector(TokenStream& tokens) {
   VectorSelector selector;
   if (!tokens.at(Tok::left_brace)) {
-    Token name = tokens.next();
-    selector.name = std::string(name.text);
-    name.value = selector.name;
-    add_matcher(tokens, selector, MatchOp::equal, std::string(kMetricName), name);
+    selector.name = std::string(tokens.next().text);
+    add_name(selector, selector.name);
     if (!tokens.at(Tok::left_brace)) return selector;
   }
   tokens.next();

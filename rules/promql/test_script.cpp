@@ -38,7 +38,7 @@ class Script {
       if (command == "clear") {
         series_.clear();
       } else if (command.starts_with("load")) {
-        load(trim(head), block);
+        load(command, trim(head), block);
       } else if (command.starts_with("eval")) {
         const std::size_t before = report_.failures.size();
         ++report_.statements;
@@ -56,7 +56,14 @@ class Script {
  private:
   void fail(std::string message) { report_.failures.push_back({line_, std::move(message)}); }
 
-  void load(std::string_view gap_text, const ScriptBlock& block) {
+  void load(std::string_view command, std::string_view gap_text, const ScriptBlock& block) {
+    if (command == "load_with_nhcb") {
+      fail(
+          "load_with_nhcb makes native histograms, which are not supported; the samples are loaded as they "
+          "are");
+    } else if (command != "load") {
+      return fail(fmt::format("expected load, clear or eval, got \"{}\"", command));
+    }
     const std::optional<TimestampMs> gap = parse_script_time(gap_text);
     if (!gap) return fail(fmt::format("\"{}\" is not a duration", gap_text));
     const std::map<Labels, LoadedSeries> loaded = reader_.series(block);

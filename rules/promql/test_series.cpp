@@ -105,7 +105,7 @@ Result<std::size_t> times_more(std::string_view item, std::string_view rest) {
   return repetitions(item, rest.substr(1));
 }
 
-// One item of a line of start timestamps: D, DxK, D+ExK, D-ExK, _, _xK.
+// One item of a line of start timestamps: D, DxK, D+ExK, D-ExK, _, _xK, *, *xK.
 Status append_offsets(std::string_view item, std::vector<std::optional<TimestampMs>>& out) {
   std::string_view rest = item;
   if (item[0] == '_') {
@@ -114,8 +114,16 @@ Status append_offsets(std::string_view item, std::vector<std::optional<Timestamp
     out.resize(out.size() + std::max<std::size_t>(1, *more));
     return {};
   }
+  if (item[0] == '*') {
+    const Result<std::size_t> more = times_more(item, item.substr(1));
+    if (!more) return more.error();
+    const auto last = std::find_if(out.rbegin(), out.rend(), [](const auto& o) { return o.has_value(); });
+    const TimestampMs before = last == out.rend() ? 0 : **last;
+    out.resize(out.size() + 1 + *more, before);
+    return {};
+  }
   std::optional<TimestampMs> offset = take_duration(rest);
-  if (!offset) return bad(item, "expected a duration or _");
+  if (!offset) return bad(item, "expected a duration, _ or *");
   TimestampMs increment = 0;
   if (rest.starts_with('+') || rest.starts_with('-')) {
     const std::optional<TimestampMs> by = take_duration(rest);
@@ -131,13 +139,37 @@ Status append_offsets(std::string_view item, std::vector<std::optional<Timestamp
   return {};
 }
 
-// One item: N, NxK, A+BxK, A-BxK, _, _xK, stale.
+// The next item of a series; a native histogram goes on to its }}, blanks and all, and {{...}}+{{...}}x3 is
+// one.
+bool next_item(std::string_view& text, std::string_view& item) {
+  text = trim(text);
+  std::size_t end = 0;
+  while (text.substr(end).starts_with("{{")) {
+    const std::size_t closed = text.find("}}", end);
+    end = closed == std::string_view::npos ? text.size() : closed + 2;
+    const std::string_view rest = text.substr(end);
+    if (rest.starts_with("+{{") || rest.starts_with("-{{")) ++end;
+  }
+  end = std::min(text.find_first_of(" \t", end), text.size());
+  item = text.substr(0, end);
+  text.remove_prefix(end);
+  return !item.empty();
+}
+
+// One item: N, NxK, A+BxK, A-BxK, _, _xK, stale, {{...}}, {{...}}xK, {{...}}+{{...}}xK.
 Status append_item(std::string_view item, std::vector<std::optional<double>>& out) {
   if (item == "stale") {
     out.push_back(stale_marker());
     return {};
   }
-  if (item.starts_with("{{")) return bad(item, "native histograms are not supported");
+  if (item.starts_with("{{")) {
+    const std::size_t closed = item.rfind("}}");
+    if (closed == std::string_view::npos) return bad(item, "a native histogram ends with }}");
+    const Result<std::size_t> more = times_more(item, item.substr(closed + 2));
+    if (!more) return more.error();
+    out.resize(out.size() + 1 + *more);
+    return {};
+  }
   if (item[0] == '_') {
     std::size_t count = 1;
     if (item.size() > 1) {
@@ -172,16 +204,6 @@ Status append_item(std::string_view item, std::vector<std::optional<double>>& ou
 
 }  // namespace
 
-Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text) {
-  std::vector<std::optional<double>> values;
-  std::string_view item;
-  while (next_word(text, item)) {
-    if (Status status = append_item(item, values); !status) return std::move(status).error();
-    if (values.size() > kMostValues) return bad(item, "too many values");
-  }
-  return values;
-}
-
 bool is_starts_line(std::string_view text) {
   const std::size_t end = labels_end(text);
   const std::string_view rest = text.substr(end);
@@ -197,14 +219,18 @@ Result<StartsLine> parse_starts_line(std::string_view text) {
   } else {
     end -= 3;
   }
-  Result<Labels> labels = parse_labels(text.substr(0, end));
-  if (!labels) return std::move(labels).error();
-  StartsLine line{*std::move(labels), {}};
+  StartsLine line;
+  if (end > 0) {
+    Result<Labels> labels = parse_labels(text.substr(0, end));
+    if (!labels) return std::move(labels).error();
+    line.labels = *std::move(labels);
+  }
   std::string_view item;
   while (next_word(rest, item)) {
     if (Status status = append_offsets(item, line.offsets); !status) return std::move(status).error();
     if (line.offsets.size() > kMostValues) return bad(item, "too many values");
   }
+  if (line.offsets.empty()) return bad(text, "start timestamps belong after @st");
   return line;
 }
 
@@ -212,9 +238,15 @@ Result<SeriesLine> parse_series_line(std::string_view text) {
   const std::size_t end = labels_end(text);
   Result<Labels> labels = parse_labels(text.substr(0, end));
   if (!labels) return std::move(labels).error();
-  auto values = parse_series_values(text.substr(end));
-  if (!values) return std::move(values).error();
-  return SeriesLine{*std::move(labels), *std::move(values)};
+  SeriesLine line{*std::move(labels), {}, {}};
+  text.remove_prefix(end);
+  for (std::string_view item; next_item(text, item);) {
+    if (Status status = append_item(item, line.values); !status) return std::move(status).error();
+    if (line.values.size() > kMostValues) return bad(item, "too many values");
+    if (item.starts_with("{{") && !line.unsupported)
+      line.unsupported = bad(item, "native histograms are not supported");
+  }
+  return line;
 }
 
 void TestSeries::add(const Labels& labels, Sample sample, TimestampMs start) {

@@ -15,14 +15,14 @@ namespace chiron::promql {
 struct SeriesLine {
   Labels labels;
   std::vector<std::optional<double>>
-      values;  ///< nothing: no sample in that slot; may be the staleness marker
+      values;                        ///< nothing: no sample in that slot; may be the staleness marker
+  std::optional<Error> unsupported;  ///< a native histogram was among the values, and is a gap there
 };
 Result<SeriesLine> parse_series_line(std::string_view text);
-/// The values alone: `1 2x3 0+10x5 _x2 stale`.
-Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text);
 
 /// A line before that of a series, with what its samples' start timestamps are away from their own:
-/// `up{job="a"}@st _ -30s -1mx2 0-1mx3`.
+/// `up{job="a"}@st _ -30s -1mx2 0-1mx3 *x2`, where * is the one before. A line without a series is for those
+/// after it that have none.
 struct StartsLine {
   Labels labels;
   std::vector<std::optional<TimestampMs>> offsets;

@@ -26,6 +26,7 @@ bool TokenStream::unexpected(std::string_view context, std::string_view expected
   const Token& token = peek();
   if (token.kind == Tok::error) return fail(token.range, token.value);
   std::string message = fmt::format("unexpected {}", describe(token));
+  if (context.empty()) context = context_;
   if (!context.empty()) message += fmt::format(" in {}", context);
   if (!expected.empty()) message += fmt::format(", expected {}", expected);
   return fail(token.range, std::move(message));

@@ -49,6 +49,8 @@ class TokenStream {
   /// End of the last token taken.
   std::size_t last_end() const { return last_end_; }
 
+  /// What a token out of place is said to be in when no other context is given; returns the one before.
+  std::string_view set_context(std::string_view context) { return std::exchange(context_, context); }
   /// Reports the next token as out of place. context and expected may be "". Always false.
   bool unexpected(std::string_view context = {}, std::string_view expected = {});
   /// A syntax error: nothing after it can be judged. Always false.
@@ -66,6 +68,7 @@ class TokenStream {
   std::vector<std::size_t> line_starts_;
   std::size_t position_ = 0;
   std::size_t last_end_ = 0;
+  std::string_view context_;
   std::vector<ParseError> errors_;
   bool failed_ = false;
 };

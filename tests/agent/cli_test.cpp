@@ -184,9 +184,23 @@ TEST(CliPromql, ParsesALineAtATime) {
             "{\"ok\":false,\"error\":\"unexpected end of input\"}\n"
             "{\"ok\":false,\"error\":\"unexpected character: 'ü'\"}\n"
             "{\"ok\":false,\"error\":\"the line is no JSON string\"}\n"
+            "{\"ok\":false,\"error\":\"the line is no JSON string\"}\n"
             "{\"ok\":true}\n");
   EXPECT_EQ(run({"promql", "parse"}).code, 2);
   EXPECT_EQ(run({"promql", "parse", "up", "--batch"}).code, 2);
+}
+
+TEST(Cli, AnExpressionThatBeginsWithADashIsToldToComeAfterTwo) {
+  const std::string hint = "`--` goes before an expression that begins with a dash";
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"promql", "parse", "-up"}, {"query", "-up"}, {"query", "-1"}}) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 2) << words.back();
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr("there is no option " + words.back()));
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr(hint));
+  }
+  EXPECT_THAT(run({"promql", "parse", "--btch"}).err, ::testing::HasSubstr("did you mean --batch?"));
+  EXPECT_EQ(run({"promql", "parse", "--", "-up"}).code, 0);
 }
 
 TEST(Cli, MistakesInTheOptionsOfHistoryAreUsageErrors) {

@@ -34,17 +34,21 @@ constexpr ValueType kV = ValueType::vector;
 constexpr ValueType kM = ValueType::matrix;
 constexpr ValueType kT = ValueType::string;
 
-INSTANTIATE_TEST_SUITE_P(
-    Numbers, ParsesWell,
-    testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS}, Good{"0x1F", "31", kS},
-                    Good{"1e3", "1000", kS}, Good{"1_000", "1000", kS}, Good{"010", "8", kS},
-                    Good{"089", "89", kS},
-                    Good{"0x7fffffffffffffff == bool 9223372036854775807",
-                         "9223372036854776000 == bool 9223372036854776000", kS},
-                    Good{"07777777777777777777777", "7.777777777777777e+21", kS}, Good{"iNf", "Inf", kS},
-                    Good{"nan", "NaN", kS}, Good{"-Inf", "-Inf", kS}, Good{"--2", "2", kS},
-                    Good{"2^-Inf", "2 ^ -Inf", kS}, Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
-                    Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
+INSTANTIATE_TEST_SUITE_P(Numbers, ParsesWell,
+                         testing::Values(Good{"1", "1", kS}, Good{".5", "0.5", kS}, Good{"2.", "2", kS},
+                                         Good{"0x1F", "31", kS}, Good{"1e3", "1000", kS},
+                                         Good{"1_000", "1000", kS}, Good{"010", "8", kS},
+                                         Good{"089", "89", kS},
+                                         Good{"0x7fffffffffffffff == bool 9223372036854775807",
+                                              "9223372036854776000 == bool 9223372036854776000", kS},
+                                         Good{"07777777777777777777777", "7777777777777777000000", kS},
+                                         Good{"iNf", "+Inf", kS}, Good{"nan", "NaN", kS},
+                                         Good{"-Inf", "-Inf", kS}, Good{"--2", "2", kS},
+                                         Good{"2^-Inf", "2 ^ -Inf", kS}, Good{"2^Inf", "2 ^ +Inf", kS},
+                                         Good{"Inf^2", "+Inf ^ 2", kS}, Good{"1e-7", "0.0000001", kS},
+                                         Good{"1e22 * -1e-7", "10000000000000000000000 * -0.0000001", kS},
+                                         Good{"1h30m", "1h30m", kS}, Good{"4s18ms", "4s18ms", kS},
+                                         Good{"1e-400", "0", kS}, Good{"1 # a comment\n + 2", "1 + 2", kS}));
 
 INSTANTIATE_TEST_SUITE_P(Strings, ParsesWell,
                          testing::Values(Good{R"("a\"b")", R"("a\"b")", kT},
@@ -66,6 +70,9 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"up[-(step())+2*RANGE()]", "up[-(step()) + 2 * range()]", kM},
         Good{"up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))",
              "up[1m:min_of(step(), 1h)] offset -max_of(1, (2m))", kM},
+        Good{R"(up{z="1",b="2",a!="3",a=~"4"})", R"(up{a!="3",a=~"4",b="2",z="1"})", kV},
+        Good{R"({z="1","a name",b="2"})", R"({"a name",b="2",z="1"})", kV},
+        Good{"up[5m-1e-7]", "up[5m - 0.0000001]", kM},
         Good{"up offset (5s-8) - 3", "up offset (5s - 8) - 3", kV},
         Good{"up offset -(5s)-8", "up offset -(5s) - 8", kV},
         Good{"up offset step()*2", "up offset step() * 2", kV},
@@ -85,7 +92,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Good{"a + b or c and d", "a + b or c and d", kV},
                     Good{"a / on(x) group_left(y) b", "a / on (x) group_left (y) b", kV},
                     Good{"a / ignoring(x,) group_right b", "a / ignoring (x) group_right () b", kV},
-                    Good{"a AND ON () b", "a and on () b", kV}, Good{"a * on () 1", "a * on () 1", kV},
+                    Good{"a AND ON () b", "a and on () b", kV}, Good{"a * on () 1", "a * 1", kV},
+                    Good{"a * ignoring () b", "a * b", kV},
+                    Good{"a * ignoring () group_left b", "a * ignoring () group_left () b", kV},
                     Good{"a atan2 b", "a atan2 b", kV}, Good{"sum(a) by (b)", "sum by (b) (a)", kV},
                     Good{"SUM without (b,c,) (a)", "sum without (b, c) (a)", kV},
                     Good{"topk(5, a)", "topk(5, a)", kV},
@@ -137,18 +146,25 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"sum by (inf) (a)", 8, 11, "unexpected number \"inf\" in grouping opts, expected label"},
         Bad{"(1))", 4, 4, "unexpected right parenthesis ')'"}, Bad{"((1)", 4, 4, "unclosed left parenthesis"},
         Bad{"rate(a[5m ", 10, 10, "unclosed left parenthesis"}, Bad{"a[5m", 4, 4, "unclosed left bracket"},
-        Bad{"1 =~ 1", 3, 4, "unexpected character after '=': '~'"},
-        Bad{"a ! b", 3, 4, "unexpected character after '!': ' '"},
+        Bad{"1 =~ 1", 2, 4, "unexpected character after '=': '~'"},
+        Bad{"a ! b", 2, 4, "unexpected character after '!': ' '"},
         Bad{"100..4", 0, 5, "bad number or duration syntax: \"100..\""},
         Bad{"0b11", 0, 2, "bad number or duration syntax: \"0b\""},
         Bad{"a{b=c}", 4, 5, "unexpected identifier \"c\" in label matching, expected string"},
+        Bad{"a{b!c}", 3, 5, "unexpected character after '!' inside braces: 'c'"},
         Bad{"a{b", 3, 3, "unexpected end of input inside braces"},
         Bad{"a{1}", 2, 3, "unexpected character inside braces: '1'"},
         Bad{"a{b=\"c", 4, 6, "unterminated quoted string"},
-        Bad{R"("\c")", 1, 3, "unknown escape sequence U+0063 'c'"},
-        Bad{R"("it\'s")", 3, 5, "unknown escape sequence U+0027 '''"},
-        Bad{"`a", 0, 2, "unterminated raw string"}, Bad{"\"a\xe4\"", 2, 3, "invalid UTF-8 rune"},
-        Bad{"`\xe2\x82`", 1, 2, "invalid UTF-8 rune"},
+        Bad{R"("\c")", 0, 3, "unknown escape sequence U+0063 'c'"},
+        Bad{R"("it\'s")", 0, 5, "unknown escape sequence U+0027 '''"},
+        Bad{R"(1 + "a\ü")", 4, 9, "unknown escape sequence U+00FC 'ü'"},
+        Bad{R"("\x")", 0, 4, "illegal character U+0022 '\"' in escape sequence"},
+        Bad{R"(a{b="\u12ü4"})", 4, 11, "illegal character U+00FC 'ü' in escape sequence"},
+        Bad{"\"\\x\n\"", 0, 4, "illegal character U+000A in escape sequence"},
+        Bad{"\"\\x\xff\"", 0, 4, "illegal character U+FFFD '\xef\xbf\xbd' in escape sequence"},
+        Bad{R"("\400")", 0, 5, "escape sequence is an invalid Unicode code point"},
+        Bad{"`a", 0, 2, "unterminated raw string"}, Bad{"\"a\xe4\"", 0, 3, "invalid UTF-8 rune"},
+        Bad{"`\xe2\x82`", 0, 2, "invalid UTF-8 rune"},
         Bad{"a[5m1]", 2, 5, "bad number or duration syntax: \"5m1\""},
         Bad{"a[", 2, 2, "unexpected end of input in duration expression"},
         Bad{"a[5y1hs]", 2, 7, "unknown unit \"hs\" in duration \"5y1hs\""},
@@ -166,13 +182,32 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"(a + b)[5m]", 7, 11, "ranges only allowed for vector selectors"},
         Bad{"sum by (,)(a)", 8, 9, "unexpected \",\" in grouping opts, expected label"},
         Bad{"sum(a) without (t) by (t)", 19, 21, "unexpected <by>"},
-        Bad{"a b", 2, 3, "unexpected identifier \"b\""}, Bad{"1 \xc3\xa4", 2, 4, "unexpected character: 'ä'"},
+        Bad{"a b", 2, 3, "unexpected identifier \"b\""}, Bad{"a BY b", 2, 4, "unexpected <BY>"},
+        Bad{"a SUM b", 2, 5, "unexpected <aggr:SUM>"},
+        Bad{R"(a "abcdefghijklmnop")", 2, 20, R"(unexpected string "\"abcdefghi"...)"},
+        Bad{R"(a "abc")", 2, 7, R"(unexpected string "\"abc\"")"},
+        Bad{R"(a "é€abcdefghij")", 2, 19, R"(unexpected string "\"é€abcdefg"...)"},
+        Bad{"a 12345678901", 2, 13, "unexpected number \"1234567890\"..."},
+        Bad{"a 1234567890s", 2, 13, "unexpected duration \"1234567890\"..."},
+        Bad{"a bcdefghijklm", 2, 14, "unexpected identifier \"bcdefghijklm\""},
+        Bad{"sum(a b)", 6, 7, "unexpected identifier \"b\" in aggregation"},
+        Bad{"sum by (x) (abs(a b))", 18, 19, "unexpected identifier \"b\" in aggregation"},
+        Bad{"sum(1 +)", 7, 8, "unexpected \")\" in aggregation"},
+        Bad{"sum(,a)", 4, 5, "unexpected \",\" in aggregation"},
+        Bad{"sum(a) b", 7, 8, "unexpected identifier \"b\""},
+        Bad{"sum(sum(a) b)", 11, 12, "unexpected identifier \"b\" in aggregation"},
+        Bad{"sum(a{b=c})", 8, 9, "unexpected identifier \"c\" in label matching, expected string"},
+        Bad{"sum a", 4, 5, "unexpected identifier \"a\""},
+        Bad{"1 \xc3\xa4", 2, 4, "unexpected character: 'ä'"},
         Bad{"1 \xff", 2, 3, "unexpected character: '\\xff'"},
-        Bad{"a offset 5m offset 5m", 12, 21, "offset may not be set multiple times"},
-        Bad{"1 offset 5m", 2, 11,
+        Bad{"a offset 5m offset 5m", 0, 11, "offset may not be set multiple times"},
+        Bad{"1 offset 5m", 0, 1,
             "offset modifier must be preceded by an instant vector selector or range vector selector or a "
             "subquery"},
-        Bad{"a @ 1 @ 2", 6, 9, "@ <timestamp> may not be set multiple times"},
+        Bad{"a @ 1 @ 2", 0, 5, "@ <timestamp> may not be set multiple times"},
+        Bad{"1 @ 5", 0, 1,
+            "@ modifier must be preceded by an instant vector selector or range vector selector or a "
+            "subquery"},
         Bad{"a anchored", 0, 10, "anchored modifier is experimental and not enabled"},
         Bad{"a[5m] smoothed", 0, 14, "smoothed modifier is experimental and not enabled"},
         Bad{"a + fill(0) b", 0, 13, "binop fill modifiers are experimental and not enabled"},
@@ -195,13 +230,13 @@ INSTANTIATE_TEST_SUITE_P(
             "error parsing number: strconv.ParseFloat: parsing \"1e400\": value out of range"},
         Bad{"0xFFFFFFFFFFFFFFFF", 0, 18,
             "error parsing number: strconv.ParseFloat: parsing \"0xFFFFFFFFFFFFFFFF\": invalid syntax"},
-        Bad{"a @ Inf", 4, 7, "timestamp out of bounds for @ modifier: +Inf"},
-        Bad{"a @ -Inf", 5, 8, "timestamp out of bounds for @ modifier: -Inf"},
-        Bad{"a @ NaN", 4, 7, "timestamp out of bounds for @ modifier: NaN"},
-        Bad{"a @ 1e30", 4, 8,
+        Bad{"a @ Inf", 0, 1, "timestamp out of bounds for @ modifier: +Inf"},
+        Bad{"a @ -Inf", 0, 1, "timestamp out of bounds for @ modifier: -Inf"},
+        Bad{"b + a[1m] @ NaN", 4, 9, "timestamp out of bounds for @ modifier: NaN"},
+        Bad{"a @ 1e30", 0, 1,
             "timestamp out of bounds for @ modifier: 1000000000000000019884624838656.000000"},
-        Bad{R"({a=~"("})", 4, 7, "error parsing regexp: missing closing ): `(`"},
-        Bad{R"({a=~"x[b"})", 4, 9, "error parsing regexp: missing closing ]: `[b`"},
+        Bad{R"({a=~"("})", 1, 7, "error parsing regexp: missing closing ): `(`"},
+        Bad{R"({"a"=~"x[b"})", 1, 11, "error parsing regexp: missing closing ]: `[b`"},
         Bad{"1 + a[5m]", 4, 9, "binary expression must contain only scalar and instant vector types"},
         Bad{"-a[5m]", 0, 6,
             "unary expression only allowed on expressions of type scalar or instant vector, got \"range "
@@ -215,6 +250,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"round()", 0, 7, "expected at least 1 argument(s) in call to \"round\", got 0"},
         Bad{"hour(a, b)", 0, 10, "expected at most 1 argument(s) in call to \"hour\", got 2"},
         Bad{"topk(a,)", 6, 7, "trailing commas not allowed in function call args"},
+        Bad{"abs(a,,b)", 5, 6, "trailing commas not allowed in function call args"},
+        Bad{"topk(5,,x)", 6, 7, "trailing commas not allowed in function call args"},
+        Bad{"abs(a, *b)", 5, 6, "trailing commas not allowed in function call args"},
+        Bad{"abs(a, 'b)", 7, 10, "unterminated quoted string"},
         Bad{"RATE(a[5m])", 0, 4, "unknown function with name \"RATE\""},
         Bad{"info(a)", 0, 4, "function \"info\" is not enabled"},
         Bad{"histogram_sum(a)", 0, 13,
@@ -249,6 +288,7 @@ TEST(Parser, TakesExperimentalPartsWhenEnabled) {
   EXPECT_EQ(enabled("a + on (x) group_left fill_right (-1) fill_left(2) b"),
             "a + on (x) group_left () fill_left (2) fill_right (-1) b");
   EXPECT_EQ(enabled("a / fill (1m) b"), "a / fill (60) b");
+  EXPECT_EQ(enabled("a / ignoring () fill (0) b"), "a / fill (0) b");
   EXPECT_EQ(enabled("limit_ratio by (x) (-0.5, a)"), "limit_ratio by (x) (-0.5, a)");
   EXPECT_EQ(enabled(R"(info(a, {x=~".*"}))"), R"(info(a, {x=~".*"}))");
   EXPECT_EQ(enabled("min_of(start(), end()) + step() * range()"),
@@ -299,10 +339,10 @@ TEST(Parser, NamesTheFunctionThatWasMeant) {
   EXPECT_EQ(parsed.errors[0].hint, "did you mean increase?");
 }
 
-TEST(Parser, BlamesABadRegularExpressionAtItsText) {
+TEST(Parser, BlamesABadRegularExpressionAtItsMatcher) {
   const Parsed parsed = parse(R"({a=~"x("})");
   ASSERT_EQ(parsed.errors.size(), 1u);
-  EXPECT_EQ(parsed.errors[0].range.begin, 4u);
+  EXPECT_EQ(parsed.errors[0].range.begin, 1u);
   EXPECT_EQ(parsed.errors[0].range.end, 8u);
 }
 
