@@ -316,10 +316,14 @@ TEST_F(EngineRestart, ProgressThatIsAbsurdDoesNotOverflow) {
     state.replace(begin, state.find_first_of(",}", begin) - begin, value);
   };
   put("\"active_for_ns\":", "9223372036854775807");
-  put("\"boot_ns\":", "-9223372036854775807");
   bench_.forget_history();
   bench_.restart_with(kRules, state);
   EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} pending>firing"));
+  // Before the boot: the agent was away for all of it.
+  put("\"boot_ns\":", "-9223372036854775807");
+  bench_.forget_history();
+  bench_.restart_with(kRules, state);
+  EXPECT_THAT(bench_.tick(5s), ElementsAre("Full{a} inactive>pending"));
 }
 
 }  // namespace
