@@ -151,7 +151,7 @@ std::vector<Setting> make_settings() {
        "Where the host's root file system is mounted.",
        {}},
       {"path.udev.data",
-       "path.udev.data",
+       "path.udev_data",
        SettingKind::path,
        "/run/udev/data",
        "Where udev keeps what it knows of disks; when not given, below path.rootfs.",
