@@ -106,13 +106,13 @@ TEST_F(ConfigTest, WhatACollectorWouldRefuseIsAMistakeOfTheFile) {
   load(
       "collectors:\n"
       "  netdev: {device-include: a, device-exclude: b}\n"
-      "  hwmon: {enabled: false, chip-include: a, chip-exclude: b}\n"
+      "  hwmon: false\n"
       "  filesystem: {mount-timeout: 0s, fs-types-include: ext4}\n"
       "  containers: {disk-usage-interval: xx}\n");
   const std::string all = findings();
   EXPECT_THAT(all,
               ::testing::HasSubstr("collector.netdev.device-exclude and collector.netdev.device-include"));
-  EXPECT_THAT(all, ::testing::HasSubstr(":2:27: "));
+  EXPECT_THAT(all, ::testing::HasSubstr(":2:28: "));
   EXPECT_THAT(all, ::testing::HasSubstr(":4:31: "));
   EXPECT_THAT(all, ::testing::HasSubstr(":5:37: "));
   EXPECT_EQ(sink_.errors(), 3u) << all;

@@ -248,7 +248,7 @@ TEST_F(DeviceCollectors, ArpBadFiles) {
   expect_failure("net/arp:2: expected 'ADDRESS TYPE");
   EXPECT_EQ(lines(), std::vector<std::string>{R"(node_arp_entries{device="eth0"} 1)"});
   proc("net/arp", std::string(kArpHeadings) + "192.0.2.2 0x1 0x2 02:fc * eth0\n192.0");
-  expect_failure("net/arp: the last line is cut off");
+  expect_failure("net/arp:3: expected 'ADDRESS TYPE");
   proc("net/arp", "nonsense\n");
   expect_failure("net/arp:1: expected a line of headings");
   proc("net/arp", "");

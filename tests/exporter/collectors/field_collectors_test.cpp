@@ -83,9 +83,9 @@ TEST_F(FieldCollectors, VmstatFieldsAreChosenByAPattern) {
 TEST_F(FieldCollectors, VmstatGoesOnAfterABadLine) {
   make("vmstat");
   expect_no_data();
-  proc("vmstat", "pgpgin 7\npgpgout -8\npswpin 1 2\npg-fault 1\npswpout 4\npgfault 22");
+  proc("vmstat", "pgpgin 7\npgpgout -8\npswpin 1 2\npg-fault 1\npswpout 4\npgfault 2 2");
   expect_failure("4 problems, the first: " + (dir_ / "proc/vmstat") +
-                 ": the last line is cut off, found 'pgfault 22'");
+                 ":2: expected 'NAME NUMBER', found 'pgpgout -8'");
   EXPECT_EQ(lines(), (Lines{"node_vmstat_pgpgin 7", "node_vmstat_pswpout 4"}));
   proc("vmstat", "pgpgin many\n");
   expect_failure("vmstat:1: expected 'NAME NUMBER', found 'pgpgin many'");
@@ -168,8 +168,7 @@ TEST_F(FieldCollectors, NetstatBadFiles) {
   expect_failure("3 problems, the first: ");
   expect_failure("net/snmp:1: expected 'PROTOCOL: NAMES'");
   proc("net/snmp", "Tcp: CurrEstab\nTcp: 2");
-  expect_failure("net/snmp: the last line is cut off");
-  EXPECT_TRUE(frame_.entries().empty());
+  EXPECT_TRUE(collect().ok()) << "a captured file may lack its last newline";
   proc("net/snmp", "");
   expect_failure("net/snmp: expected network statistics");
   remove("proc/net/snmp");
@@ -204,7 +203,7 @@ TEST_F(FieldCollectors, SockstatBadFiles) {
   expect_failure("net/sockstat:2: expected 'PROTOCOL: NAME NUMBER ...', found 'TCP: inuse 4 orphan'");
   EXPECT_EQ(lines(), (Lines{"node_sockstat_TCP_inuse 4", "node_sockstat_sockets_used 18"}));
   proc("net/sockstat", "sockets: used 18\nTCP: inu");
-  expect_failure("net/sockstat: the last line is cut off");
+  expect_failure("net/sockstat:2: expected 'PROTOCOL: NAME NUMBER ...'");
   EXPECT_EQ(lines(), Lines{"node_sockstat_sockets_used 18"});
   proc("net/sockstat", "");
   expect_failure("net/sockstat: expected socket statistics");

@@ -28,9 +28,10 @@ TEST_F(NumberCollectors, FilefdBadFiles) {
   EXPECT_TRUE(frame_.entries().empty());
   proc("sys/fs/file-nr", "1\t0\t5\t6\n");
   expect_failure("sys/fs/file-nr:1: expected no more numbers, found '6'");
+  proc("sys/fs/file-nr", "1890\t0\t");
+  expect_failure("sys/fs/file-nr:1: expected a number, found ''");
   proc("sys/fs/file-nr", "1890\t0\t92233");
-  expect_failure("sys/fs/file-nr: the last line is cut off");
-  EXPECT_TRUE(frame_.entries().empty());
+  EXPECT_TRUE(collect().ok()) << "a captured file may lack its last newline";
   proc("sys/fs/file-nr", "");
   expect_failure("sys/fs/file-nr:1: expected a line of numbers");
 }
@@ -99,7 +100,7 @@ TEST_F(NumberCollectors, ConntrackBadStatisticsLeaveTheEntries) {
   for (const auto& [text, place] :
        {std::pair{"found drop\n00000001 00000002\n0000000x 00000001\n", "nf_conntrack:3: expected a hex"},
         {"found drop\n00000001\n", "nf_conntrack:2: expected a hex"},
-        {"found drop\n00000001 00000002\n0000", "nf_conntrack: the last line is cut off"},
+        {"found drop\n00000001 00000002\n0000", "nf_conntrack:3: expected a hex"},
         {"found drop\n", "nf_conntrack: expected headings"},
         {"non sense\n1 2\n", "nf_conntrack: expected headings"},
         {"", "nf_conntrack: expected headings"}}) {
