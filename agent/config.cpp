@@ -347,7 +347,7 @@ Config load_config(const GivenOptions& options, const Environment& environment, 
 
 HostPaths Config::paths() const {
   const SettingValue& udev_data = settings.value("path.udev.data");
-  const bool given = udev_data.source != SettingValue().source;
+  const bool given = udev_data.source != "default";
   return HostPaths({.procfs = settings.text("path.procfs"),
                     .sysfs = settings.text("path.sysfs"),
                     .rootfs = settings.text("path.rootfs"),

@@ -1,9 +1,9 @@
 #include "agent/scrape.h"
 
 #include "agent/compress.h"
+#include "agent/text_formats.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
-#include "exporter/http/accept.h"
 
 namespace chiron::agent {
 namespace {
@@ -15,10 +15,7 @@ constexpr Duration kMaxPageWait = std::chrono::seconds(10);
 /// where it has more than twice as much.
 constexpr double kTimeoutOffset = 0.5;
 
-using Parameters = std::array<std::pair<std::string_view, std::string_view>, 1>;
-constexpr Parameters kVersion004{{{"version", "0.0.4"}}};
-constexpr Parameters kVersion100{{{"version", "1.0.0"}}};
-constexpr Parameters kVersion001{{{"version", "0.0.1"}}};
+constexpr FormatVersion kVersion001{{{"version", "0.0.1"}}};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kDelimited{
     {{"proto", "io.prometheus.client.MetricFamily"}, {"encoding", "delimited"}}};
 
@@ -32,8 +29,8 @@ struct Representation {
 /// The first is the default (prometheus.io, "Exposition formats" and "Content negotiation"). All names here
 /// are of the old alphabet, so that every way of escaping gives the same page.
 constexpr std::array<Representation, 5> kRepresentations{{
-    {{"text/plain", kVersion004}, PageFormat::text, "text/plain; version=0.0.4; charset=utf-8", false},
-    {{"text/plain", kVersion100}, PageFormat::text, "text/plain; version=1.0.0; charset=utf-8", true},
+    {kText004, PageFormat::text, kText004Type, false},
+    {kText100, PageFormat::text, kText100Type, true},
     {{"application/openmetrics-text", kVersion100},
      PageFormat::openmetrics,
      "application/openmetrics-text; version=1.0.0; charset=utf-8",

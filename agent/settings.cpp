@@ -3,6 +3,7 @@
 #include "exporter/base/host_paths.h"
 #include "exporter/base/parse.h"
 #include "exporter/collectors/collector.h"
+#include "exporter/collectors/name_filter.h"
 #include "exporter/series/labels.h"
 #include "rules/promql/promql.h"
 
@@ -334,7 +335,7 @@ void Settings::check_collectors(DiagnosticSink& sink) const {
                        [&](const CollectorOption& one) { return one.name == stem + "-exclude"; });
       if (other == info.options.end()) continue;
       const std::string include = flag_of(info, option), exclude = flag_of(info, *other);
-      if (text(include).empty() || text(exclude).empty() || text(exclude) == other->default_value) continue;
+      if (!NameFilter::contradict(text(include), text(exclude), other->default_value)) continue;
       Diagnostic diagnostic;
       diagnostic.code = "contradiction";
       diagnostic.message =

@@ -1,8 +1,8 @@
 #include "agent/compress.h"
 #include "agent/promapi/api.h"
 #include "agent/promapi/selection.h"
+#include "agent/text_formats.h"
 #include "exporter/base/parse.h"
-#include "exporter/http/accept.h"
 #include "rules/promql/promql.h"
 
 #include <algorithm>
@@ -15,27 +15,23 @@
 namespace chiron::agent::promapi {
 namespace {
 
-using Version = std::array<std::pair<std::string_view, std::string_view>, 1>;
-constexpr Version kVersion004{{{"version", "0.0.4"}}};
-constexpr Version kVersion100{{{"version", "1.0.0"}}};
-constexpr std::array<http::Offer, 2> kOffers{{{"text/plain", kVersion004}, {"text/plain", kVersion100}}};
+constexpr std::array<http::Offer, 2> kOffers{kText004, kText100};
 
 /// How names outside of [a-zA-Z0-9_:] are written. They do not exist in text format 0.0.4; Prometheus puts
 /// underscores for a scraper that does not ask for anything else.
 enum class Escaping { underscores, allow_utf8 };
 
 struct Negotiated {
-  std::string_view content_type;
+  std::string content_type;
   Escaping escaping;
 };
 Negotiated negotiate(const http::Request& request) {
   const std::vector<http::MediaRange> ranges = http::parse_accept(request.header_list("accept"));
   const auto choice = http::choose(ranges, kOffers);
-  if (!choice || choice->offer == 0)
-    return {"text/plain; version=0.0.4; charset=utf-8", Escaping::underscores};
-  if (choice->range->parameter("escaping") == "allow-utf-8")
-    return {"text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8", Escaping::allow_utf8};
-  return {"text/plain; version=1.0.0; charset=utf-8; escaping=underscores", Escaping::underscores};
+  if (!choice || choice->offer == 0) return {std::string(kText004Type), Escaping::underscores};
+  const bool all = choice->range->parameter("escaping") == "allow-utf-8";
+  return {fmt::format("{}; escaping={}", kText100Type, all ? "allow-utf-8" : "underscores"),
+          all ? Escaping::allow_utf8 : Escaping::underscores};
 }
 
 std::string with_underscores(std::string_view name, bool is_metric) {
@@ -98,8 +94,8 @@ http::Response Api::federate(const http::Request& request) const {
   const Params params(request.all_params());
   auto selectors = params.selectors();
   if (!selectors.ok()) return {.status = 400, .body = selectors.error().message() + '\n'};
-  const Negotiated negotiated = negotiate(request);
-  http::Response response{.content_type = std::string(negotiated.content_type)};
+  Negotiated negotiated = negotiate(request);
+  http::Response response{.content_type = std::move(negotiated.content_type)};
   // One without a matcher selects nothing in Prometheus' storage.
   std::erase_if(*selectors, [](const std::vector<Matcher>& matchers) { return matchers.empty(); });
   if (selectors->empty()) return response;

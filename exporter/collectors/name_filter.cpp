@@ -18,14 +18,12 @@ Result<NameFilter> NameFilter::make(const CollectorOptions& options, std::string
                                     std::string_view exclude_option, std::string_view default_exclude) {
   const std::string_view include = options.get(include_option);
   std::string_view exclude = options.get(exclude_option);
-  if (!include.empty() && !exclude.empty()) {
-    if (exclude != default_exclude) {
-      return Error(ErrorCode::invalid_argument,
-                   fmt::format("options {} and {} exclude each other; give one of them", include_option,
-                               exclude_option));
-    }
-    exclude = {};
+  if (contradict(include, exclude, default_exclude)) {
+    return Error(ErrorCode::invalid_argument,
+                 fmt::format("options {} and {} exclude each other; give one of them", include_option,
+                             exclude_option));
   }
+  if (!include.empty()) exclude = {};
   NameFilter filter;
   auto compiled = compile(include_option, include);
   if (!compiled) return std::move(compiled).error();
@@ -34,6 +32,11 @@ Result<NameFilter> NameFilter::make(const CollectorOptions& options, std::string
   if (!compiled) return std::move(compiled).error();
   filter.exclude_ = std::move(*compiled);
   return filter;
+}
+
+bool NameFilter::contradict(std::string_view include, std::string_view exclude,
+                            std::string_view default_exclude) {
+  return !include.empty() && !exclude.empty() && exclude != default_exclude;
 }
 
 bool NameFilter::accepts(std::string_view name) const {

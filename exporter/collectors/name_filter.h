@@ -16,6 +16,9 @@ class NameFilter {
   /// exclude, both given by a person contradict each other and are refused.
   static Result<NameFilter> make(const CollectorOptions& options, std::string_view include_option,
                                  std::string_view exclude_option, std::string_view default_exclude);
+  /// Whether both are given by a person.
+  static bool contradict(std::string_view include, std::string_view exclude,
+                         std::string_view default_exclude);
   bool accepts(std::string_view name) const;
 
  private:

@@ -106,8 +106,8 @@ Result<Plan> CommandRun::plan(ActionContext& context) {
     shown += fmt::format("{}{}", shown.empty() ? "" : " ", quoted(argument));
   }
   Plan plan;
-  plan.summary =
-      fmt::format("run {} in {}, at most {}", shown, directory_, format_duration(std::chrono::ceil<std::chrono::seconds>(context.remaining())));
+  plan.summary = fmt::format("run {} in {}, at most {}", shown, directory_,
+                             format_duration(std::chrono::ceil<std::chrono::seconds>(context.remaining())));
   plan.items.push_back({.what = shown, .bytes = 0, .objects = 1, .note = "not run by planning"});
   plan.objects = 1;
   return plan;

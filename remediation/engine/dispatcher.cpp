@@ -138,12 +138,11 @@ void Dispatcher::look(const RemedySpec& remedy, const rules::Alert& alert, BootT
     return no(Suppression::absent, *std::move(absent));
   if (alert.held) return no(Suppression::held, "the source of the rule's series is failing");
   if (services_.pool.stopping()) return no(Suppression::stopping, "the agent is stopping");
-  // Its own run, still at work, is no news.
   if (occupant && *occupant != remedy.name) {
     return no(Suppression::in_progress,
               fmt::format("a run of {} on {} is in progress", *occupant, target.name));
   }
-  // The alert may be the one that a run has just ended.
+  // Its own run is no news, and the alert may be the one that it has just ended.
   if (open) return notes_.keep(key);
 
   const bool dry_run = services_.book.mode_of(remedy.name, remedy.policy) == Mode::dry_run;
@@ -231,7 +230,7 @@ void Dispatcher::update_exhausted() {
   for (const auto& [remedy, target] : exhausted_) {
     if (!asked_in_vain_.contains({remedy, target})) services_.metrics.exhausted(remedy, target, false);
   }
-  exhausted_ = asked_in_vain_;
+  exhausted_.swap(asked_in_vain_);
 }
 
 }  // namespace chiron::remediation

@@ -280,7 +280,8 @@ RunExecutor::End RunExecutor::rehearse(Run& run) const {
     if (end.state != RunState::succeeded) return end;
   }
   if (!fault.empty()) return {RunState::planned, "dry_run: would fail: " + fault};
-  return {RunState::planned, bytes > 0 ? fmt::format("dry_run: would free {}", format_bytes(bytes)) : "dry_run"};
+  return {RunState::planned,
+          bytes > 0 ? fmt::format("dry_run: would free {}", format_bytes(bytes)) : "dry_run"};
 }
 
 void RunExecutor::finish(Run& run, End end) const {

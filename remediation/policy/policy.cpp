@@ -117,6 +117,11 @@ std::vector<TargetState> PolicyBook::states(std::string_view remedy, const Polic
   return states;
 }
 
+Past PolicyBook::past_of(std::string_view remedy, std::string_view target) const {
+  const auto found = histories_.find(Key(remedy, target));
+  return found != histories_.end() ? found->second.past(clock_) : Past();
+}
+
 std::vector<Duration> PolicyBook::host_past() const {
   std::vector<Duration> ages;
   ages.reserve(by_alerts_.size());
@@ -151,8 +156,7 @@ Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
   const std::lock_guard lock(mutex_);
   if (gate_ == Gate::off) return off();
   if (std::optional<Decision> pause = pauses_.find(remedy)) return *std::move(pause);
-  const auto found = histories_.find(Key(remedy, target));
-  const Past past = found != histories_.end() ? found->second.past(clock_) : Past();
+  const Past past = past_of(remedy, target);
   const std::vector<Duration> host = host_past();
   const Case now{policy, past, host_budget_, host, firing_, clock_.wall()};
   if (std::optional<Decision> objection = first_objection(now)) return *std::move(objection);
@@ -164,8 +168,7 @@ Decision PolicyBook::decide(std::string_view remedy, std::string_view target,
 bool PolicyBook::exhausted(std::string_view remedy, std::string_view target, const PolicySpec& policy) const {
   const std::lock_guard lock(mutex_);
   if (gate_ == Gate::off) return false;
-  const auto found = histories_.find(Key(remedy, target));
-  const Past past = found != histories_.end() ? found->second.past(clock_) : Past();
+  const Past past = past_of(remedy, target);
   const std::vector<Duration> host = host_past();
   const Case now{policy, past, host_budget_, host, firing_, clock_.wall()};
   return breaker_state(now) == BreakerState::open || judge_budget(now) || judge_host_budget(now);

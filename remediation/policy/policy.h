@@ -41,8 +41,8 @@ class PolicyBook {
   /// In this order: off, paused, unless, cooldown, backoff, breaker, budget, host_budget, window, and last
   /// dry_run and approval. So dry_run says that the remedy would have acted now.
   Decision decide(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
-  /// Whether the remedy has done what it may, by its breaker, its budget or the host's, whatever else keeps it
-  /// from acting: a person should look.
+  /// Whether the remedy has done what it may, by its breaker, its budget or the host's, whatever else keeps
+  /// it from acting: a person should look.
   bool exhausted(std::string_view remedy, std::string_view target, const PolicySpec& policy) const;
   /// The remedy's own, unless the gate is narrower or the time is over for which it was armed; automatic
   /// instead of dry-run for one that only reads.
@@ -83,6 +83,7 @@ class PolicyBook {
 
  private:
   using Key = std::pair<std::string, std::string>;
+  Past past_of(std::string_view remedy, std::string_view target) const;
   std::vector<Duration> host_past() const;
   /// Of the host's budget, an attempt that did nothing.
   void forget_by_alert(const Moment& started);

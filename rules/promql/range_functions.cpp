@@ -198,19 +198,11 @@ Output accumulate(const RangeInput& in) {
   return accumulator.value();
 }
 
-// What the accumulators come to where nothing is infinite: infinity and NaN stay in a sum, so one look at its
-// end does for all additions.
+// What the accumulators come to where nothing is infinite.
 std::optional<CompensatedSum> finite_sum(std::span<const Sample> samples) {
-  double sum = 0;
-  double error = 0;
-  for (const Sample& s : samples) {
-    const double total = sum + s.v;
-    const double added = total - sum;
-    error += (sum - (total - added)) + (s.v - added);
-    sum = total;
-  }
-  if (!std::isfinite(sum)) return std::nullopt;
-  return CompensatedSum{sum, error};
+  CompensatedSum sum;
+  for (const Sample& s : samples) sum.add_finite(s.v);
+  return std::isfinite(sum.sum) ? std::optional(sum) : std::nullopt;
 }
 Output sum(const RangeInput& in) {
   const auto sum = finite_sum(in.samples);

@@ -15,9 +15,14 @@ struct CompensatedSum {
   double error = 0;
 
   void add(double x) {
+    add_finite(x);
+    if (std::isinf(sum)) error = 0;
+  }
+  /// The same where the sum stays finite. Infinity and NaN stay in it, so that one look at the end tells.
+  void add_finite(double x) {
     const double total = sum + x;
     const double added = total - sum;
-    error = std::isinf(total) ? 0 : error + ((sum - (total - added)) + (x - added));
+    error += (sum - (total - added)) + (x - added);
     sum = total;
   }
   double value() const { return sum + error; }

@@ -48,12 +48,17 @@ TEST(TargetNamed, KnowsAThingByOneName) {
   EXPECT_EQ(target_named(remedy, "sshd").reason, Suppression::target_denied);
 }
 
-TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
+RemedySpec restarts(const char* target, const char* unit) {
   RemedySpec remedy;
-  remedy.target = *rules::Template::compile("nginx");
-  ArgumentValue unit;
-  unit.texts = {"nginx"};
-  remedy.steps.push_back({find_action("service.restart"), {{"unit", unit}}, {}});
+  remedy.target = *rules::Template::compile(target);
+  ArgumentValue argument;
+  argument.texts = {unit};
+  remedy.steps.push_back({find_action("service.restart"), {{"unit", argument}}, {}});
+  return remedy;
+}
+
+TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
+  const RemedySpec remedy = restarts("nginx", "nginx");
   const Target target = target_named(remedy, "");
   ASSERT_TRUE(target.ok()) << target.detail;
   EXPECT_EQ(target.name, "nginx.service");
@@ -62,11 +67,7 @@ TEST(TargetNamed, WhatIsWrittenOutAllowsItselfByItsOneNameToo) {
 }
 
 TEST(TargetNamed, AGlobAllowsAUnitByEitherOfItsNames) {
-  RemedySpec remedy;
-  remedy.target = *rules::Template::compile("{{ $labels.name }}");
-  ArgumentValue unit;
-  unit.texts = {"{{ $target }}"};
-  remedy.steps.push_back({find_action("service.restart"), {{"unit", unit}}, {}});
+  RemedySpec remedy = restarts("{{ $labels.name }}", "{{ $target }}");
   remedy.targets = std::vector<std::string>{"*.service"};
   EXPECT_EQ(target_named(remedy, "nginx").name, "nginx.service");
   const Target socket = target_named(remedy, "web.socket");
